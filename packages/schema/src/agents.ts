@@ -1,0 +1,136 @@
+// Agents: versioned configurations a session is started from (spec §5.1).
+import { z } from 'zod';
+import { idSchema } from './ids.ts';
+import { metadata } from './metadata.ts';
+import { pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
+import { defineRoute } from './route.ts';
+import { tool, toolParam } from './tools.ts';
+
+const effortLevel = z.enum(['low', 'medium', 'high', 'xhigh', 'max']);
+const modelSettings = {
+  id: z.string().min(1).max(256),
+  speed: z.enum(['standard', 'fast']).optional(),
+  inference_geo: z.enum(['us', 'global']).optional(),
+};
+
+export const modelParam = z.union([
+  z.string().min(1).max(256),
+  z.object({
+    ...modelSettings,
+    effort: z.union([effortLevel, z.object({ type: effortLevel })]).optional(),
+  }),
+]);
+export const model = z.object({ ...modelSettings, effort: z.object({ type: effortLevel }).optional() });
+export type Model = z.infer<typeof model>;
+
+export const mcpServer = z.object({
+  type: z.literal('url'),
+  name: z.string().min(1).max(255),
+  url: z.url({ protocol: /^https?$/ }),
+});
+
+export const executionIdentity = z.object({ type: z.literal('service_account') });
+
+const definition = {
+  id: idSchema('agent'),
+  type: z.literal('agent'),
+  version: z.int(),
+  name: z.string(),
+  description: z.string().nullable(),
+  model,
+  system: z.string().nullable(),
+  tools: z.array(tool),
+  mcp_servers: z.array(mcpServer),
+  skills: z.array(
+    z.object({ type: z.enum(['anthropic', 'custom']), skill_id: z.string(), version: z.string() }),
+  ),
+  multiagent: z.null(),
+  execution_identity: executionIdentity,
+};
+
+/** The copy of an agent that a session keeps: later versions do not change it. */
+export const agentSnapshot = z.object(definition);
+export type AgentSnapshot = z.infer<typeof agentSnapshot>;
+
+export const agent = z
+  .object({
+    ...definition,
+    metadata,
+    created_at: timestamp,
+    updated_at: timestamp,
+    archived_at: timestamp.nullable(),
+  })
+  .meta({ id: 'Agent' });
+export type Agent = z.infer<typeof agent>;
+
+/** Settings a later release adds: an empty list or null is accepted, anything else is refused by name. */
+const notYet = (what: string) =>
+  z
+    .union([z.null(), z.array(z.unknown())])
+    .refine((value) => value === null || value.length === 0, `${what} are not supported by this server yet`)
+    .optional();
+
+export const createAgent = z
+  .object({
+    name: z.string().min(1).max(256),
+    model: modelParam,
+    description: z.string().max(4096).nullish(),
+    system: z.string().max(100_000).nullish(),
+    tools: z.array(toolParam).max(256).nullish(),
+    metadata: metadata.optional(),
+    mcp_servers: notYet('mcp_servers'),
+    skills: notYet('skills'),
+    multiagent: z.null('multiagent is not supported by this server yet').optional(),
+  })
+  .meta({ id: 'CreateAgent' });
+export type CreateAgent = z.infer<typeof createAgent>;
+
+const tag = 'Agents';
+const params = z.object({ agent_id: idSchema('agent') });
+
+export const agentRoutes = {
+  create: defineRoute({
+    method: 'post',
+    path: '/v1/agents',
+    operationId: 'createAgent',
+    summary: 'Create an agent',
+    tag,
+    access: 'key',
+    body: createAgent,
+    response: agent,
+    errors: ['too_large'],
+  }),
+  list: defineRoute({
+    method: 'get',
+    path: '/v1/agents',
+    operationId: 'listAgents',
+    summary: 'List agents, newest first',
+    tag,
+    access: 'key',
+    query: pageQuery({ default: 20, max: 100 }).extend({ include_archived: queryBoolean.default(false) }),
+    response: pageOf(agent),
+  }),
+  retrieve: defineRoute({
+    method: 'get',
+    path: '/v1/agents/{agent_id}',
+    operationId: 'retrieveAgent',
+    summary: 'Retrieve an agent',
+    tag,
+    access: 'key',
+    params,
+    query: z.object({ version: z.coerce.number().int().min(1).optional() }),
+    response: agent,
+    errors: ['not_found'],
+  }),
+  archive: defineRoute({
+    method: 'post',
+    path: '/v1/agents/{agent_id}/archive',
+    operationId: 'archiveAgent',
+    summary: 'Archive an agent: no new sessions, running ones go on',
+    tag,
+    access: 'key',
+    params,
+    response: agent,
+    errors: ['not_found'],
+  }),
+};

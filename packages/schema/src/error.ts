@@ -1,0 +1,90 @@
+// The one error of the platform, and the one table that gives it a wire form.
+// Errors cross Workers RPC without their class: own data fields, recognised by shape.
+import { z } from 'zod';
+
+export const ERRORS = {
+  invalid_request: { status: 400, type: 'invalid_request_error' },
+  unauthenticated: { status: 401, type: 'authentication_error' },
+  payment_required: { status: 402, type: 'billing_error' },
+  forbidden: { status: 403, type: 'permission_error' },
+  not_found: { status: 404, type: 'not_found_error' },
+  method_not_allowed: { status: 405, type: 'invalid_request_error' },
+  // Anthropic's SDKs retry every 409: a conflict is final unless it says otherwise.
+  conflict: { status: 409, type: 'invalid_request_error' },
+  too_large: { status: 413, type: 'request_too_large' },
+  unsupported_media_type: { status: 415, type: 'invalid_request_error' },
+  rate_limited: { status: 429, type: 'rate_limit_error' },
+  internal: { status: 500, type: 'api_error' },
+  unavailable: { status: 503, type: 'api_error' },
+  timeout: { status: 504, type: 'timeout_error' },
+  overloaded: { status: 529, type: 'overloaded_error' },
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface ErrorOptions {
+  cause?: unknown;
+  /** Machine-readable reason, sent as `error.details.error_code`. */
+  reason?: string;
+  /** Sent as `retry-after`; also tells SDKs that a retry may help. */
+  retryAfterSeconds?: number;
+}
+
+export class ApiError extends Error {
+  override name = 'ApiError';
+  code: ErrorCode;
+  reason: string | undefined;
+  retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.reason = options.reason;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+export function isApiError(error: unknown): error is ApiError {
+  return (
+    error instanceof Error &&
+    error.name === 'ApiError' &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    error.code in ERRORS
+  );
+}
+
+/** Everything that is not an ApiError becomes `internal` with a fixed sentence; its cause is for the log. */
+export function toApiError(error: unknown): ApiError {
+  return isApiError(error) ? error : new ApiError('internal', 'Internal server error', { cause: error });
+}
+
+export const errorEnvelope = z.object({
+  type: z.literal('error'),
+  error: z.object({
+    type: z.string(),
+    message: z.string(),
+    details: z.object({ error_code: z.string() }).optional(),
+  }),
+  request_id: z.string(),
+});
+export type ErrorEnvelope = z.infer<typeof errorEnvelope>;
+
+/** The Managed Agents form of an error. `request_id` equals the `request-id` header. */
+export function toEnvelope(error: ApiError, requestId: string): ErrorEnvelope {
+  return {
+    type: 'error',
+    error: {
+      type: ERRORS[error.code].type,
+      message: error.message,
+      ...(error.reason === undefined ? {} : { details: { error_code: error.reason } }),
+    },
+    request_id: requestId,
+  };
+}
+
+/** Headers that tell Anthropic's SDKs whether a retry can help. */
+export function retryHeaders(error: ApiError): Record<string, string> {
+  if (error.retryAfterSeconds !== undefined) return { 'retry-after': String(error.retryAfterSeconds) };
+  return error.code === 'conflict' ? { 'x-should-retry': 'false' } : {};
+}

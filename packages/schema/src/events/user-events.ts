@@ -1,0 +1,67 @@
+// Events a client sends (spec §6.2): once as it sends them, once as the log keeps them.
+import { z } from 'zod';
+import { textBlock, toolResultContent, userContent } from '../content.ts';
+import { idSchema } from '../ids.ts';
+import { clientEvent, routedThreadId } from './base.ts';
+
+const rubric = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text'), content: z.string().max(262_144) }),
+  z.object({ type: z.literal('file'), file_id: z.string() }),
+]);
+
+const shapes = {
+  'user.message': { content: z.array(userContent).min(1) },
+  'user.interrupt': { session_thread_id: idSchema('thread').nullish() },
+  'user.tool_confirmation': {
+    tool_use_id: idSchema('event'),
+    result: z.enum(['allow', 'deny']),
+    deny_message: z.string().max(10_000).nullish(),
+  },
+  'user.custom_tool_result': {
+    custom_tool_use_id: idSchema('event'),
+    content: z.array(toolResultContent).optional(),
+    is_error: z.boolean().nullish(),
+  },
+  'user.tool_result': {
+    tool_use_id: idSchema('event'),
+    content: z.array(toolResultContent).optional(),
+    is_error: z.boolean().nullish(),
+  },
+  'user.define_outcome': {
+    description: z.string().min(1),
+    rubric,
+    max_iterations: z.int().min(1).max(20).nullish(),
+  },
+  'system.message': { content: z.array(textBlock).min(1).max(1000) },
+} as const;
+
+function param<const T extends keyof typeof shapes>(type: T) {
+  return z.object({ type: z.literal(type), ...shapes[type] });
+}
+
+export const eventParam = z
+  .discriminatedUnion('type', [
+    param('user.message'),
+    param('user.interrupt'),
+    param('user.tool_confirmation'),
+    param('user.custom_tool_result'),
+    param('user.tool_result'),
+    param('user.define_outcome'),
+    param('system.message'),
+  ])
+  .meta({ id: 'EventParam' });
+export type EventParam = z.infer<typeof eventParam>;
+
+export const userEvents = [
+  clientEvent('user.message', shapes['user.message']),
+  clientEvent('user.interrupt', shapes['user.interrupt']),
+  clientEvent('user.tool_confirmation', { ...shapes['user.tool_confirmation'], ...routedThreadId }),
+  clientEvent('user.custom_tool_result', { ...shapes['user.custom_tool_result'], ...routedThreadId }),
+  clientEvent('user.tool_result', { ...shapes['user.tool_result'], ...routedThreadId }),
+  clientEvent('user.define_outcome', {
+    ...shapes['user.define_outcome'],
+    outcome_id: z.string(),
+    max_iterations: z.int().nullable(),
+  }),
+  clientEvent('system.message', shapes['system.message']),
+] as const;

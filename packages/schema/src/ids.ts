@@ -1,0 +1,26 @@
+// Every id prefix in one table. Ids are opaque to clients; the prefixes are the API's own where it has one.
+import { z } from 'zod';
+
+export const ID_PREFIXES = {
+  agent: 'agent',
+  environment: 'env',
+  session: 'sesn',
+  thread: 'sthr',
+  event: 'sevt',
+  request: 'req',
+  apiKey: 'key',
+  tenant: 'tnt',
+  turn: 'turn',
+  loginLink: 'link',
+} as const;
+
+export type IdKind = keyof typeof ID_PREFIXES;
+
+/** 24 characters of Crockford base 32, time-ordered, behind the kind's prefix. */
+export function idSchema(kind: IdKind) {
+  return z
+    .string()
+    .min(1)
+    .max(128)
+    .meta({ example: `${ID_PREFIXES[kind]}_01k7p4z8m3q6r9t2v5x8a1c4` });
+}

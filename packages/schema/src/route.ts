@@ -1,0 +1,47 @@
+// A route is data: what it takes, what it gives, what it may refuse and who may call it.
+// The handler's types, validation, OpenAPI, the client and the contract tests are all read off it.
+import type { z } from 'zod';
+import type { ErrorCode } from './error.ts';
+
+export interface RouteSpec {
+  method: 'get' | 'post' | 'delete';
+  /** OpenAPI style: `/v1/sessions/{session_id}`. */
+  path: `/${string}`;
+  operationId: string;
+  summary: string;
+  tag: string;
+  /** `key`: an API key or a Console cookie of the tenant. `public`: anyone. */
+  access: 'key' | 'public';
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  response: z.ZodType;
+  /** The response is a server-sent event stream whose frames carry `response` as JSON. */
+  stream?: true;
+  /** Codes beyond those every route of its access class may answer. */
+  errors?: readonly ErrorCode[];
+}
+
+export function defineRoute<const R extends RouteSpec>(route: R): R {
+  return route;
+}
+
+type Out<T> = T extends z.ZodType ? z.output<T> : undefined;
+type In<T> = T extends z.ZodType ? z.input<T> : undefined;
+
+/** What a handler receives: parsed and typed. */
+export interface RouteInput<R extends RouteSpec> {
+  params: Out<R['params']>;
+  query: Out<R['query']>;
+  body: Out<R['body']>;
+}
+
+/** What a handler returns and a client receives. */
+export type RouteOutput<R extends RouteSpec> = z.output<R['response']>;
+
+/** What a client sends. */
+export interface RouteRequest<R extends RouteSpec> {
+  params: In<R['params']>;
+  query: In<R['query']>;
+  body: In<R['body']>;
+}

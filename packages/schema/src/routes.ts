@@ -1,0 +1,17 @@
+// Every route of the platform, in the order the API reference shows them.
+import { agentRoutes } from './agents.ts';
+import { consoleRoutes } from './console-login.ts';
+import { environmentRoutes } from './environments.ts';
+import { eventRoutes } from './events.ts';
+import { healthRoutes } from './health.ts';
+import type { RouteSpec } from './route.ts';
+import { sessionRoutes } from './sessions.ts';
+
+export const ROUTES: readonly RouteSpec[] = [
+  agentRoutes,
+  environmentRoutes,
+  sessionRoutes,
+  eventRoutes,
+  healthRoutes,
+  consoleRoutes,
+].flatMap((routes) => Object.values<RouteSpec>(routes));

@@ -1,0 +1,90 @@
+// Tools on an agent: the built-in toolset with per-tool settings, MCP toolsets and custom tools (spec §4).
+import { z } from 'zod';
+
+export const BUILT_IN_TOOLS = [
+  'bash',
+  'read',
+  'write',
+  'edit',
+  'glob',
+  'grep',
+  'web_fetch',
+  'web_search',
+] as const;
+export const builtInTool = z.enum(BUILT_IN_TOOLS);
+export type BuiltInTool = z.infer<typeof builtInTool>;
+
+export const permissionPolicy = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('always_allow') }),
+  z.object({ type: z.literal('always_ask') }),
+  z.object({ type: z.literal('auto') }),
+]);
+export type PermissionPolicy = z.infer<typeof permissionPolicy>;
+
+const settings = { enabled: z.boolean().nullish(), permission_policy: permissionPolicy.nullish() };
+
+export const agentToolsetParam = z.object({
+  type: z.literal('agent_toolset_20260401'),
+  default_config: z.object(settings).nullish(),
+  configs: z.array(z.object({ name: builtInTool, type: z.string().optional(), ...settings })).default([]),
+});
+
+export const mcpToolsetParam = z.object({
+  type: z.literal('mcp_toolset'),
+  mcp_server_name: z.string().min(1).max(255),
+  default_config: z.object(settings).nullish(),
+  configs: z.array(z.object({ name: z.string().min(1).max(128), ...settings })).default([]),
+});
+
+export const customToolParam = z.object({
+  type: z.literal('custom'),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1-128 letters, digits, "_" or "-"')
+    .refine((name) => !name.startsWith('mcp__'), 'must not start with "mcp__"'),
+  description: z.string().min(1),
+  input_schema: z.looseObject({ type: z.literal('object') }),
+});
+
+/** `{"type":"bash"}` and its siblings: shorthand for a toolset with just those tools. */
+const shorthandParam = z.object({ type: builtInTool, ...settings });
+
+export const toolParam = z.discriminatedUnion('type', [
+  agentToolsetParam,
+  mcpToolsetParam,
+  customToolParam,
+  shorthandParam,
+]);
+export type ToolParam = z.infer<typeof toolParam>;
+
+const filled = { enabled: z.boolean(), permission_policy: permissionPolicy };
+
+export const agentToolset = z.object({
+  type: z.literal('agent_toolset_20260401'),
+  default_config: z.object(filled),
+  configs: z.array(z.object({ type: builtInTool, name: builtInTool, ...filled })),
+});
+export type AgentToolset = z.infer<typeof agentToolset>;
+
+export const mcpToolset = z.object({
+  type: z.literal('mcp_toolset'),
+  mcp_server_name: z.string(),
+  default_config: z.object(filled),
+  configs: z.array(z.object({ name: z.string(), ...filled })),
+});
+export const customTool = customToolParam;
+export type CustomTool = z.infer<typeof customTool>;
+
+/** A tool as responses and session snapshots show it: every setting filled. */
+export const tool = z.discriminatedUnion('type', [agentToolset, mcpToolset, customTool]);
+export type Tool = z.infer<typeof tool>;
+
+/** What holds for one built-in tool of an agent, or null when the agent does not have it. */
+export function builtInSettings(tools: readonly Tool[], name: BuiltInTool): PermissionPolicy | null {
+  for (const entry of tools) {
+    if (entry.type !== 'agent_toolset_20260401') continue;
+    const config = entry.configs.find((c) => c.name === name) ?? entry.default_config;
+    if (config.enabled) return config.permission_policy;
+  }
+  return null;
+}

@@ -1,0 +1,5 @@
+// Where a session lives. The tenant is part of the address: another tenant's id names a session that does not exist.
+export interface SessionAddress {
+  tenantId: string;
+  sessionId: string;
+}

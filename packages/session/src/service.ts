@@ -1,0 +1,48 @@
+// The RPC interface of the agent Worker: what main and jobs may ask of sessions.
+// Every method refuses with an ApiError (recognised by shape after RPC); an unknown address is `not_found`.
+
+import type { ModelNotice } from '@capstan/schema/console-login';
+import type { EventParam, EventType, SessionEvent } from '@capstan/schema/events';
+import type { Previewable } from '@capstan/schema/events/previews';
+import type { BackendHealth } from '@capstan/schema/health';
+import type { Page } from '@capstan/schema/page';
+import type { SessionStatus } from '@capstan/schema/sessions';
+import type { SessionUsage } from '@capstan/schema/usage';
+import type { SessionAddress } from './address.ts';
+
+/** What is true of a session now; its definition (agent, title, …) stands in the control plane. Instants are epoch ms. */
+export interface SessionView {
+  status: SessionStatus;
+  usage: SessionUsage;
+  activeSeconds: number;
+  updatedAt: number;
+  archivedAt: number | null;
+}
+
+export interface EventQuery {
+  limit: number;
+  order: 'asc' | 'desc';
+  page?: string;
+  types?: EventType[];
+  /** Bounds on `processed_at`, epoch ms. */
+  after?: { at: number; inclusive: boolean };
+  before?: { at: number; inclusive: boolean };
+}
+
+export interface StreamQuery {
+  /** Replays events after this sequence first. Absent: only what happens from now on. */
+  after?: number;
+  deltas?: Previewable[];
+}
+
+export interface Sessions {
+  send(address: SessionAddress, events: EventParam[]): Promise<SessionEvent[]>;
+  view(address: SessionAddress): Promise<SessionView>;
+  listEvents(address: SessionAddress, query: EventQuery): Promise<Page<SessionEvent>>;
+  /** Server-sent event frames (`id`, `event`, `data`), UTF-8. Cancel it to unsubscribe. */
+  streamEvents(address: SessionAddress, query: StreamQuery): Promise<ReadableStream<Uint8Array>>;
+  archive(address: SessionAddress): Promise<SessionView>;
+  /** Asks what the agent Worker depends on: sandboxes, models. */
+  health(): Promise<Record<string, BackendHealth>>;
+  modelNotice(): Promise<ModelNotice>;
+}

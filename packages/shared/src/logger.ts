@@ -1,0 +1,35 @@
+// One JSON line per operation: a dotted `event`, its outcome and ids. Never message text, never a secret.
+export interface Fields {
+  [key: string]: string | number | boolean | null | undefined;
+}
+
+export interface Logger {
+  info(event: string, fields?: Fields): void;
+  warn(event: string, fields?: Fields): void;
+  error(event: string, fields?: Fields, cause?: unknown): void;
+  /** A logger whose lines carry these fields too. */
+  child(fields: Fields): Logger;
+}
+
+export type Sink = (line: string) => void;
+
+export function createLogger(sink: Sink, bound: Fields = {}): Logger {
+  const write = (level: string, event: string, fields: Fields = {}) =>
+    sink(JSON.stringify({ at: new Date().toISOString(), level, event, ...bound, ...fields }));
+  return {
+    info: (event, fields) => write('info', event, fields),
+    warn: (event, fields) => write('warn', event, fields),
+    error: (event, fields, cause) => write('error', event, { ...fields, ...describeCause(cause) }),
+    child: (fields) => createLogger(sink, { ...bound, ...fields }),
+  };
+}
+
+function describeCause(cause: unknown): Fields {
+  if (cause === undefined) return {};
+  if (!(cause instanceof Error)) return { cause: typeof cause };
+  const inner =
+    cause.cause instanceof Error ? { cause_of: `${cause.cause.name}: ${cause.cause.message}` } : {};
+  return { cause: `${cause.name}: ${cause.message}`, stack: cause.stack, ...inner };
+}
+
+export const silentLogger: Logger = createLogger(() => {});
