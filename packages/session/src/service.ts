@@ -2,8 +2,9 @@
 // Every method refuses with an ApiError (recognised by shape after RPC); an unknown address is `not_found`.
 
 import type { ModelNotice } from '@capstan/schema/console-login';
-import type { EventParam, EventType, SessionEvent } from '@capstan/schema/events';
+import type { EventType, SessionEvent } from '@capstan/schema/events';
 import type { Previewable } from '@capstan/schema/events/previews';
+import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Page } from '@capstan/schema/page';
 import type { SessionStatus } from '@capstan/schema/sessions';
