@@ -12,6 +12,13 @@ export const modelUsage = z.object({
 });
 export type ModelUsage = z.infer<typeof modelUsage>;
 
+export const ZERO_MODEL_USAGE: ModelUsage = {
+  input_tokens: 0,
+  output_tokens: 0,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+};
+
 export const money = z.object({ amount: z.string(), currency: z.literal('USD') });
 
 export const sessionUsage = z.object({
