@@ -1,0 +1,136 @@
+// Agents of one tenant. A version never changes once written; `agents` points at the current one.
+import type { Agent, AgentSnapshot } from '@capstan/schema/agents';
+import { ApiError } from '@capstan/schema/error';
+import type { Metadata } from '@capstan/schema/metadata';
+import type { Page } from '@capstan/schema/page';
+import { newId } from '@capstan/shared/ids';
+import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
+import { type Listing, seek, toPage } from './cursor.ts';
+import type { Scope } from './scope.ts';
+import { agents, agentVersions } from './tables.ts';
+import { toTimestamp } from './timestamp.ts';
+
+/** An agent's settings with every default filled in. */
+export type AgentSettings = Omit<AgentSnapshot, 'id' | 'type' | 'version'>;
+
+export interface NewAgent {
+  settings: AgentSettings;
+  metadata: Metadata;
+  /** Epoch ms. */
+  now: number;
+}
+
+export interface AgentFilter {
+  limit: number;
+  page?: string | undefined;
+  includeArchived: boolean;
+}
+
+interface AgentRow {
+  agent: typeof agents.$inferSelect;
+  version: typeof agentVersions.$inferSelect;
+}
+
+export class AgentStore {
+  #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  async create({ settings, metadata, now }: NewAgent): Promise<Agent> {
+    const { db, tenantId } = this.#scope;
+    const agent = {
+      id: newId('agent', now),
+      tenantId,
+      version: 1,
+      createdAt: now,
+      updatedAt: now,
+      archivedAt: null,
+    };
+    const definition: AgentSnapshot = { id: agent.id, type: 'agent', version: 1, ...settings };
+    const version = { tenantId, agentId: agent.id, version: 1, definition, metadata, createdAt: now };
+    await db.batch([db.insert(agents).values(agent), db.insert(agentVersions).values(version)]);
+    return toAgent({ agent, version });
+  }
+
+  /** The current version, or the one asked for. */
+  async retrieve(id: string, version?: number): Promise<Agent> {
+    const [row] = await this.#select(id, version);
+    if (row) return toAgent(row);
+    throw new ApiError(
+      'not_found',
+      `No agent ${id}${version === undefined ? '' : ` with version ${version}`}`,
+    );
+  }
+
+  async list(filter: AgentFilter): Promise<Page<Agent>> {
+    const { db, tenantId } = this.#scope;
+    const listing: Listing = { list: 'agents', tenantId, order: 'desc', ...filter };
+    const at = seek(listing);
+    const found = await db
+      .select({ id: agents.id, agent: agents, version: agentVersions })
+      .from(agents)
+      .innerJoin(
+        agentVersions,
+        and(eq(agentVersions.agentId, agents.id), eq(agentVersions.version, agents.version)),
+      )
+      .where(
+        and(
+          eq(agents.tenantId, tenantId),
+          filter.includeArchived ? undefined : isNull(agents.archivedAt),
+          at.id === null ? undefined : at.order === 'desc' ? lt(agents.id, at.id) : gt(agents.id, at.id),
+        ),
+      )
+      .orderBy(at.order === 'desc' ? desc(agents.id) : asc(agents.id))
+      .limit(at.take);
+    const page = toPage(listing, at, found);
+    return { data: page.rows.map(toAgent), next_page: page.next };
+  }
+
+  /** Archiving again changes nothing. */
+  async archive(id: string, now: number): Promise<Agent> {
+    const { db, tenantId } = this.#scope;
+    const mark = db
+      .update(agents)
+      .set({ archivedAt: now, updatedAt: now })
+      .where(and(eq(agents.tenantId, tenantId), eq(agents.id, id), isNull(agents.archivedAt)));
+    const [, [row]] = await db.batch([mark, this.#select(id)]);
+    if (row) return toAgent(row);
+    throw new ApiError('not_found', `No agent ${id}`);
+  }
+
+  #select(id: string, version?: number) {
+    const { db, tenantId } = this.#scope;
+    return db
+      .select({ agent: agents, version: agentVersions })
+      .from(agents)
+      .innerJoin(
+        agentVersions,
+        and(eq(agentVersions.agentId, agents.id), eq(agentVersions.version, version ?? agents.version)),
+      )
+      .where(and(eq(agents.tenantId, tenantId), eq(agents.id, id)));
+  }
+}
+
+function toAgent({ agent, version }: AgentRow): Agent {
+  const { definition } = version;
+  return {
+    id: agent.id,
+    type: 'agent',
+    version: version.version,
+    name: definition.name,
+    description: definition.description,
+    model: definition.model,
+    system: definition.system,
+    tools: definition.tools,
+    mcp_servers: definition.mcp_servers,
+    skills: definition.skills,
+    multiagent: definition.multiagent,
+    execution_identity: definition.execution_identity,
+    metadata: version.metadata,
+    created_at: toTimestamp(agent.createdAt),
+    updated_at: toTimestamp(agent.updatedAt),
+    archived_at: agent.archivedAt === null ? null : toTimestamp(agent.archivedAt),
+  };
+}

@@ -1,0 +1,122 @@
+// Environments of one tenant, and the default one that sessions without an environment share.
+// The default is made on first need, once: a unique index decides between requests that race.
+import type { Environment, EnvironmentConfig } from '@capstan/schema/environments';
+import { ApiError } from '@capstan/schema/error';
+import type { Metadata } from '@capstan/schema/metadata';
+import type { Page } from '@capstan/schema/page';
+import { newId } from '@capstan/shared/ids';
+import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
+import { type Listing, seek, toPage } from './cursor.ts';
+import type { Scope } from './scope.ts';
+import { environments } from './tables.ts';
+import { toTimestamp } from './timestamp.ts';
+
+export interface NewEnvironment {
+  name: string;
+  description: string | null;
+  config: EnvironmentConfig;
+  metadata: Metadata;
+  scope: Environment['scope'];
+  /** Epoch ms. */
+  now: number;
+}
+
+export interface EnvironmentFilter {
+  limit: number;
+  page?: string | undefined;
+  includeArchived: boolean;
+}
+
+type EnvironmentRow = typeof environments.$inferSelect;
+
+/** A cloud environment without packages or network restrictions. */
+export const OPEN_CLOUD: EnvironmentConfig = {
+  type: 'cloud',
+  networking: { type: 'unrestricted' },
+  packages: { type: 'packages', apt: [], cargo: [], gem: [], go: [], npm: [], pip: [] },
+};
+
+export class EnvironmentStore {
+  #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  async create(input: NewEnvironment): Promise<Environment> {
+    const { db, tenantId } = this.#scope;
+    const row = toRow(tenantId, input, false);
+    await db.insert(environments).values(row);
+    return toEnvironment(row);
+  }
+
+  /** Makes the tenant's default environment unless it has one. */
+  async ensureDefault(now: number): Promise<void> {
+    const { db, tenantId } = this.#scope;
+    const input: NewEnvironment = {
+      name: 'Default',
+      description: 'Used by sessions that name no environment',
+      config: OPEN_CLOUD,
+      metadata: {},
+      scope: 'organization',
+      now,
+    };
+    await db
+      .insert(environments)
+      .values(toRow(tenantId, input, true))
+      .onConflictDoNothing();
+  }
+
+  async retrieve(id: string): Promise<Environment> {
+    const { db, tenantId } = this.#scope;
+    const [row] = await db
+      .select()
+      .from(environments)
+      .where(and(eq(environments.tenantId, tenantId), eq(environments.id, id)));
+    if (row) return toEnvironment(row);
+    throw new ApiError('not_found', `No environment ${id}`, { reason: 'environment_not_found' });
+  }
+
+  async list(filter: EnvironmentFilter): Promise<Page<Environment>> {
+    const { db, tenantId } = this.#scope;
+    const listing: Listing = { list: 'environments', tenantId, order: 'desc', ...filter };
+    const at = seek(listing);
+    const { id } = environments;
+    const found = await db
+      .select()
+      .from(environments)
+      .where(
+        and(
+          eq(environments.tenantId, tenantId),
+          filter.includeArchived ? undefined : isNull(environments.archivedAt),
+          at.id === null ? undefined : at.order === 'desc' ? lt(id, at.id) : gt(id, at.id),
+        ),
+      )
+      .orderBy(at.order === 'desc' ? desc(id) : asc(id))
+      .limit(at.take);
+    const page = toPage(listing, at, found);
+    return { data: page.rows.map(toEnvironment), next_page: page.next };
+  }
+}
+
+function toRow(tenantId: string, input: NewEnvironment, isDefault: boolean): EnvironmentRow {
+  const { now, name, description, config, metadata, scope } = input;
+  const id = newId('environment', now);
+  const times = { createdAt: now, updatedAt: now, archivedAt: null };
+  return { id, tenantId, name, description, config, metadata, scope, isDefault, ...times };
+}
+
+function toEnvironment(row: EnvironmentRow): Environment {
+  return {
+    id: row.id,
+    type: 'environment',
+    name: row.name,
+    description: row.description,
+    config: row.config,
+    metadata: row.metadata,
+    scope: row.scope,
+    created_at: toTimestamp(row.createdAt),
+    updated_at: toTimestamp(row.updatedAt),
+    archived_at: row.archivedAt === null ? null : toTimestamp(row.archivedAt),
+  };
+}

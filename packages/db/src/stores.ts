@@ -1,0 +1,20 @@
+// Everything one tenant owns in the control plane. There is no way to ask these stores about another tenant.
+import { AgentStore } from './agents.ts';
+import type { Database } from './database.ts';
+import { EnvironmentStore } from './environments.ts';
+import { SessionStore } from './sessions.ts';
+
+export interface Stores {
+  agents: AgentStore;
+  environments: EnvironmentStore;
+  sessions: SessionStore;
+}
+
+export function stores(db: Database, tenantId: string): Stores {
+  const scope = { db, tenantId };
+  return {
+    agents: new AgentStore(scope),
+    environments: new EnvironmentStore(scope),
+    sessions: new SessionStore(scope),
+  };
+}

@@ -1,0 +1,128 @@
+// The control plane's tables on D1. Instants are epoch ms; every row that belongs to someone carries `tenant_id`.
+import type { AgentSnapshot } from '@capstan/schema/agents';
+import type { EnvironmentConfig } from '@capstan/schema/environments';
+import type { Metadata } from '@capstan/schema/metadata';
+import type { SessionStatus } from '@capstan/schema/sessions';
+import type { SessionUsage } from '@capstan/schema/usage';
+import { sql } from 'drizzle-orm';
+import {
+  foreignKey,
+  index,
+  integer,
+  primaryKey,
+  real,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core';
+
+export const tenants = sqliteTable('tenants', {
+  id: text().primaryKey(),
+  name: text().notNull(),
+  createdAt: integer('created_at').notNull(),
+});
+
+export const apiKeys = sqliteTable(
+  'api_keys',
+  {
+    id: text().primaryKey(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    name: text().notNull(),
+    /** SHA-256 of the key, lower-case hex. The key itself is never stored. */
+    hash: text().notNull(),
+    lastFour: text('last_four').notNull(),
+    createdAt: integer('created_at').notNull(),
+    revokedAt: integer('revoked_at'),
+  },
+  (t) => [uniqueIndex('api_keys_hash').on(t.hash), index('api_keys_tenant').on(t.tenantId, t.id)],
+);
+
+export const loginCodes = sqliteTable('login_codes', {
+  /** SHA-256 of the code, lower-case hex. */
+  hash: text().primaryKey(),
+  tenantId: text('tenant_id').notNull(),
+  apiKeyId: text('api_key_id').notNull(),
+  apiKeyName: text('api_key_name').notNull(),
+  apiKeyLastFour: text('api_key_last_four').notNull(),
+  expiresAt: integer('expires_at').notNull(),
+});
+
+export const agents = sqliteTable(
+  'agents',
+  {
+    id: text().primaryKey(),
+    tenantId: text('tenant_id').notNull(),
+    version: integer().notNull(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+    archivedAt: integer('archived_at'),
+  },
+  (t) => [index('agents_tenant').on(t.tenantId, t.id)],
+);
+
+export const agentVersions = sqliteTable(
+  'agent_versions',
+  {
+    tenantId: text('tenant_id').notNull(),
+    agentId: text('agent_id').notNull(),
+    version: integer().notNull(),
+    definition: text({ mode: 'json' }).$type<AgentSnapshot>().notNull(),
+    metadata: text({ mode: 'json' }).$type<Metadata>().notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.agentId, t.version] }),
+    foreignKey({ columns: [t.agentId], foreignColumns: [agents.id] }),
+  ],
+);
+
+export const environments = sqliteTable(
+  'environments',
+  {
+    id: text().primaryKey(),
+    tenantId: text('tenant_id').notNull(),
+    name: text().notNull(),
+    description: text(),
+    config: text({ mode: 'json' }).$type<EnvironmentConfig>().notNull(),
+    metadata: text({ mode: 'json' }).$type<Metadata>().notNull(),
+    scope: text({ enum: ['organization', 'account'] }).notNull(),
+    /** What a session gets that names no environment: at most one per tenant. */
+    isDefault: integer('is_default', { mode: 'boolean' }).notNull(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+    archivedAt: integer('archived_at'),
+  },
+  (t) => [
+    index('environments_tenant').on(t.tenantId, t.id),
+    uniqueIndex('environments_default').on(t.tenantId).where(sql`is_default = 1`),
+  ],
+);
+
+export const sessions = sqliteTable(
+  'sessions',
+  {
+    id: text().primaryKey(),
+    tenantId: text('tenant_id').notNull(),
+    /** The primary thread. */
+    threadId: text('thread_id').notNull(),
+    agentId: text('agent_id').notNull(),
+    agent: text({ mode: 'json' }).$type<AgentSnapshot>().notNull(),
+    environmentId: text('environment_id').notNull(),
+    environment: text({ mode: 'json' }).$type<EnvironmentConfig>().notNull(),
+    title: text(),
+    metadata: text({ mode: 'json' }).$type<Metadata>().notNull(),
+    createdAt: integer('created_at').notNull(),
+    /** From here on an index: the session itself is the truth, this copy serves lists. */
+    status: text().$type<SessionStatus>().notNull(),
+    usage: text({ mode: 'json' }).$type<SessionUsage>().notNull(),
+    activeSeconds: real('active_seconds').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+    archivedAt: integer('archived_at'),
+  },
+  (t) => [
+    index('sessions_tenant').on(t.tenantId, t.id),
+    index('sessions_agent').on(t.tenantId, t.agentId, t.id),
+  ],
+);
