@@ -79,6 +79,8 @@ export interface Failure {
   error: Fault;
   retryable: boolean;
   retryAfterMs?: number;
+  /** The first new try need not wait: nothing says that the other side is busy. */
+  urgent?: boolean;
   /** 0 to 1: spreads retries of many sessions apart. */
   jitter: number;
 }
@@ -89,7 +91,7 @@ export function fail(state: State, failure: Failure, context: { thread: Thread; 
   const attempt = state.attempt + 1;
   const span = abandonSpan(state, true, stamp);
   if (failure.retryable && attempt < MAX_ATTEMPTS) {
-    const at = stamp.now + Math.max(failure.retryAfterMs ?? 0, backoff(attempt, failure.jitter));
+    const at = stamp.now + delayMs(failure, attempt);
     const error = { ...failure.error, retry_status: { type: 'retrying' as const } };
     const rescheduled = made(stamp, 'session.status_rescheduled', {});
     return [
@@ -117,7 +119,8 @@ export function take(queue: State['queue'], stamp: Stamp): Entry[] {
   return queue.map((event) => ({ event: { ...event, processed_at: toTimestamp(stamp.now) } }));
 }
 
-function backoff(attempt: number, jitter: number): number {
+function delayMs({ urgent, jitter, retryAfterMs = 0 }: Failure, attempt: number): number {
+  if (urgent && attempt === 1) return 0;
   const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1));
-  return Math.round(full * (0.75 + 0.25 * jitter));
+  return Math.max(retryAfterMs, Math.round(full * (0.75 + 0.25 * jitter)));
 }

@@ -9,10 +9,9 @@
 // M3. What is owed is read off the state, never queued, so nothing owed can be lost, and doing it twice is harmless.
 //     A turn is the exception: its event starts it, and only an event ends it.
 import { ApiError } from '@capstan/schema/error';
-import type { SessionStatus } from '@capstan/schema/sessions';
-import type { SessionUsage } from '@capstan/schema/usage';
 import { begin, closeCalls, fail } from './endings.ts';
 import { type Entry, made } from './entry.ts';
+import type { SessionView } from './service.ts';
 import { activeSecondsAt, type State, usageAt } from './state.ts';
 import { type Context, decideTurn, type TurnCommand, threadOf } from './turn-commands.ts';
 
@@ -42,7 +41,12 @@ export function decide(command: Command, context: Context): Entry[] {
 
 function recover({ state, spec, stamp }: Context, jitter: number): Entry[] {
   const message = 'The process that ran this turn stopped. What it had written is kept; the turn goes on.';
-  const failure = { error: { type: 'unknown_error' as const, message }, retryable: true, jitter };
+  const failure = {
+    error: { type: 'unknown_error' as const, message },
+    retryable: true,
+    urgent: true,
+    jitter,
+  };
   return fail(state, failure, { thread: threadOf(spec), stamp });
 }
 
@@ -62,17 +66,9 @@ function archive({ state, spec, stamp }: Context): Entry[] {
   ];
 }
 
-/** What the session index should show. */
-export interface IndexRow {
-  status: SessionStatus;
-  usage: SessionUsage;
-  activeSeconds: number;
-  updatedAt: number;
-  archivedAt: number | null;
-}
-
 export interface Owed {
-  index: IndexRow;
+  /** What the session's row in the control plane should show. */
+  index: SessionView;
   /** The latest moment at which the session must be looked at again, epoch ms, or null when nothing is pending. */
   wakeAt: number | null;
 }
@@ -82,12 +78,12 @@ export const LEASE_MS = 30_000;
 
 export function owed(state: State, now: number): Owed {
   return {
-    index: toIndexRow(state, now),
+    index: toView(state, now),
     wakeAt: state.status === 'running' ? now + LEASE_MS : state.retryAt,
   };
 }
 
-function toIndexRow(state: State, now: number): IndexRow {
+function toView(state: State, now: number): SessionView {
   return {
     status: state.status,
     usage: usageAt(state, now),

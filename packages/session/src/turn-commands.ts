@@ -12,12 +12,13 @@ import { blocking, nextStep, performable, type State } from './state.ts';
 /** An output whose event id may have been announced by a preview already. */
 export type IdentifiedOutput = ModelOutput & { id: string };
 
-export type TurnCommand = { turnId: string } & (
+export type TurnStep =
   | { kind: 'begin_model'; choice: ModelChoice }
   | { kind: 'reply'; outputs: IdentifiedOutput[]; usage: ModelUsage; refusal: StopDetails }
   | { kind: 'tool_result'; callId: string; outcome: ToolOutcome }
-  | { kind: 'failed'; failure: Failure }
-);
+  | { kind: 'failed'; failure: Failure };
+
+export type TurnCommand = TurnStep & { turnId: string };
 
 export interface Context {
   state: State;

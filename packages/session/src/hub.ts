@@ -1,0 +1,77 @@
+// Fan-out of one session's events to its streams.
+//
+// H1. A stream delivers exactly the log from its cursor, each event once and in order (R5): what the tail does not hold
+//     any more is read from the log. A slow reader costs a cursor, not a buffer.
+// H2. A preview reaches a reader between the events it was made between, or not at all: a reader that lags sheds
+//     previews, and gets no delta of a message whose start it did not get.
+// H3. A reader that takes nothing for MISSED_HEARTBEATS beats is closed.
+import type { Preview, Previewable } from '@capstan/schema/events/previews';
+import type { LoggedEntry } from './entry.ts';
+import { eventFrame, HEARTBEAT, OPENING, previewFrame } from './frames.ts';
+import type { EventLog } from './ports.ts';
+import type { StreamQuery } from './service.ts';
+import { StreamReader, type Tail } from './stream-reader.ts';
+
+const TAIL_EVENTS = 256;
+
+export class Hub {
+  #readers = new Set<StreamReader>();
+  #tail: Tail;
+  #log: EventLog;
+
+  constructor(log: EventLog, head: number) {
+    this.#log = log;
+    this.#tail = { head, frames: [] };
+  }
+
+  /** Whether anybody listens; without readers there is nothing to keep alive. */
+  get hasReaders(): boolean {
+    return this.#readers.size > 0;
+  }
+
+  open(query: StreamQuery): ReadableStream<Uint8Array> {
+    const reader = new StreamReader({
+      log: this.#log,
+      tail: this.#tail,
+      cursor: Math.min(query.after ?? this.#tail.head, this.#tail.head),
+      deltas: new Set(query.deltas),
+      closed: () => this.#readers.delete(reader),
+    });
+    reader.offer(OPENING);
+    this.#readers.add(reader);
+    return reader.toStream();
+  }
+
+  /** Called after the append: the entries are in the log. */
+  publish(entries: readonly LoggedEntry[]): void {
+    const tail = this.#tail;
+    for (const { seq, event } of entries) {
+      tail.head = seq;
+      if (this.#readers.size === 0) continue;
+      tail.frames.push({ seq, bytes: eventFrame({ seq, type: event.type, data: JSON.stringify(event) }) });
+    }
+    if (this.#readers.size === 0) tail.frames = [];
+    else if (tail.frames.length > TAIL_EVENTS) tail.frames.splice(0, tail.frames.length - TAIL_EVENTS);
+    for (const reader of this.#readers) reader.wake();
+  }
+
+  wantsPreviews(type: Previewable): boolean {
+    for (const reader of this.#readers) if (reader.deltas.has(type)) return true;
+    return false;
+  }
+
+  preview(preview: Preview): void {
+    const bytes = previewFrame(preview);
+    for (const reader of this.#readers) reader.preview(preview, bytes);
+  }
+
+  /** The host calls this every 15 seconds while there are readers. */
+  heartbeat(): void {
+    for (const reader of this.#readers) reader.heartbeat(HEARTBEAT);
+  }
+
+  /** Ends every stream: clients connect again with their last event id. */
+  close(): void {
+    for (const reader of this.#readers) reader.close();
+  }
+}

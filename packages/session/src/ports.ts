@@ -1,0 +1,60 @@
+// What a session runtime needs from its host. Both hosts (Durable Object, Node) and the tests implement these.
+import type { SessionEvent } from '@capstan/schema/events';
+import type { Page } from '@capstan/schema/page';
+import type { Logger } from '@capstan/shared/logger';
+import type { Entry } from './entry.ts';
+import type { Harness } from './harness.ts';
+import type { EventQuery, SessionView } from './service.ts';
+
+/** A log row as it is stored: `data` and `note` are JSON. */
+export interface Line {
+  seq: number;
+  type: string;
+  data: string;
+  note: string | null;
+}
+
+export interface EventLog {
+  /** Up to `limit` rows after `after`, in order. A long row may end a batch early; an empty batch is the end. */
+  lines(after: number, limit: number): Promise<Line[]>;
+  /**
+   * Appends in one transaction after row `expected`, and is durable when it resolves. Rejects with LogMoved when the
+   * last row is another one, with a `too_large` ApiError when an event is too long to keep: then nothing is written.
+   */
+  append(expected: number, entries: readonly Entry[]): Promise<void>;
+  /** Events as the agent saw them: a queued event is listed once, where it was taken. */
+  page(query: EventQuery): Promise<Page<SessionEvent>>;
+}
+
+/** Somebody else has written to the log: this runtime no longer speaks for the session. */
+export class LogMoved extends Error {
+  override name = 'LogMoved';
+}
+
+/** The host's one timer. Survives a crash of the process. */
+export interface Alarm {
+  /** Wakes the runtime at `at`, epoch ms, or before. Called in the same tick as the append that owes it. */
+  arm(at: number): void;
+  disarm(): void;
+}
+
+/** The session's row in the control plane: what lists show. */
+export interface SessionIndex {
+  /** The log position through which the row is known to be right; 0 when nothing is known. */
+  confirmedSeq(): number;
+  /** Resolves when the row is written and the position remembered. May be repeated. */
+  put(row: SessionView, seq: number): Promise<void>;
+}
+
+export interface Ports {
+  log: EventLog;
+  alarm: Alarm;
+  index: SessionIndex;
+  harness: Harness;
+  logger: Logger;
+  /** Epoch ms. */
+  now(): number;
+  newEventId(): string;
+  /** From 0 to 1. */
+  random(): number;
+}

@@ -1,0 +1,128 @@
+// The event log over SQLite.
+//
+// L1. Append is one transaction and names the row it follows: two writers never interleave.
+// L2. A queued event that is taken is appended again, processed, under its id. Streams replay both rows; lists hide the
+//     queued one from then on, so that a list is in the order the agent saw (R8).
+import { ApiError } from '@capstan/schema/error';
+import type { SessionEvent } from '@capstan/schema/events';
+import type { Page } from '@capstan/schema/page';
+import type { Entry } from './entry.ts';
+import { formatCursor, parseCursor } from './event-cursor.ts';
+import { type EventLog, type Line, LogMoved } from './ports.ts';
+import type { EventQuery } from './service.ts';
+import type { Sql, SqlValue } from './sql.ts';
+
+/** A Durable Object's row ends at 2 MB; a stream frame should be far from it. */
+const MAX_EVENT_CHARS = 1_000_000;
+const BATCH_CHARS = 1_000_000;
+
+export class SqlLog implements EventLog {
+  #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async lines(after: number, limit: number): Promise<Line[]> {
+    const rows = this.#sql.all<Line>(
+      'SELECT seq, type, data, note FROM events WHERE seq > ? ORDER BY seq LIMIT ?',
+      [after, limit],
+    );
+    let chars = 0;
+    const end = rows.findIndex((row) => {
+      chars += row.data.length;
+      return chars > BATCH_CHARS;
+    });
+    return end === -1 ? rows : rows.slice(0, Math.max(1, end));
+  }
+
+  async append(expected: number, entries: readonly Entry[]): Promise<void> {
+    const rows = entries.map(toRow);
+    this.#sql.transaction(() => {
+      const [last] = this.#sql.all<{ seq: number | null }>('SELECT max(seq) AS seq FROM events', []);
+      if ((last?.seq ?? 0) !== expected)
+        throw new LogMoved('The session log was written by another process.');
+      for (const [index, row] of rows.entries()) this.#insert(expected + index + 1, row);
+    });
+    await this.#sql.sync();
+  }
+
+  #insert(seq: number, row: Row): void {
+    if (row.fromClient && row.processedAt !== null) {
+      this.#sql.all('UPDATE events SET hidden = 1 WHERE id = ? AND processed_at IS NULL AND hidden = 0', [
+        row.id,
+      ]);
+    }
+    this.#sql.all('INSERT INTO events (seq, id, type, processed_at, data, note) VALUES (?, ?, ?, ?, ?, ?)', [
+      seq,
+      row.id,
+      row.type,
+      row.processedAt,
+      row.data,
+      row.note,
+    ]);
+  }
+
+  async page(query: EventQuery): Promise<Page<SessionEvent>> {
+    const { where, params } = toFilter(query);
+    const rows = this.#sql.all<{ seq: number; data: string }>(
+      `SELECT seq, data FROM events WHERE ${where.join(' AND ')}
+       ORDER BY seq ${query.order === 'asc' ? 'ASC' : 'DESC'} LIMIT ?`,
+      [...params, query.limit + 1],
+    );
+    const shown = rows.slice(0, query.limit);
+    const last = shown.at(-1);
+    return {
+      data: shown.map((row): SessionEvent => JSON.parse(row.data)),
+      next_page:
+        rows.length > shown.length && last ? formatCursor({ seq: last.seq, order: query.order }) : null,
+    };
+  }
+}
+
+interface Row {
+  id: string;
+  type: string;
+  processedAt: number | null;
+  fromClient: boolean;
+  data: string;
+  note: string | null;
+}
+
+function toRow({ event, note }: Entry): Row {
+  const data = JSON.stringify(event);
+  const stored = note === undefined ? null : JSON.stringify(note);
+  if (data.length + (stored?.length ?? 0) > MAX_EVENT_CHARS) {
+    throw new ApiError('too_large', `An event of type ${event.type} is over ${MAX_EVENT_CHARS} characters.`);
+  }
+  return {
+    id: event.id,
+    type: event.type,
+    processedAt: event.processed_at === null ? null : Date.parse(event.processed_at),
+    fromClient: event.type.startsWith('user.') || event.type === 'system.message',
+    data,
+    note: stored,
+  };
+}
+
+function toFilter(query: EventQuery): { where: string[]; params: SqlValue[] } {
+  const where = ['hidden = 0'];
+  const params: SqlValue[] = [];
+  if (query.page !== undefined) {
+    where.push(query.order === 'asc' ? 'seq > ?' : 'seq < ?');
+    params.push(parseCursor(query.page, query.order).seq);
+  }
+  if (query.types !== undefined) {
+    where.push('type IN (SELECT value FROM json_each(?))');
+    params.push(JSON.stringify(query.types));
+  }
+  if (query.after !== undefined) {
+    where.push(`processed_at ${query.after.inclusive ? '>=' : '>'} ?`);
+    params.push(query.after.at);
+  }
+  if (query.before !== undefined) {
+    where.push(`processed_at ${query.before.inclusive ? '<=' : '<'} ?`);
+    params.push(query.before.at);
+  }
+  return { where, params };
+}
