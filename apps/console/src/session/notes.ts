@@ -1,0 +1,67 @@
+// One line for events that are neither messages nor tools; null for those a reader need not see.
+import type { EventOf, SessionEvent } from '@capstan/schema/events';
+
+const SILENT: ReadonlySet<string> = new Set([
+  'session.status_running',
+  'session.usage',
+  'session.thread_status_running',
+  'session.thread_status_idle',
+  'session.thread_status_rescheduled',
+  'session.thread_status_terminated',
+  'span.model_request_start',
+  'span.model_request_end',
+  'span.outcome_evaluation_ongoing',
+  'user.tool_confirmation',
+]);
+
+const FIXED: { [type in SessionEvent['type']]?: string } = {
+  'user.interrupt': 'You stopped the agent',
+  'session.status_rescheduled': 'The turn failed and will be tried again',
+  'session.status_terminated': 'The session has ended',
+  'session.deleted': 'The session was deleted',
+  'session.updated': 'The session was changed',
+  'agent.thread_context_compacted': 'Earlier context was summarised to make room',
+  'agent.tool_result': 'A tool answered a call further up',
+  'agent.mcp_tool_result': 'A tool answered a call further up',
+  'user.custom_tool_result': 'A custom tool answered a call further up',
+  'user.tool_result': 'A tool answered a call further up',
+};
+
+/** An event this version does not know is shown by its name rather than hidden. */
+export function describe(event: SessionEvent): string | null {
+  if (SILENT.has(event.type)) return null;
+  switch (event.type) {
+    case 'session.status_idle':
+      return describeStop(event);
+    case 'system.message':
+      return `System: ${event.content.map((block) => block.text).join(' ')}`;
+    case 'user.define_outcome':
+      return `Outcome defined: ${event.description}`;
+    case 'span.outcome_evaluation_start':
+      return 'Checking the outcome';
+    case 'span.outcome_evaluation_end':
+      return `Outcome ${event.result.replaceAll('_', ' ')}: ${event.explanation}`;
+    case 'session.thread_created':
+      return `${event.agent_name} joined`;
+    case 'agent.thread_message_sent':
+      return `Message sent to ${event.to_agent_name ?? 'another agent'}`;
+    case 'agent.thread_message_received':
+      return `Message received from ${event.from_agent_name ?? 'another agent'}`;
+    default:
+      return FIXED[event.type] ?? event.type;
+  }
+}
+
+function describeStop(event: EventOf<'session.status_idle'>): string | null {
+  switch (event.stop_reason.type) {
+    case 'end_turn':
+    case 'requires_action':
+      return null;
+    case 'retries_exhausted':
+      return 'The agent gave up after several tries. Send a message to go on.';
+    case 'budget_reached':
+      return 'The budget is used up: the session is paused';
+    case 'refusal':
+      return `The model declined to answer${event.stop_details?.explanation ? `: ${event.stop_details.explanation}` : ''}`;
+  }
+}
