@@ -33,3 +33,7 @@ function describeCause(cause: unknown): Fields {
 }
 
 export const silentLogger: Logger = createLogger(() => {});
+
+/** Lines go to the console, which every host collects. */
+// biome-ignore lint/suspicious/noConsole: the one place that writes to the console
+export const consoleLogger: Logger = createLogger((line) => console.log(line));

@@ -1,0 +1,52 @@
+// The RPC entrypoint that main and jobs bind: finds the session's object and passes the call on.
+import { WorkerEntrypoint } from 'cloudflare:workers';
+import type { ModelNotice } from '@capstan/schema/console-login';
+import type { SessionEvent } from '@capstan/schema/events';
+import type { EventParam } from '@capstan/schema/events/user-events';
+import type { BackendHealth } from '@capstan/schema/health';
+import type { Page } from '@capstan/schema/page';
+import type { SessionAddress } from '@capstan/session/address';
+import type { EventQuery, Sessions, SessionView, StreamQuery } from '@capstan/session/service';
+import type { Env } from './env.ts';
+import { checkBackends } from './health.ts';
+import { noticeOf } from './ports.ts';
+import type { SessionDO } from './session-do.ts';
+
+interface ServiceEnv extends Env {
+  SESSIONS: DurableObjectNamespace<SessionDO>;
+}
+
+export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessions {
+  send(address: SessionAddress, events: EventParam[]): Promise<SessionEvent[]> {
+    return this.#session(address).send(address, events);
+  }
+
+  view(address: SessionAddress): Promise<SessionView> {
+    return this.#session(address).view(address);
+  }
+
+  listEvents(address: SessionAddress, query: EventQuery): Promise<Page<SessionEvent>> {
+    return this.#session(address).listEvents(address, query);
+  }
+
+  streamEvents(address: SessionAddress, query: StreamQuery): Promise<ReadableStream<Uint8Array>> {
+    return this.#session(address).streamEvents(address, query);
+  }
+
+  archive(address: SessionAddress): Promise<SessionView> {
+    return this.#session(address).archive(address);
+  }
+
+  health(): Promise<Record<string, BackendHealth>> {
+    return checkBackends(this.env);
+  }
+
+  async modelNotice(): Promise<ModelNotice> {
+    return noticeOf(this.env);
+  }
+
+  /** The tenant is part of the name: another tenant's id names another object, which the control plane does not know. */
+  #session({ tenantId, sessionId }: SessionAddress) {
+    return this.env.SESSIONS.getByName(`${tenantId}/${sessionId}`);
+  }
+}

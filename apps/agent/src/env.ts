@@ -1,0 +1,15 @@
+// What the agent Worker is configured with. Read only in its composition roots.
+export interface Env {
+  DB: D1Database;
+  ENVIRONMENT?: string;
+  GATEWAY_URL?: string;
+  GATEWAY_SECRET?: string;
+  DEV_MODEL_URL?: string;
+  OPENAI_API_KEY?: string;
+  OPENAI_BASE_URL?: string;
+  OPENAI_API?: string;
+  ANTHROPIC_API_KEY?: string;
+  ANTHROPIC_BASE_URL?: string;
+  MODEL_FIRST_BYTE_TIMEOUT_MS?: string;
+  MODEL_IDLE_TIMEOUT_MS?: string;
+}

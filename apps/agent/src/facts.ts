@@ -1,0 +1,24 @@
+// What a session's object remembers besides its log: a few named values.
+import type { Sql } from '@capstan/session/sql';
+
+export type FactName = 'spec' | 'indexed_seq' | 'sandbox_id';
+
+export class Facts {
+  #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  get(name: FactName): string | null {
+    const [row] = this.#sql.all<{ value: string }>('SELECT value FROM facts WHERE name = ?', [name]);
+    return row?.value ?? null;
+  }
+
+  set(name: FactName, value: string): void {
+    this.#sql.all(
+      'INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+      [name, value],
+    );
+  }
+}

@@ -1,0 +1,94 @@
+// The agent Worker's composition root: from the environment to the ports a session needs.
+import { openD1 } from '@capstan/db/d1';
+import { stores } from '@capstan/db/stores';
+import { ConfigFault, configFrom, type HarnessConfig } from '@capstan/harness/config';
+import { createHarness } from '@capstan/harness/harness';
+import { modelNotice } from '@capstan/harness/model-notice';
+import { createGatewayClient } from '@capstan/sandbox/gateway-client';
+import type { Sandboxes } from '@capstan/sandbox/port';
+import type { ModelNotice } from '@capstan/schema/console-login';
+import { ApiError } from '@capstan/schema/error';
+import type { SessionAddress } from '@capstan/session/address';
+import type { Alarm, Ports, SessionIndex } from '@capstan/session/ports';
+import type { SessionSpec } from '@capstan/session/spec';
+import type { Sql } from '@capstan/session/sql';
+import { SqlLog } from '@capstan/session/sql-log';
+import { newId } from '@capstan/shared/ids';
+import { consoleLogger } from '@capstan/shared/logger';
+import type { Env } from './env.ts';
+import type { Facts } from './facts.ts';
+
+/** Where one session keeps what it keeps. */
+export interface Place {
+  sql: Sql;
+  facts: Facts;
+  alarm: Alarm;
+}
+
+/** Null: the control plane knows no such session of that tenant. */
+export function loadSpec(env: Env, { tenantId, sessionId }: SessionAddress): Promise<SessionSpec | null> {
+  return stores(openD1(env.DB), tenantId).sessions.load(sessionId);
+}
+
+export function createPorts(env: Env, spec: SessionSpec, { sql, facts, alarm }: Place): Ports {
+  const logger = consoleLogger.child({ session_id: spec.sessionId, tenant_id: spec.tenantId });
+  const clock = { now: () => Date.now() };
+  return {
+    log: new SqlLog(sql),
+    alarm,
+    index: createIndex(env, spec, facts),
+    harness: createHarness({
+      config: readConfig(env),
+      sandboxes: openSandboxes(env),
+      sessionId: spec.sessionId,
+      sandboxRef: {
+        load: () => facts.get('sandbox_id'),
+        save: (sandboxId) => facts.set('sandbox_id', sandboxId),
+      },
+      logger,
+      clock,
+    }),
+    logger,
+    now: clock.now,
+    newEventId: () => newId('event'),
+    random: () => Math.random(),
+  };
+}
+
+function createIndex(env: Env, spec: SessionSpec, facts: Facts): SessionIndex {
+  const sessions = stores(openD1(env.DB), spec.tenantId).sessions;
+  return {
+    confirmedSeq: () => Number(facts.get('indexed_seq') ?? 0),
+    put: async (row, seq) => {
+      await sessions.putIndex(spec.sessionId, row);
+      facts.set('indexed_seq', String(seq));
+    },
+  };
+}
+
+export function readConfig(env: Env): HarnessConfig {
+  try {
+    return configFrom({
+      ENVIRONMENT: env.ENVIRONMENT,
+      DEV_MODEL_URL: env.DEV_MODEL_URL,
+      OPENAI_API_KEY: env.OPENAI_API_KEY,
+      OPENAI_BASE_URL: env.OPENAI_BASE_URL,
+      OPENAI_API: env.OPENAI_API,
+      ANTHROPIC_API_KEY: env.ANTHROPIC_API_KEY,
+      ANTHROPIC_BASE_URL: env.ANTHROPIC_BASE_URL,
+      MODEL_FIRST_BYTE_TIMEOUT_MS: env.MODEL_FIRST_BYTE_TIMEOUT_MS,
+      MODEL_IDLE_TIMEOUT_MS: env.MODEL_IDLE_TIMEOUT_MS,
+    });
+  } catch (error) {
+    if (error instanceof ConfigFault) throw new ApiError('unavailable', error.message, { cause: error });
+    throw error;
+  }
+}
+
+export function noticeOf(env: Env): ModelNotice {
+  return modelNotice(readConfig(env));
+}
+
+export function openSandboxes(env: Env): Sandboxes {
+  return createGatewayClient({ url: env.GATEWAY_URL, secret: env.GATEWAY_SECRET });
+}

@@ -1,0 +1,112 @@
+// One session's object: opens its runtime over its own storage, and passes calls on. It decides nothing.
+//
+// D1. The object learns its definition from the control plane on its first call and keeps it: later calls ask nobody.
+// D2. An address the control plane does not know leaves no trace: nothing is stored for it.
+// D3. A runtime that died is never asked again: the next call opens another from the log.
+import { DurableObject } from 'cloudflare:workers';
+import { ApiError } from '@capstan/schema/error';
+import type { SessionEvent } from '@capstan/schema/events';
+import type { EventParam } from '@capstan/schema/events/user-events';
+import type { Page } from '@capstan/schema/page';
+import type { SessionAddress } from '@capstan/session/address';
+import { SessionRuntime } from '@capstan/session/runtime';
+import type { EventQuery, SessionView, StreamQuery } from '@capstan/session/service';
+import type { SessionSpec } from '@capstan/session/spec';
+import { migrate, type Sql } from '@capstan/session/sql';
+import eventsTable from '../../../migrations/session-do/0001_events.sql';
+import type { Env } from './env.ts';
+import { Facts } from './facts.ts';
+import { createPorts, loadSpec } from './ports.ts';
+import { StorageAlarm, toSql } from './storage.ts';
+
+const MIGRATIONS = [eventsTable];
+const HEARTBEAT_MS = 15_000;
+
+export class SessionDO extends DurableObject<Env> {
+  #sql: Sql;
+  #alarm: Promise<StorageAlarm>;
+  #opening: Promise<SessionRuntime> | null = null;
+  #heartbeat: ReturnType<typeof setInterval> | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#sql = toSql(ctx.storage);
+    this.#alarm = StorageAlarm.open(ctx.storage);
+  }
+
+  async send(address: SessionAddress, events: EventParam[]): Promise<SessionEvent[]> {
+    return (await this.#runtime(address)).send(events);
+  }
+
+  async view(address: SessionAddress): Promise<SessionView> {
+    return (await this.#runtime(address)).view;
+  }
+
+  async listEvents(address: SessionAddress, query: EventQuery): Promise<Page<SessionEvent>> {
+    return (await this.#runtime(address)).events(query);
+  }
+
+  async streamEvents(address: SessionAddress, query: StreamQuery): Promise<ReadableStream<Uint8Array>> {
+    const runtime = await this.#runtime(address);
+    this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS);
+    return runtime.stream(query);
+  }
+
+  async archive(address: SessionAddress): Promise<SessionView> {
+    return (await this.#runtime(address)).archive();
+  }
+
+  override async alarm(): Promise<void> {
+    (await this.#alarm).fired();
+    const spec = this.#storedSpec();
+    if (spec) await (await this.#runtime(spec)).wake();
+  }
+
+  async #runtime(address: SessionAddress): Promise<SessionRuntime> {
+    for (;;) {
+      this.#opening ??= this.#open(address);
+      const opening = this.#opening;
+      try {
+        const runtime = await opening;
+        if (!runtime.dead) return runtime;
+        this.#forget(opening);
+      } catch (error) {
+        this.#forget(opening);
+        throw error;
+      }
+    }
+  }
+
+  #forget(opening: Promise<SessionRuntime>): void {
+    if (this.#opening === opening) this.#opening = null;
+  }
+
+  async #open(address: SessionAddress): Promise<SessionRuntime> {
+    const spec = this.#storedSpec() ?? (await this.#learnSpec(address));
+    const place = { sql: this.#sql, facts: new Facts(this.#sql), alarm: await this.#alarm };
+    return SessionRuntime.open(createPorts(this.env, spec, place), spec);
+  }
+
+  #storedSpec(): SessionSpec | null {
+    const tables = this.#sql.all("SELECT 1 FROM sqlite_master WHERE name = 'facts'", []);
+    if (tables.length === 0) return null;
+    migrate(this.#sql, MIGRATIONS);
+    const stored = new Facts(this.#sql).get('spec');
+    return stored === null ? null : JSON.parse(stored);
+  }
+
+  async #learnSpec(address: SessionAddress): Promise<SessionSpec> {
+    const spec = await loadSpec(this.env, address);
+    if (spec === null) throw new ApiError('not_found', `No session ${address.sessionId}`);
+    migrate(this.#sql, MIGRATIONS);
+    new Facts(this.#sql).set('spec', JSON.stringify(spec));
+    return spec;
+  }
+
+  async #beat(): Promise<void> {
+    const hub = (await this.#opening?.catch(() => null))?.hub;
+    if (hub?.hasReaders) return hub.heartbeat();
+    if (this.#heartbeat !== null) clearInterval(this.#heartbeat);
+    this.#heartbeat = null;
+  }
+}

@@ -1,0 +1,47 @@
+// A Durable Object's storage as the session package knows it.
+import type { Alarm } from '@capstan/session/ports';
+import type { Sql, SqlValue } from '@capstan/session/sql';
+
+export function toSql(storage: DurableObjectStorage): Sql {
+  return {
+    all<Row>(query: string, params: readonly SqlValue[]): Row[] {
+      // The columns are named by the query: the caller says what a row is.
+      return storage.sql.exec(query, ...params).toArray() as Row[];
+    },
+    transaction: (work) => storage.transactionSync(work),
+    sync: () => storage.sync(),
+  };
+}
+
+/** The object's one alarm. An earlier one that is still to come stands: whoever it wakes arms the next. */
+export class StorageAlarm implements Alarm {
+  #storage: DurableObjectStorage;
+  #armedAt: number | null;
+
+  private constructor(storage: DurableObjectStorage, armedAt: number | null) {
+    this.#storage = storage;
+    this.#armedAt = armedAt;
+  }
+
+  static async open(storage: DurableObjectStorage): Promise<StorageAlarm> {
+    return new StorageAlarm(storage, await storage.getAlarm());
+  }
+
+  arm(at: number): void {
+    if (this.#armedAt !== null && this.#armedAt <= at) return;
+    this.#armedAt = at;
+    // Not awaited: it becomes durable together with the append of the same tick, and its failure resets the object.
+    void this.#storage.setAlarm(at);
+  }
+
+  disarm(): void {
+    if (this.#armedAt === null) return;
+    this.#armedAt = null;
+    void this.#storage.deleteAlarm();
+  }
+
+  /** The alarm has gone off. */
+  fired(): void {
+    this.#armedAt = null;
+  }
+}
