@@ -1,0 +1,117 @@
+// Decides what a model call is answered with, from the conversation alone.
+// The step of a script follows from the tool results since the user last spoke: a step with three calls needs three.
+import { type Conversation, type Turn, turnOf } from './conversation.ts';
+import { DirectiveError } from './directive.ts';
+import { describeHistory } from './history.ts';
+import { plainReply } from './plain-reply.ts';
+import type { Block, Reply, Stop, Usage } from './reply.ts';
+import {
+  type Content,
+  type Fault,
+  type Pace,
+  parseScript,
+  type Script,
+  type ScriptedCall,
+  type ScriptedReply,
+} from './script.ts';
+import { findTool, sampleObject } from './tool-call.ts';
+import { estimateUsage } from './usage.ts';
+import { badRequest } from './vendor-error.ts';
+
+export interface Play {
+  reply: Reply;
+  pace: Pace;
+  faults: Fault[];
+}
+
+/** Throws RequestError when the user's text has a directive that cannot be played. */
+export function playFor(conversation: Conversation, caching: boolean): Play {
+  const turn = turnOf(conversation);
+  const script = scriptOf(turn);
+  const step = stepOf(script, turn);
+  const plain = () => {
+    const texts = script.replies.length > 0 ? [script.rest] : turn.texts;
+    return plainReply(conversation, { ...turn, texts }, script.unknown);
+  };
+  const blocks =
+    step === null ? plain() : blocksOf(step, conversation, () => restOf(script, turn) ?? plain());
+  const usage = usageFor(step, estimateUsage(conversation, blocks, caching));
+  return {
+    reply: { blocks, stop: stopOf(blocks, step), usage },
+    pace: step?.pace ?? script.replies.at(-1)?.pace ?? { ttftMs: 0, delayMs: 0 },
+    faults: step?.faults ?? [],
+  };
+}
+
+/** The last of the user's texts that has directives; without any, an empty script. */
+function scriptOf(turn: Turn): Script {
+  try {
+    const scripts = turn.texts.map(parseScript);
+    const unknown = scripts.flatMap((script) => script.unknown);
+    return scripts.findLast((script) => script.replies.length > 0) ?? { replies: [], rest: '', unknown };
+  } catch (error) {
+    if (error instanceof DirectiveError) throw badRequest(error.message);
+    throw error;
+  }
+}
+
+/** The reply this call gets, or null when the script has none left and the tool results are shown. */
+function stepOf(script: Script, turn: Turn): ScriptedReply | null {
+  let left = turn.results.length;
+  for (const reply of script.replies) {
+    if (reply.calls.length === 0 || left < reply.calls.length) return reply;
+    left -= reply.calls.length;
+  }
+  return null;
+}
+
+/** A script that only sets the pace around no request of its own needs some answer. */
+function restOf(script: Script, turn: Turn): Block[] | null {
+  return script.rest === '' && turn.results.length === 0 ? [{ kind: 'text', text: 'Done.' }] : null;
+}
+
+function blocksOf(step: ScriptedReply, conversation: Conversation, otherwise: () => Block[]): Block[] {
+  const content = step.content.flatMap((part) => contentBlocks(part, conversation));
+  const calls = step.calls.map((call) => callBlock(call, conversation));
+  const answered = calls.length > 0 || step.content.some((part) => part.kind !== 'thinking');
+  return answered ? [...content, ...calls] : [...content, ...otherwise()];
+}
+
+function contentBlocks(content: Content, conversation: Conversation): Block[] {
+  switch (content.kind) {
+    case 'text':
+    case 'thinking':
+    case 'refusal':
+      return content.text === '' ? [] : [{ kind: content.kind, text: content.text }];
+    case 'history':
+      return [{ kind: 'text', text: describeHistory(conversation) }];
+    case 'nothing':
+      return [];
+  }
+}
+
+function callBlock(call: ScriptedCall, { tools }: Conversation): Block {
+  const shell = findTool(tools, 'bash');
+  const name = call.tool ?? shell?.name ?? 'bash';
+  if (call.invalidJson) return { kind: 'call', name, argumentsJson: '{"command": "echo unfinished' };
+  const input =
+    call.input ?? (call.tool === null ? { command: `echo ${call.number}` } : sampleInput(name, tools));
+  return { kind: 'call', name, argumentsJson: JSON.stringify(input) };
+}
+
+function sampleInput(name: string, tools: Conversation['tools']) {
+  const tool = tools.find((offered) => offered.name === name);
+  return tool === undefined ? {} : sampleObject(tool.schema, 0);
+}
+
+function stopOf(blocks: Block[], step: ScriptedReply | null): Stop {
+  if (step?.truncated) return 'length';
+  if (blocks.some((block) => block.kind === 'call')) return 'calls';
+  return blocks.some((block) => block.kind === 'refusal') ? 'refusal' : 'end';
+}
+
+function usageFor(step: ScriptedReply | null, estimated: Usage): Usage {
+  const usage = step?.usage;
+  if (usage === null || usage === undefined) return estimated;
+  return { ...usage, reasoningTokens: Math.min(estimated.reasoningTokens, usage.outputTokens) };
+}
