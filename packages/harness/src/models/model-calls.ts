@@ -1,0 +1,96 @@
+// One model call at a time through the models of @openai/agents: the log is the truth, so there is no runner and no
+// stored run. Nothing is retried here (the session does that) and nothing leaves for a trace server.
+import { createAnthropic } from '@ai-sdk/anthropic';
+import type { ModelCall, ModelPart } from '@capstan/session/harness';
+import type { Logger } from '@capstan/shared/logger';
+import {
+  type Model,
+  setSensitiveDataLoggingEnabled,
+  setTraceProcessors,
+  setTracingDisabled,
+} from '@openai/agents-core';
+import { aisdk } from '@openai/agents-extensions/ai-sdk';
+import { OpenAIChatCompletionsModel, OpenAIResponsesModel } from '@openai/agents-openai';
+import OpenAI from 'openai';
+import type { HarnessConfig } from '../config.ts';
+import { chooseModel, whereToSet } from '../model-choice.ts';
+import { toModelFailure } from './failure.ts';
+import { toRequest } from './model-request.ts';
+import { READERS } from './readers.ts';
+import { Reply } from './reply.ts';
+import { type ModelRoute, routeTo } from './route.ts';
+import { untilAborted, Watchdog } from './watchdog.ts';
+
+// The SDK's default is to export traces to OpenAI whenever a key is found.
+setTracingDisabled(true);
+setTraceProcessors([]);
+setSensitiveDataLoggingEnabled(false);
+
+interface ModelCallDeps {
+  config: HarnessConfig;
+  logger: Logger;
+  clock: { now(): number };
+}
+
+export interface ModelCalls {
+  call(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelPart>;
+}
+
+export function createModelCalls({ config, logger, clock }: ModelCallDeps): ModelCalls {
+  return {
+    async *call(call, signal) {
+      const route = routeTo(config, chooseModel(config, call.agent.model.id));
+      const watchdog = new Watchdog(config.timeouts, signal);
+      try {
+        yield* readReply(call, route, watchdog);
+      } catch (error) {
+        signal.throwIfAborted();
+        const context = { route, whereToSet: whereToSet(config), now: clock.now() };
+        const failure = toModelFailure(watchdog.expired ?? error, context);
+        logger.warn('model.failed', { type: failure.type, retryable: failure.retryable, model: route.model });
+        throw failure;
+      } finally {
+        watchdog.stop();
+      }
+    },
+  };
+}
+
+async function* readReply(call: ModelCall, route: ModelRoute, watchdog: Watchdog): AsyncGenerator<ModelPart> {
+  watchdog.signal.throwIfAborted();
+  const request = toRequest(call, route, watchdog.signal);
+  const reply = new Reply(route);
+  const read = READERS[route.dialect];
+  try {
+    const events = openModel(route, watchdog).getStreamedResponse(request);
+    for await (const event of untilAborted(events, watchdog.signal)) yield* read(event, reply);
+  } catch (error) {
+    // Replies that end at a limit or filter are errors to the SDK; what was said until then still counts.
+    if (watchdog.signal.aborted || (reply.stop !== 'limit' && reply.stop !== 'refused')) throw error;
+  }
+  yield reply.end();
+}
+
+function openModel(route: ModelRoute, { fetch }: Watchdog): Model {
+  const { model, baseUrl } = route;
+  if (route.dialect === 'messages') {
+    const apiKey = route.apiKey ?? 'none';
+    return aisdk(createAnthropic({ apiKey, baseURL: baseUrl, fetch })(model));
+  }
+  const client = new OpenAI({
+    apiKey: route.apiKey ?? 'none',
+    adminAPIKey: null,
+    baseURL: baseUrl,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    maxRetries: 0,
+    // The watchdog keeps the time.
+    timeout: 2_147_483_647,
+    logLevel: 'off',
+    fetch,
+  });
+  return route.dialect === 'chat'
+    ? new OpenAIChatCompletionsModel(client, model)
+    : new OpenAIResponsesModel(client, model);
+}

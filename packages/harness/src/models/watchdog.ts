@@ -1,0 +1,98 @@
+// Watches the bytes of one model call: a server that says nothing for too long is given up, and its request closed.
+// Provider pings and comments count as life; the client libraries hide them, so the bytes are watched themselves.
+import { ModelFailure } from '@capstan/session/harness';
+import type { ModelTimeouts } from '../config.ts';
+
+export class Watchdog {
+  #timeouts: ModelTimeouts;
+  #controller = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #outer: AbortSignal;
+  #onAbort = () => this.#controller.abort(this.#outer.reason);
+  /** The failure that ended the call, when the watchdog ended it. */
+  expired: ModelFailure | null = null;
+
+  constructor(timeouts: ModelTimeouts, outer: AbortSignal) {
+    this.#timeouts = timeouts;
+    this.#outer = outer;
+    if (outer.aborted) this.#onAbort();
+    else outer.addEventListener('abort', this.#onAbort, { once: true });
+    this.#arm(timeouts.firstByteMs, 'did not begin to answer');
+  }
+
+  /** Aborted by the caller, by silence and by `stop`. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** A fetch whose reply is watched. */
+  fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
+    const response = await fetch(input, init);
+    refusePage(response);
+    if (response.body === null) return response;
+    const watched = response.body.pipeThrough(
+      new TransformStream<Uint8Array, Uint8Array>({
+        transform: (chunk, controller) => {
+          this.#beat();
+          controller.enqueue(chunk);
+        },
+      }),
+    );
+    return new Response(watched, response);
+  };
+
+  /** Ends the watch and whatever is still being received. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#outer.removeEventListener('abort', this.#onAbort);
+    this.#controller.abort();
+  }
+
+  #beat(): void {
+    if (!this.signal.aborted)
+      this.#arm(this.#timeouts.betweenPartsMs, 'fell silent in the middle of its answer');
+  }
+
+  #arm(ms: number, what: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.expired = new ModelFailure(
+        'model_request_failed_error',
+        `The model ${what}: nothing came for ${ms / 1000} s.`,
+        { retryable: true },
+      );
+      this.#controller.abort(this.expired);
+    }, ms);
+  }
+}
+
+/** A web page where a reply belongs means a wrong address; read as a stream it would look like an empty reply. */
+function refusePage(response: Response): void {
+  if (!response.ok || !response.headers.get('content-type')?.includes('text/html')) return;
+  throw new ModelFailure(
+    'model_request_failed_error',
+    'The model server answered with a web page, not with a model reply: check the configured base address ' +
+      '(OPENAI_BASE_URL usually ends in /v1).',
+    { retryable: false },
+  );
+}
+
+/** The values of an iterable until the signal is aborted: then it rejects at once, even when the source hangs. */
+export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => undefined);
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted]);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    // A source that hangs would hang its own return as well.
+    iterator.return?.().catch(() => undefined);
+  }
+}

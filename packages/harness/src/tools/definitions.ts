@@ -1,0 +1,116 @@
+// The built-in tools as the model is told of them: names and inputs are the Managed Agents API's.
+import type { BuiltInTool } from '@capstan/schema/tools';
+
+/** Built-in tools that work in a session's sandbox. */
+export const SANDBOX_TOOLS = [
+  'bash',
+  'read',
+  'write',
+  'edit',
+  'glob',
+  'grep',
+] as const satisfies BuiltInTool[];
+export type SandboxTool = (typeof SANDBOX_TOOLS)[number];
+
+export interface ToolDefinition {
+  name: SandboxTool;
+  description: string;
+  /** JSON Schema of the input. */
+  schema: Record<string, unknown>;
+}
+
+const path = { type: 'string', description: 'Absolute path; a relative one starts at /workspace.' };
+
+function object(
+  properties: Record<string, unknown>,
+  required: readonly string[] = [],
+): ToolDefinition['schema'] {
+  return { type: 'object', properties, required, additionalProperties: false };
+}
+
+export const TOOL_DEFINITIONS: readonly ToolDefinition[] = [
+  {
+    name: 'bash',
+    description:
+      'Runs a bash script in a persistent shell of the sandbox and returns its output (stdout and stderr in the order ' +
+      'written) and exit code. The working directory and exported variables last from one call to the next; the first ' +
+      'starts in /workspace. Put files for the user in /mnt/session/outputs; files from the user are in ' +
+      '/mnt/session/uploads. Commands get no terminal and no input. Start servers in the background with their output ' +
+      'sent to a file.',
+    schema: object({
+      command: { type: 'string', description: 'The script to run. Required unless restart is true.' },
+      restart: {
+        type: 'boolean',
+        description:
+          'Forgets the working directory and variables of the shell, and stops what it still runs.',
+      },
+      timeout_ms: {
+        type: 'integer',
+        description: 'Stops the command after this many milliseconds. Default 120000, at most 600000.',
+      },
+    }),
+  },
+  {
+    name: 'read',
+    description:
+      'Reads a text file with line numbers, or shows an image (PNG, JPEG, GIF, WebP). Long files are cut: read further ' +
+      'with view_range.',
+    schema: object(
+      {
+        file_path: path,
+        view_range: {
+          type: 'array',
+          items: { type: 'integer' },
+          minItems: 2,
+          maxItems: 2,
+          description: 'First and last line wanted, from 1; a last line of 0 or less means to the end.',
+        },
+      },
+      ['file_path'],
+    ),
+  },
+  {
+    name: 'write',
+    description: 'Writes a text file, replacing what was there, and makes the directories it needs.',
+    schema: object({ file_path: path, content: { type: 'string' } }, ['file_path', 'content']),
+  },
+  {
+    name: 'edit',
+    description:
+      'Replaces a piece of text in a file. old_string must be exactly what the file has, without line numbers, and be ' +
+      'there once, unless replace_all is true.',
+    schema: object(
+      {
+        file_path: path,
+        old_string: { type: 'string' },
+        new_string: { type: 'string' },
+        replace_all: { type: 'boolean', description: 'Replaces every occurrence. Default false.' },
+      },
+      ['file_path', 'old_string', 'new_string'],
+    ),
+  },
+  {
+    name: 'glob',
+    description: 'Finds files by pattern, e.g. `src/**/*.{ts,tsx}`. Newest first.',
+    schema: object(
+      {
+        pattern: { type: 'string' },
+        path: { ...path, description: 'Directory to search. Default /workspace.' },
+      },
+      ['pattern'],
+    ),
+  },
+  {
+    name: 'grep',
+    description:
+      'Searches file contents with a regular expression and returns matching lines as path:line:text. Binary files and ' +
+      '.git are left out.',
+    schema: object(
+      {
+        pattern: { type: 'string', description: 'An extended regular expression.' },
+        path: { ...path, description: 'File or directory to search. Default /workspace.' },
+      },
+      ['pattern'],
+    ),
+  },
+];
