@@ -1,0 +1,126 @@
+// One sandbox as a set of Linux processes: a host-side parent (`unshare`) and an agent that is PID 1 inside.
+// 1. No process of it has the emulator's user, environment or descriptors. 2. It ends when the emulator does, twice over:
+// the kernel kills the parent with the emulator and the agent with the parent, and the agent ends with its order pipe.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+
+const SETUP = readFileSync(new URL('./setup.sh', import.meta.url), 'utf8');
+const AGENT = readFileSync(new URL('./agent.sh', import.meta.url), 'utf8');
+export const SANDBOX_ENV = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+};
+const NAMESPACES = ['--user', '--map-root-user', '--mount', '--pid', '--uts', '--ipc', '--net', '--cgroup'];
+
+export interface SandboxProcess {
+  readonly runDirectory: string;
+  /** Resolves when every process of the sandbox is gone. */
+  readonly exited: Promise<void>;
+  /** Runs `<runDirectory>/<runId>.sh` on the pipes beside it. */
+  run(runId: string): void;
+  /** Kills a process group, named as the sandbox numbers it. */
+  killGroup(groupId: number): void;
+  stop(): Promise<void>;
+}
+
+/** Starts the sandbox laid out in `directory` as host uid `ownerId` (absent: as this user); throws what setup complained of. */
+export async function startSandboxProcess(
+  directory: string,
+  ownerId: number | undefined,
+): Promise<SandboxProcess> {
+  const unshare = ['unshare', '--fork', '--kill-child', ...NAMESPACES, 'bash', '-c', SETUP, 'setup', AGENT];
+  const [program, ...args] = [...closingDescriptors(), 'setpriv', '--pdeathsig', 'KILL', ...unshare];
+  const child = spawn(program ?? 'setpriv', args, {
+    cwd: directory,
+    uid: ownerId,
+    gid: ownerId,
+    detached: true,
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+    env: SANDBOX_ENV,
+  });
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+  await ready(child);
+  const orders = child.stdin;
+  if (orders === null) throw new TypeError('A sandbox starts with an order pipe; spawn gave none.');
+  orders.on('error', () => {});
+  return {
+    runDirectory: join(directory, 'run'),
+    exited,
+    run: (runId) => order(orders, `x ${runId}`),
+    killGroup: (groupId) => order(orders, `k ${groupId}`),
+    stop: async () => {
+      killTree(child);
+      await exited;
+    },
+  };
+}
+
+function order(orders: Writable, line: string): void {
+  if (orders.writable) orders.write(`${line}\n`);
+}
+
+function ready(child: ChildProcess): Promise<void> {
+  const complaints: Buffer[] = [];
+  child.stderr?.on('data', (chunk: Buffer) => complaints.push(chunk));
+  const signal = child.stdio[3] as Readable | null;
+  return new Promise((resolve, reject) => {
+    signal?.once('data', () => {
+      signal.destroy();
+      child.stderr?.destroy();
+      resolve();
+    });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      const text = Buffer.concat(complaints).toString('utf8').trim();
+      reject(new SandboxStartError(`The sandbox's setup ended with code ${code}: ${text}`));
+    });
+  });
+}
+
+export class SandboxStartError extends Error {
+  override readonly name = 'SandboxStartError';
+}
+
+/** Kills the agent first: its parent ends only after the kernel has emptied the agent's pid namespace. */
+function killTree(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+  const agent = Number(children.split(' ')[0]);
+  if (children !== '' && Number.isInteger(agent)) process.kill(agent, 'SIGKILL');
+  else child.kill('SIGKILL');
+}
+
+/** Descriptors this process was started with would pass to children, unless they say close-on-exec; `bash` closes them. */
+function closingDescriptors(): string[] {
+  const inherited = inheritedDescriptors();
+  if (inherited.length === 0) return [];
+  return ['bash', '-c', `exec ${inherited.map((fd) => `${fd}>&-`).join(' ')}; exec "$@"`, 'close'];
+}
+
+const CLOSE_ON_EXEC = 0o2000000;
+
+function inheritedDescriptors(): number[] {
+  const open: number[] = [];
+  for (const name of readdirSync('/proc/self/fd')) {
+    const info = readDescriptor(name);
+    const flags = /^flags:\s*(\d+)/m.exec(info)?.[1];
+    if (Number(name) > 3 && flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0)
+      open.push(Number(name));
+  }
+  return open;
+}
+
+/** The listing's own descriptor is gone by the time it is read: that one has no flags to tell. */
+function readDescriptor(name: string): string {
+  try {
+    return readFileSync(`/proc/self/fdinfo/${name}`, 'utf8');
+  } catch {
+    return '';
+  }
+}

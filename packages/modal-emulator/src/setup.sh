@@ -1,0 +1,19 @@
+# Runs as uid 0 of a sandbox's fresh namespaces, in the sandbox's directory: mounts its root, leaves the host's behind for
+# good, and becomes the agent ($1) with no capability left. All paths go through the working directory, because the
+# mapped user may not be able to walk the directories above it.
+set -e
+umask 022
+mount --all --fstab ./fstab --no-canonicalize
+cd root
+echo 0 >proc/sys/user/max_user_namespaces
+mount --no-canonicalize -o remount,bind,ro,nosuid,nodev,noexec /proc/self/cwd/proc/sys
+pivot_root . .
+umount -l .
+cd /
+hostname sandbox || :
+ip link set lo up || :
+ulimit -c 0
+ulimit -f 2097152
+ulimit -u 640
+exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --securebits=+noroot,+noroot_locked --no-new-privs \
+  bash --norc --noprofile -c "$1" agent
