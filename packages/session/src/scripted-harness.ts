@@ -1,0 +1,114 @@
+// A harness whose model and tools do what a test says, when it says it. Stands in the world: it outlives runtimes.
+import type {
+  ContextItem,
+  Harness,
+  ModelCall,
+  ModelOutput,
+  ModelPart,
+  ToolCall,
+  ToolOutcome,
+} from './harness.ts';
+
+export const USAGE = {
+  input_tokens: 10,
+  output_tokens: 2,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+};
+
+/** A model call or tool call that waits for the test. */
+export class Pending<In, Out> {
+  input: In;
+  signal: AbortSignal;
+  result: Promise<Out>;
+  settle: (value: Out) => void = () => {};
+  fail: (error: unknown) => void = () => {};
+  done = false;
+
+  constructor(input: In, signal: AbortSignal) {
+    this.input = input;
+    this.signal = signal;
+    this.result = new Promise<Out>((resolve, reject) => {
+      this.settle = (value) => {
+        this.done = true;
+        resolve(value);
+      };
+      this.fail = (error) => {
+        this.done = true;
+        reject(error);
+      };
+    });
+    this.result.catch(() => undefined);
+  }
+}
+
+export type Reply = ModelOutput[] | Extract<ModelPart, { type: 'end' }>;
+
+export class ScriptedHarness implements Harness {
+  models: Pending<readonly ContextItem[], Reply>[] = [];
+  tools: Pending<ToolCall, ToolOutcome>[] = [];
+  /** Effect ids in the order they were begun, recovered and cancelled. */
+  performed: string[] = [];
+  recovered: string[] = [];
+  cancelled: string[] = [];
+  prepared: string[] = [];
+  /** What recover finds for an effect; nothing by default. */
+  outcomes = new Map<string, ToolOutcome>();
+  /** Streamed before each reply, as deltas of output 0. */
+  deltas: string[] = [];
+
+  get waitingModels() {
+    return this.models.filter((call) => !call.done && !call.signal.aborted);
+  }
+
+  get waitingTools() {
+    return this.tools.filter((call) => !call.done && !call.signal.aborted);
+  }
+
+  choose(modelId: string) {
+    return { provider: 'dev' as const, model: modelId };
+  }
+
+  async *call(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelPart> {
+    const pending = new Pending<readonly ContextItem[], Reply>(call.context, signal);
+    this.models.push(pending);
+    for (const text of this.deltas) yield { type: 'text', output: 0, text };
+    const reply = await pending.result;
+    if (!Array.isArray(reply)) return yield reply;
+    for (const output of reply)
+      if (output.type === 'tool_call') yield { type: 'tool_call', name: output.name };
+    yield { type: 'end', outputs: reply, usage: USAGE, refusal: null };
+  }
+
+  prepare(toolName: string): void {
+    this.prepared.push(toolName);
+  }
+
+  perform(call: ToolCall, signal: AbortSignal): Promise<ToolOutcome> {
+    this.performed.push(call.effectId);
+    const pending = new Pending<ToolCall, ToolOutcome>(call, signal);
+    this.tools.push(pending);
+    return pending.result;
+  }
+
+  async recover(call: ToolCall): Promise<ToolOutcome | null> {
+    this.recovered.push(call.effectId);
+    return this.outcomes.get(call.effectId) ?? null;
+  }
+
+  async cancel(call: ToolCall): Promise<void> {
+    this.cancelled.push(call.effectId);
+  }
+}
+
+export function say(text: string): ModelOutput {
+  return { type: 'message', text };
+}
+
+export function use(name: string, input: Record<string, unknown> = {}): ModelOutput {
+  return { type: 'tool_call', name, input };
+}
+
+export function outcome(text: string): ToolOutcome {
+  return { content: [{ type: 'text', text }], isError: false };
+}

@@ -1,0 +1,172 @@
+// world(): what outlives a process (storage, the alarm, the index, what tools did), and runtimes that come and go in it.
+import { readFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { AgentSnapshot } from '@capstan/schema/agents';
+import type { SessionEvent } from '@capstan/schema/events';
+import { silentLogger } from '@capstan/shared/logger';
+import { readEntries } from './context.ts';
+import type { Ports } from './ports.ts';
+import { SessionRuntime } from './runtime.ts';
+import { ScriptedHarness } from './scripted-harness.ts';
+import type { SessionView } from './service.ts';
+import type { SessionSpec } from './spec.ts';
+import { migrate, type Sql, type SqlValue } from './sql.ts';
+import { SqlLog } from './sql-log.ts';
+
+const EVENTS_TABLE = readFileSync(
+  new URL('../../../migrations/session-do/0001_events.sql', import.meta.url),
+  'utf8',
+);
+
+/** Starts on 2026-01-01, so that ids and timestamps are the same in every run. */
+const START = Date.UTC(2026, 0, 1);
+
+export class World {
+  now = START;
+  alarmAt: number | null = null;
+  index: SessionView | null = null;
+  indexFails = false;
+  /** The next append fails before it writes anything. */
+  appendFails = false;
+  harness = new ScriptedHarness();
+  spec: SessionSpec;
+  log: SqlLog;
+  sql: Sql;
+  #ids = 0;
+  #confirmedSeq = 0;
+
+  constructor(agent: Partial<AgentSnapshot> = {}) {
+    this.spec = specOf(agent);
+    this.sql = memorySql(() => this.appendFails);
+    migrate(this.sql, [EVENTS_TABLE]);
+    this.log = new SqlLog(this.sql);
+  }
+
+  /** A process opens the session. What an earlier one still does, it does as a zombie. */
+  open(): Promise<SessionRuntime> {
+    return SessionRuntime.open(this.#ports(), this.spec);
+  }
+
+  async events(): Promise<SessionEvent[]> {
+    const events: SessionEvent[] = [];
+    for await (const entry of readEntries(this.log, 0)) events.push(entry.event);
+    return events;
+  }
+
+  async types(): Promise<string[]> {
+    return (await this.events()).map((event) => event.type);
+  }
+
+  /** Goes to the alarm's time and wakes the runtime, as the host does. */
+  async ring(runtime: SessionRuntime): Promise<void> {
+    if (this.alarmAt === null) throw new Error('no alarm is armed');
+    this.now = Math.max(this.now, this.alarmAt);
+    this.alarmAt = null;
+    await runtime.wake();
+  }
+
+  #ports(): Ports {
+    return {
+      log: this.log,
+      alarm: {
+        arm: (at) => {
+          this.alarmAt = this.alarmAt === null ? at : Math.min(this.alarmAt, at);
+        },
+        disarm: () => {
+          this.alarmAt = null;
+        },
+      },
+      index: {
+        confirmedSeq: () => this.#confirmedSeq,
+        put: async (row, seq) => {
+          if (this.indexFails) throw new Error('the control plane is away');
+          this.index = row;
+          this.#confirmedSeq = seq;
+        },
+      },
+      harness: this.harness,
+      logger: silentLogger,
+      now: () => this.now,
+      newEventId: () => `sevt_${String(++this.#ids).padStart(6, '0')}`,
+      random: () => 0.5,
+    };
+  }
+}
+
+/** Waits until the world has come to a state: turns of the event loop, never time. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 5_000; turn++) {
+    if (await holds()) return;
+    await new Promise(setImmediate);
+  }
+  throw new Error(`never came true: ${holds}`);
+}
+
+/** Lets everything that can go on without the outside go on. */
+export async function quiesce(): Promise<void> {
+  for (let turn = 0; turn < 12; turn++) await new Promise(setImmediate);
+}
+
+function memorySql(appendFails: () => boolean): Sql {
+  const db = new DatabaseSync(':memory:');
+  return {
+    all: <Row>(query: string, params: readonly SqlValue[]) => db.prepare(query).all(...params) as Row[],
+    transaction: (work) => {
+      db.exec('BEGIN');
+      try {
+        const result = work();
+        if (appendFails()) throw new Error('disk full');
+        db.exec('COMMIT');
+        return result;
+      } catch (error) {
+        db.exec('ROLLBACK');
+        throw error;
+      }
+    },
+    sync: async () => {},
+  };
+}
+
+function specOf(agent: Partial<AgentSnapshot>): SessionSpec {
+  const always_allow = { enabled: true, permission_policy: { type: 'always_allow' as const } };
+  return {
+    tenantId: 'tnt_test',
+    sessionId: 'sesn_test',
+    threadId: 'sthr_test',
+    environment: {
+      type: 'cloud',
+      networking: { type: 'unrestricted' },
+      packages: { type: 'packages', apt: [], cargo: [], gem: [], go: [], npm: [], pip: [] },
+    },
+    agent: {
+      id: 'agent_test',
+      type: 'agent',
+      version: 1,
+      name: 'tester',
+      description: null,
+      model: { id: 'test-model' },
+      system: null,
+      tools: [
+        {
+          type: 'agent_toolset_20260401',
+          default_config: always_allow,
+          configs: [
+            {
+              type: 'write',
+              name: 'write',
+              enabled: true,
+              permission_policy: { type: 'always_ask' },
+            },
+            { type: 'grep', name: 'grep', enabled: false, permission_policy: { type: 'always_allow' } },
+          ],
+        },
+        { type: 'custom', name: 'ticket', description: 'Opens a ticket', input_schema: { type: 'object' } },
+      ],
+      mcp_servers: [],
+      skills: [],
+      multiagent: null,
+      execution_identity: { type: 'service_account' },
+      ...agent,
+    },
+  };
+}
