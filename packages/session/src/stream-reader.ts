@@ -135,9 +135,8 @@ export class StreamReader {
   }
 }
 
+/** Always a copy: a byte stream takes the buffer it is given away, and frames are shared. */
 function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (only && parts.length === 1) return only;
   const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -1,0 +1,144 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type LoggedEntry, made } from './entry.ts';
+import { Hub } from './hub.ts';
+import { FrameReader } from './sse-testing.ts';
+import { quiesce, until, World } from './testing.ts';
+
+/** A log with `count` events, and a way to write more and publish them. */
+async function logged(count: number) {
+  const { log } = new World();
+  let seq = 0;
+  const write = async (howMany: number): Promise<LoggedEntry[]> => {
+    const entries = Array.from({ length: howMany }, (_, index) => ({
+      ...made({ now: 0, newId: () => `sevt_${seq + index + 1}` }, 'session.status_running', {}),
+      seq: seq + index + 1,
+    }));
+    await log.append(seq, entries);
+    seq += howMany;
+    return entries;
+  };
+  await write(count);
+  const hub = new Hub(log, count);
+  return { hub, log, more: async (howMany: number) => hub.publish(await write(howMany)) };
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+describe('a stream', () => {
+  it('without a cursor carries only what happens from now on', async () => {
+    const { hub, more } = await logged(3);
+    const reader = new FrameReader(hub.open({}));
+    void reader.follow();
+    await more(2);
+    await until(() => reader.ids.length === 2);
+    expect(reader.ids).toEqual([4, 5]);
+  });
+
+  it('delivers the log from its cursor exactly once and in order, however the two interleave', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(700),
+        fc.nat(700),
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 300 }), fc.boolean()), { maxLength: 6 }),
+        async (count, cursor, writes) => {
+          const { hub, more } = await logged(count);
+          const after = Math.min(cursor, count);
+          const reader = new FrameReader(hub.open({ after }));
+          void reader.follow();
+          let total = count;
+          for (const [howMany, pause] of writes) {
+            await more(howMany);
+            total += howMany;
+            if (pause) await quiesce();
+          }
+          await until(() => reader.ids.length >= total - after);
+          expect(reader.ids).toEqual(range(after + 1, total));
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('lets a reader that lags behind the tail read on from the log', async () => {
+    const { hub, more } = await logged(0);
+    const slow = hub.open({});
+    for (let round = 0; round < 10; round++) await more(100);
+    const reader = new FrameReader(slow);
+    void reader.follow();
+    await until(() => reader.ids.length === 1_000);
+    expect(reader.ids).toEqual(range(1, 1_000));
+  });
+
+  it('forgets a reader that cancels, and one that takes nothing for many heartbeats', async () => {
+    const { hub } = await logged(0);
+    const leaving = new FrameReader(hub.open({}));
+    void leaving.follow();
+    await leaving.cancel();
+    expect(hub.hasReaders).toBe(false);
+    hub.open({});
+    for (let beat = 0; beat < 25; beat++) hub.heartbeat();
+    expect(hub.hasReaders).toBe(false);
+  });
+
+  it('ends when the hub closes', async () => {
+    const { hub } = await logged(0);
+    const reader = new FrameReader(hub.open({}));
+    const following = reader.follow();
+    await quiesce();
+    hub.close();
+    await following;
+  });
+});
+
+describe('previews', () => {
+  const start = { type: 'event_start' as const, event: { type: 'agent.message' as const, id: 'sevt_m' } };
+  const delta = (text: string) => ({
+    type: 'event_delta' as const,
+    event_id: 'sevt_m',
+    delta: { type: 'content_delta' as const, index: 0, content: { type: 'text' as const, text } },
+  });
+
+  it('come between the events they were made between, to readers that asked for them', async () => {
+    const { hub, more } = await logged(0);
+    const asking = new FrameReader(hub.open({ deltas: ['agent.message'] }));
+    const plain = new FrameReader(hub.open({}));
+    await more(1);
+    hub.preview(start);
+    hub.preview(delta('he'));
+    hub.preview(delta('llo'));
+    await more(1);
+    void asking.follow();
+    void plain.follow();
+    await until(() => asking.ids.length === 2 && plain.ids.length === 2);
+    expect(asking.frames.map((frame) => frame.event)).toEqual([
+      'session.status_running',
+      'event_start',
+      'event_delta',
+      'event_delta',
+      'session.status_running',
+    ]);
+    expect(plain.frames.every((frame) => frame.id !== null)).toBe(true);
+  });
+
+  it('of a message that began before the reader came are kept from it', async () => {
+    const { hub } = await logged(0);
+    hub.preview(start);
+    const late = new FrameReader(hub.open({ deltas: ['agent.message'] }));
+    void late.follow();
+    hub.preview(delta('lo'));
+    await quiesce();
+    expect(late.frames).toEqual([]);
+  });
+
+  it('are shed whole when a reader lags: never a gap within a message', async () => {
+    const { hub, more } = await logged(0);
+    const lagging = new FrameReader(hub.open({ deltas: ['agent.message'] }));
+    hub.preview(start);
+    for (let word = 0; word < 2_000; word++) hub.preview(delta('x'));
+    await more(1);
+    void lagging.follow();
+    await until(() => lagging.ids.length === 1);
+    expect(lagging.frames.filter((frame) => frame.id === null)).toEqual([]);
+  });
+});
