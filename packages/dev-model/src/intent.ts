@@ -11,7 +11,7 @@ export type Intent =
   | { kind: 'search'; pattern: string; path: string | null };
 
 const POLITE = String.raw`^\s*(?:please\s+|now\s+|then\s+|(?:can|could|would)\s+you\s+(?:please\s+)?)*`;
-const QUOTED = String.raw`(?:"([^"]*)"|'([^']*)'|“([^”]*)”|${'`'}([^${'`'}]*)${'`'})`;
+const QUOTED = '(?:"([^"]*)"|\'([^\']*)\'|“([^”]*)”|`([^`]*)`)';
 const PATH = String.raw`(?:the\s+)?(?:file\s+)?["'${'`'}“]?([^\s"'${'`'}”]+)["'${'`'}”]?`;
 const END = String.raw`\s*[.!?]*\s*$`;
 

@@ -5,15 +5,8 @@ import { DirectiveError } from './directive.ts';
 import { describeHistory } from './history.ts';
 import { plainReply } from './plain-reply.ts';
 import type { Block, Reply, Stop, Usage } from './reply.ts';
-import {
-  type Content,
-  type Fault,
-  type Pace,
-  parseScript,
-  type Script,
-  type ScriptedCall,
-  type ScriptedReply,
-} from './script.ts';
+import { parseScript, type Script, type ScriptedReply } from './script.ts';
+import type { Content, Fault, Pace, ScriptedCall } from './step.ts';
 import { findTool, sampleObject } from './tool-call.ts';
 import { estimateUsage } from './usage.ts';
 import { badRequest } from './vendor-error.ts';
