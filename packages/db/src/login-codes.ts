@@ -21,12 +21,17 @@ export class LoginCodeStore {
     this.#db = db;
   }
 
-  /** Codes that expired before `now` (epoch ms) are swept in the same round trip. */
-  async put(code: LoginCode, now: number): Promise<void> {
-    await this.#db.batch([
-      this.#db.delete(loginCodes).where(lte(loginCodes.expiresAt, now)),
-      this.#db.insert(loginCodes).values(code),
-    ]);
+  async put(code: LoginCode): Promise<void> {
+    await this.#db.insert(loginCodes).values(code);
+  }
+
+  /** Deletes codes that expired before `now` (epoch ms); says how many. */
+  async sweep(now: number): Promise<number> {
+    const swept = await this.#db
+      .delete(loginCodes)
+      .where(lte(loginCodes.expiresAt, now))
+      .returning({ hash: loginCodes.hash });
+    return swept.length;
   }
 
   /** Null: never made, taken already, or expired at `now` (epoch ms). */

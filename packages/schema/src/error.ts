@@ -59,15 +59,17 @@ export function toApiError(error: unknown): ApiError {
   return isApiError(error) ? error : new ApiError('internal', 'Internal server error', { cause: error });
 }
 
-export const errorEnvelope = z.object({
-  type: z.literal('error'),
-  error: z.object({
-    type: z.string(),
-    message: z.string(),
-    details: z.object({ error_code: z.string() }).optional(),
-  }),
-  request_id: z.string(),
-});
+export const errorEnvelope = z
+  .object({
+    type: z.literal('error'),
+    error: z.object({
+      type: z.string(),
+      message: z.string(),
+      details: z.object({ error_code: z.string() }).optional(),
+    }),
+    request_id: z.string(),
+  })
+  .meta({ id: 'Error' });
 export type ErrorEnvelope = z.infer<typeof errorEnvelope>;
 
 /** The Managed Agents form of an error. `request_id` equals the `request-id` header. */

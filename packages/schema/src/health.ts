@@ -12,6 +12,11 @@ export const backendHealth = z.object({
 });
 export type BackendHealth = z.infer<typeof backendHealth>;
 
+/** Something that can be asked whether it works: one entry for each backend it knows. */
+export interface HealthSource {
+  health(): Promise<Record<string, BackendHealth>>;
+}
+
 export const health = z
   .object({
     status: z.enum(['ok', 'failed']),

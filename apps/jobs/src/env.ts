@@ -1,0 +1,5 @@
+// The bindings of this Worker, as wrangler.jsonc names them.
+export interface Env {
+  DB: D1Database;
+  QUEUE: Queue;
+}

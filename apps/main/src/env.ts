@@ -1,0 +1,42 @@
+// The bindings and secrets of this Worker, as wrangler.jsonc names them.
+import type { Lack } from '@capstan/api/unconfigured';
+import type { HealthSource } from '@capstan/schema/health';
+import type { Sessions } from '@capstan/session/service';
+
+export interface Env {
+  DB: D1Database;
+  BLOBS: R2Bucket;
+  ASSETS: Fetcher;
+  AGENT: Sessions;
+  JOBS: HealthSource;
+  PLATFORM_ROOT_SECRET: string;
+  BOOTSTRAP_API_KEY_SHA256?: string;
+}
+
+const BINDINGS = ['DB', 'BLOBS', 'ASSETS', 'AGENT', 'JOBS'] as const;
+const SHORTEST_SECRET = 32;
+
+/** What is missing or unusable, each with what mends it. The values themselves are never shown. */
+export function problemsOf(env: Partial<Env>): Lack[] {
+  const problems: Lack[] = BINDINGS.filter((name) => env[name] === undefined).map((name) => ({
+    name,
+    problem: `the binding ${name} is missing`,
+    fix: `restore ${name} in apps/main/wrangler.jsonc and deploy again`,
+  }));
+  if ((env.PLATFORM_ROOT_SECRET ?? '').length < SHORTEST_SECRET) {
+    problems.push({
+      name: 'PLATFORM_ROOT_SECRET',
+      problem: `the secret PLATFORM_ROOT_SECRET is missing or shorter than ${SHORTEST_SECRET} characters`,
+      fix: 'openssl rand -hex 32 | pnpm wrangler secret put PLATFORM_ROOT_SECRET -c apps/main/wrangler.jsonc',
+    });
+  }
+  const hash = env.BOOTSTRAP_API_KEY_SHA256;
+  if (hash !== undefined && !/^[0-9a-f]{64}$/.test(hash)) {
+    problems.push({
+      name: 'BOOTSTRAP_API_KEY_SHA256',
+      problem: 'the secret BOOTSTRAP_API_KEY_SHA256 is not a SHA-256 in lower-case hex',
+      fix: 'printf %s "$KEY" | sha256sum | cut -d\' \' -f1 | pnpm wrangler secret put BOOTSTRAP_API_KEY_SHA256 -c apps/main/wrangler.jsonc',
+    });
+  }
+  return problems;
+}

@@ -1,0 +1,39 @@
+// The public Worker: bindings to ports, ports to the API. Nothing is decided here.
+import { type Api, createApi } from '@capstan/api/app';
+import { unconfigured } from '@capstan/api/unconfigured';
+import { openD1 } from '@capstan/db/d1';
+import { createLogger } from '@capstan/shared/logger';
+import { version } from '../../../package.json';
+import { blobsHealth } from './blobs.ts';
+import { type Env, problemsOf } from './env.ts';
+
+const MAX_BODY_BYTES = 32 * 1024 * 1024;
+
+// biome-ignore lint/suspicious/noConsole: the log of a Worker is its console
+const logger = createLogger((line) => console.log(line), { worker: 'main' });
+
+let api: Api | null = null;
+
+export default {
+  fetch(request, env) {
+    api ??= open(env);
+    return api.fetch(request);
+  },
+} satisfies ExportedHandler<Env>;
+
+function open(env: Env): Api {
+  const problems = problemsOf(env);
+  if (problems.length > 0) return unconfigured(problems, version);
+  return createApi({
+    db: openD1(env.DB),
+    sessions: env.AGENT,
+    jobs: env.JOBS,
+    blobs: blobsHealth(env.BLOBS),
+    assets: (request) => env.ASSETS.fetch(request),
+    secrets: { root: env.PLATFORM_ROOT_SECRET, bootstrapKeyHash: env.BOOTSTRAP_API_KEY_SHA256 ?? null },
+    clock: Date,
+    logger,
+    version,
+    maxBodyBytes: MAX_BODY_BYTES,
+  });
+}

@@ -1,0 +1,68 @@
+// The whole public surface as one fetch function over ports.
+// Every answer has a request id and the security headers; every refusal is the one error envelope.
+import { type ApiError, ERRORS, retryHeaders, toApiError, toEnvelope } from '@capstan/schema/error';
+import { newId } from '@capstan/shared/ids';
+import { type Context, Hono } from 'hono';
+import { Gate } from './auth/gate.ts';
+import { serveConsole } from './console.ts';
+import { mountConsoleLogin } from './console-login.ts';
+import { openApiDocument } from './document.ts';
+import { withHeaders } from './headers.ts';
+import { mountHealth } from './health.ts';
+import { methodsAt, noRoute } from './paths.ts';
+import type { ApiPorts } from './ports.ts';
+import type { AppEnv, Surface } from './surface.ts';
+import { mountAgents } from './v1/agents.ts';
+import { mountEnvironments } from './v1/environments.ts';
+import { mountEvents } from './v1/events.ts';
+import { mountSessions } from './v1/sessions.ts';
+
+export interface Api {
+  fetch(request: Request): Promise<Response>;
+}
+
+export function createApi(ports: ApiPorts): Api {
+  const app = new Hono<AppEnv>();
+  const surface: Surface = { app, ports, gate: new Gate(ports) };
+  frame(surface);
+  mountAgents(surface);
+  mountEnvironments(surface);
+  mountSessions(surface);
+  mountEvents(surface);
+  mountHealth(surface);
+  mountConsoleLogin(surface);
+  app.get('/openapi.json', (context) => context.json(openApiDocument(ports.version)));
+  app.get('*', (context) => serveConsole(context.req.raw, ports.assets));
+  return { fetch: async (request) => app.fetch(request) };
+}
+
+/** What stands round every route: ids, log line, headers, errors, unknown paths. */
+function frame({ app, ports }: Surface): void {
+  app.use(async (context, next) => {
+    const requestId = newId('request');
+    const started = ports.clock.now();
+    const logger = ports.logger.child({ request_id: requestId });
+    context.set('requestId', requestId);
+    context.set('logger', logger);
+    await next();
+    const secure = new URL(context.req.url).protocol === 'https:';
+    context.res = withHeaders(context.res, { requestId, secure });
+    const { method } = context.req;
+    const duration = ports.clock.now() - started;
+    logger.info('http.request', { method, status: context.res.status, duration_ms: duration });
+  });
+  app.onError((thrown, context) => {
+    const error = toApiError(thrown);
+    if (error.code === 'internal') context.get('logger').error('http.failed', {}, thrown);
+    return refuse(error, context);
+  });
+  app.notFound((context) => refuse(noRoute(context.req.method, context.req.path), context));
+}
+
+function refuse(error: ApiError, context: Context<AppEnv>): Response {
+  const allowed =
+    error.code === 'method_not_allowed' ? { allow: methodsAt(context.req.path).join(', ') } : {};
+  const headers = { ...retryHeaders(error), ...allowed };
+  const { status } = ERRORS[error.code];
+  return Response.json(toEnvelope(error, context.get('requestId')), { status, headers });
+}

@@ -1,0 +1,46 @@
+// Reads a JSON body. The limit counts bytes as they arrive: what a client claims about the length is not believed.
+import { ApiError } from '@capstan/schema/error';
+
+const FORMS = /^(multipart\/|application\/octet-stream|image\/|audio\/|video\/)/i;
+
+/** An absent body reads as `{}`, as for the bodiless POSTs of official clients. */
+export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
+  const type = request.headers.get('content-type');
+  if (type !== null && FORMS.test(type)) {
+    throw new ApiError('unsupported_media_type', `content-type: expected application/json, received ${type}`);
+  }
+  const text = await readText(request, maxBytes);
+  if (text.trim() === '') return {};
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : 'not parseable';
+    throw new ApiError('invalid_request', `body: not valid JSON (${detail})`);
+  }
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  if (request.body === null) return '';
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+  const reader = request.body.getReader();
+  let size = 0;
+  let text = '';
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decode(decoder, undefined);
+    size += value.byteLength;
+    if (size > maxBytes) {
+      await reader.cancel();
+      throw new ApiError('too_large', `body: larger than ${maxBytes} bytes; send less at a time`);
+    }
+    text += decode(decoder, value);
+  }
+}
+
+function decode(decoder: TextDecoder, chunk: Uint8Array | undefined): string {
+  try {
+    return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
+  } catch {
+    throw new ApiError('invalid_request', 'body: not valid UTF-8');
+  }
+}

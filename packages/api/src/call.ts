@@ -1,0 +1,31 @@
+// One request on its way through the API: who asks, with what, and what the answer's head will be.
+import type { RouteInput, RouteOutput, RouteSpec } from '@capstan/schema/route';
+import type { Logger } from '@capstan/shared/logger';
+
+export interface Principal {
+  tenantId: string;
+  apiKey: { id: string; name: string; lastFour: string };
+}
+
+/** The answer's head; the body is what the handler returns. */
+export interface Head {
+  status: number;
+  headers: Headers;
+}
+
+export interface Call<R extends RouteSpec> extends RouteInput<R> {
+  /** Null only on routes that anyone may call. */
+  principal: R['access'] extends 'key' ? Principal : null;
+  request: Request;
+  head: Head;
+  /** Epoch ms. */
+  now: number;
+  logger: Logger;
+}
+
+/** What a handler answers with: the route's response, or on stream routes the bytes of its event stream. */
+export type Answer<R extends RouteSpec> = R extends { stream: true }
+  ? ReadableStream<Uint8Array> | null
+  : RouteOutput<R>;
+
+export type Handle<R extends RouteSpec> = (call: Call<R>) => Promise<Answer<R>> | Answer<R>;

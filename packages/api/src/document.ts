@@ -1,0 +1,64 @@
+// The OpenAPI 3.1 document, made from the route list alone.
+import { ERRORS, type ErrorCode, errorEnvelope } from '@capstan/schema/error';
+import type { RouteSpec } from '@capstan/schema/route';
+import { ROUTES } from '@capstan/schema/routes';
+import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
+
+type Responses = RouteConfig['responses'];
+type Document = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
+
+const DESCRIPTION =
+  'The Managed Agents API, self-hosted. Clients made for it, such as the official SDKs, work unchanged.';
+
+export function openApiDocument(version: string): Document {
+  const { openAPIRegistry: registry, getOpenAPI31Document } = new OpenAPIHono();
+  registry.registerComponent('securitySchemes', 'apiKey', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-api-key',
+  });
+  registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  for (const route of ROUTES) registry.registerPath(describe(route));
+  return getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'Capstan', version, description: DESCRIPTION, license: { name: 'Apache-2.0' } },
+    servers: [{ url: '/' }],
+  });
+}
+
+function describe(route: RouteSpec): RouteConfig {
+  const { method, path, operationId, summary, tag, params, query, body, access } = route;
+  return {
+    method,
+    path,
+    operationId,
+    summary,
+    tags: [tag],
+    security: access === 'key' ? [{ apiKey: [] }, { bearer: [] }] : [],
+    request: {
+      ...(params && { params }),
+      ...(query && { query }),
+      ...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
+    },
+    responses: { ...success(route), ...refusals(route) },
+  };
+}
+
+function success({ stream, response }: RouteSpec): Responses {
+  const type = stream ? 'text/event-stream' : 'application/json';
+  const description = stream ? 'Server-sent events; each `data` is this object as JSON' : 'OK';
+  return { 200: { description, content: { [type]: { schema: response } } } };
+}
+
+function refusals({ access, params, query, body, errors = [] }: RouteSpec): Responses {
+  const codes: ErrorCode[] = [
+    ...(params || query || body ? (['invalid_request'] as const) : []),
+    ...(access === 'key' ? (['unauthenticated'] as const) : []),
+    ...errors,
+  ];
+  const entries = codes.map((code) => {
+    const { status, type } = ERRORS[code];
+    return [status, { description: type, content: { 'application/json': { schema: errorEnvelope } } }];
+  });
+  return Object.fromEntries(entries);
+}

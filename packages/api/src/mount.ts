@@ -1,0 +1,59 @@
+// Puts a route of the schema on the app: admits the caller, parses what was sent, calls the handler, sends its answer.
+// The same route data describes it in the OpenAPI document.
+import { ApiError } from '@capstan/schema/error';
+import type { RouteSpec } from '@capstan/schema/route';
+import type { Context } from 'hono';
+import type { z } from 'zod';
+import { readJson } from './body.ts';
+import type { Answer, Call, Handle, Head } from './call.ts';
+import { describeIssues } from './issues.ts';
+import { readQuery } from './query.ts';
+import type { Surface } from './surface.ts';
+
+export function mount<R extends RouteSpec>(surface: Surface, route: R, handle: Handle<R>): void {
+  const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+  surface.app.on(route.method.toUpperCase(), path, async (context) => {
+    const {
+      req: { raw: request },
+    } = context;
+    const head: Head = { status: 200, headers: new Headers() };
+    const input = await readInput(surface, route, context);
+    // Parsed by the route's own schemas, so the call is what the route's types say.
+    const call = {
+      ...input,
+      request,
+      head,
+      now: surface.ports.clock.now(),
+      logger: context.get('logger'),
+    } as unknown as Call<R>;
+    return reply(route, await handle(call), head);
+  });
+}
+
+async function readInput({ ports, gate }: Surface, route: RouteSpec, context: Context) {
+  const request = context.req.raw;
+  const principal = route.access === 'key' ? await gate.admit(request) : null;
+  const search = new URL(request.url).searchParams;
+  return {
+    principal,
+    params: route.params && parse(route.params, context.req.param(), 'path'),
+    query: route.query && parse(route.query, readQuery(route.query, search), 'query'),
+    body: route.body && parse(route.body, await readJson(request, ports.maxBodyBytes), 'body'),
+  };
+}
+
+function reply<R extends RouteSpec>(route: R, answer: Answer<R>, { status, headers }: Head): Response {
+  if (route.stream) {
+    headers.set('content-type', 'text/event-stream; charset=utf-8');
+    headers.set('cache-control', 'no-cache');
+    return new Response(answer instanceof ReadableStream ? answer : null, { status, headers });
+  }
+  headers.set('content-type', 'application/json');
+  return new Response(JSON.stringify(answer), { status, headers });
+}
+
+function parse(schema: z.ZodType, value: unknown, root: string): unknown {
+  const result = schema.safeParse(value, { reportInput: true });
+  if (result.success) return result.data;
+  throw new ApiError('invalid_request', describeIssues(result.error, root));
+}

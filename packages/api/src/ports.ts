@@ -1,0 +1,26 @@
+// What the API needs from the place it runs in.
+import type { Database } from '@capstan/db/database';
+import type { HealthSource } from '@capstan/schema/health';
+import type { Sessions } from '@capstan/session/service';
+import type { Logger } from '@capstan/shared/logger';
+
+export interface Secrets {
+  /** Everything the platform signs or seals derives from it. */
+  root: string;
+  /** SHA-256 of the key made at installation, lower-case hex. Null: only keys from the database are known. */
+  bootstrapKeyHash: string | null;
+}
+
+export interface ApiPorts {
+  db: Database;
+  sessions: Sessions;
+  jobs: HealthSource;
+  blobs: HealthSource;
+  /** Answers a GET with a file of the Console, 404 when there is none. */
+  assets(request: Request): Promise<Response>;
+  secrets: Secrets;
+  clock: { now(): number };
+  logger: Logger;
+  version: string;
+  maxBodyBytes: number;
+}

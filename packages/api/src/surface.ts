@@ -1,0 +1,15 @@
+// What routes are mounted on: the app, the ports behind it and the gate before it.
+import type { Logger } from '@capstan/shared/logger';
+import type { Hono } from 'hono';
+import type { Gate } from './auth/gate.ts';
+import type { ApiPorts } from './ports.ts';
+
+export interface AppEnv {
+  Variables: { requestId: string; logger: Logger };
+}
+
+export interface Surface {
+  app: Hono<AppEnv>;
+  ports: ApiPorts;
+  gate: Gate;
+}

@@ -1,0 +1,60 @@
+// Agents over HTTP. Defaults are filled in here, so a stored version says everything about itself.
+import type { AgentSettings } from '@capstan/db/agents';
+import { stores } from '@capstan/db/stores';
+import { agentRoutes, type CreateAgent, type Model } from '@capstan/schema/agents';
+import { mount } from '../mount.ts';
+import type { Surface } from '../surface.ts';
+import { fillTools } from './tools.ts';
+
+export function mountAgents(surface: Surface): void {
+  const { db } = surface.ports;
+
+  mount(surface, agentRoutes.create, ({ principal, body, now }) =>
+    stores(db, principal.tenantId).agents.create({
+      settings: toSettings(body),
+      metadata: body.metadata ?? {},
+      now,
+    }),
+  );
+
+  mount(surface, agentRoutes.list, ({ principal, query }) =>
+    stores(db, principal.tenantId).agents.list({
+      limit: query.limit,
+      page: query.page,
+      includeArchived: query.include_archived,
+    }),
+  );
+
+  mount(surface, agentRoutes.retrieve, ({ principal, params, query }) =>
+    stores(db, principal.tenantId).agents.retrieve(params.agent_id, query.version),
+  );
+
+  mount(surface, agentRoutes.archive, ({ principal, params, now }) =>
+    stores(db, principal.tenantId).agents.archive(params.agent_id, now),
+  );
+}
+
+function toSettings(body: CreateAgent): AgentSettings {
+  return {
+    name: body.name,
+    description: body.description || null,
+    model: toModel(body.model),
+    system: body.system || null,
+    tools: fillTools(body.tools ?? []),
+    mcp_servers: [],
+    skills: [],
+    multiagent: null,
+    execution_identity: { type: 'service_account' },
+  };
+}
+
+function toModel(param: CreateAgent['model']): Model {
+  if (typeof param === 'string') return { id: param };
+  const { id, speed, inference_geo, effort } = param;
+  return {
+    id,
+    ...(speed && { speed }),
+    ...(inference_geo && { inference_geo }),
+    ...(effort && { effort: typeof effort === 'string' ? { type: effort } : effort }),
+  };
+}

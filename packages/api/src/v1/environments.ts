@@ -1,0 +1,43 @@
+// Environments over HTTP.
+import { OPEN_CLOUD } from '@capstan/db/environments';
+import { stores } from '@capstan/db/stores';
+import {
+  type CreateEnvironment,
+  type EnvironmentConfig,
+  environmentRoutes,
+} from '@capstan/schema/environments';
+import { mount } from '../mount.ts';
+import type { Surface } from '../surface.ts';
+
+export function mountEnvironments(surface: Surface): void {
+  const { db } = surface.ports;
+
+  mount(surface, environmentRoutes.create, ({ principal, body, now }) =>
+    stores(db, principal.tenantId).environments.create({
+      name: body.name,
+      description: body.description ?? null,
+      config: toConfig(body.config),
+      metadata: body.metadata ?? {},
+      scope: body.scope ?? 'organization',
+      now,
+    }),
+  );
+
+  mount(surface, environmentRoutes.list, ({ principal, query }) =>
+    stores(db, principal.tenantId).environments.list({
+      limit: query.limit,
+      page: query.page,
+      includeArchived: query.include_archived,
+    }),
+  );
+
+  mount(surface, environmentRoutes.retrieve, ({ principal, params }) =>
+    stores(db, principal.tenantId).environments.retrieve(params.environment_id),
+  );
+}
+
+function toConfig(param: CreateEnvironment['config']): EnvironmentConfig {
+  if (param?.type !== 'cloud') return OPEN_CLOUD;
+  const { networking = OPEN_CLOUD.networking, packages } = param;
+  return { type: 'cloud', networking, packages: { ...OPEN_CLOUD.packages, ...packages, type: 'packages' } };
+}

@@ -1,0 +1,135 @@
+// Tools as clients write them to tools as agents keep them: one toolset with every setting filled, and custom tools.
+// What this server cannot do yet is refused by name, never dropped in silence.
+import { ApiError } from '@capstan/schema/error';
+import {
+  type AgentToolset,
+  BUILT_IN_TOOLS,
+  type BuiltInTool,
+  type CustomTool,
+  type PermissionPolicy,
+  type Tool,
+  type ToolParam,
+} from '@capstan/schema/tools';
+
+type ToolsetParam = Extract<ToolParam, { type: 'agent_toolset_20260401' }>;
+type Shorthand = Extract<ToolParam, { type: BuiltInTool }>;
+type Config = AgentToolset['configs'][number];
+type Settings = AgentToolset['default_config'];
+
+interface Given {
+  enabled?: boolean | null | undefined;
+  permission_policy?: PermissionPolicy | null | undefined;
+}
+
+const FULL: Settings = { enabled: true, permission_policy: { type: 'always_allow' } };
+const NOTHING_ELSE: Settings = { enabled: false, permission_policy: { type: 'always_allow' } };
+const NOT_YET: ReadonlySet<string> = new Set<BuiltInTool>(['web_fetch', 'web_search']);
+
+/** Refuses (`invalid_request`, naming the entry) duplicates and what is not supported. */
+export function fillTools(params: readonly ToolParam[]): Tool[] {
+  const tools: Tool[] = [];
+  const custom = new Set<string>();
+  const shorthands: { param: Shorthand; path: string }[] = [];
+  let toolsetAt: string | null = null;
+  let shorthandSlot = 0;
+  for (const [index, param] of params.entries()) {
+    const path = `tools.${index}`;
+    switch (param.type) {
+      case 'mcp_toolset':
+        throw refusal(path, 'mcp_toolset is not supported by this server yet');
+      case 'custom':
+        tools.push(checkCustom(param, custom, path));
+        break;
+      case 'agent_toolset_20260401':
+        if (toolsetAt !== null) throw refusal(path, `the toolset is given already, at ${toolsetAt}`);
+        toolsetAt = path;
+        tools.push(fillToolset(param, path));
+        break;
+      default:
+        if (shorthands.length === 0) shorthandSlot = tools.length;
+        shorthands.push({ param, path });
+    }
+  }
+  const [first] = shorthands;
+  if (first === undefined) return tools;
+  if (toolsetAt !== null) {
+    throw refusal(first.path, `${toolsetAt} has ${first.param.type} already: set it in ${toolsetAt}.configs`);
+  }
+  return tools.toSpliced(shorthandSlot, 0, fromShorthands(shorthands));
+}
+
+function fillToolset(param: ToolsetParam, path: string): AgentToolset {
+  const defaults = fill(param.default_config ?? {}, FULL, `${path}.default_config`);
+  const configs: Config[] = [];
+  for (const [index, given] of param.configs.entries()) {
+    const at = `${path}.configs.${index}`;
+    configs.push(toConfig(given.name, { given, defaults, taken: configs, path: at, field: 'name' }));
+  }
+  return { type: param.type, default_config: defaults, configs };
+}
+
+function fromShorthands(shorthands: readonly { param: Shorthand; path: string }[]): AgentToolset {
+  const configs: Config[] = [];
+  for (const { param, path } of shorthands) {
+    configs.push(toConfig(param.type, { given: param, defaults: FULL, taken: configs, path, field: 'type' }));
+  }
+  return { type: 'agent_toolset_20260401', default_config: NOTHING_ELSE, configs };
+}
+
+interface Wanted {
+  given: Given;
+  defaults: Settings;
+  taken: readonly Config[];
+  path: string;
+  field: string;
+}
+
+function toConfig(name: BuiltInTool, { given, defaults, taken, path, field }: Wanted): Config {
+  if (taken.some((config) => config.name === name)) {
+    throw refusal(`${path}.${field}`, `${name} is configured already; give each tool once`);
+  }
+  const settings = fill(given, defaults, path);
+  if (settings.enabled && NOT_YET.has(name)) {
+    throw refusal(`${path}.${field}`, `${name} is not supported by this server yet`);
+  }
+  return { type: name, name, ...settings };
+}
+
+function fill({ enabled, permission_policy }: Given, defaults: Settings, path: string): Settings {
+  if (permission_policy?.type === 'auto') {
+    const hint = '"auto" is not supported by this server yet; use "always_allow" or "always_ask"';
+    throw refusal(`${path}.permission_policy.type`, hint);
+  }
+  return {
+    enabled: enabled ?? defaults.enabled,
+    permission_policy: permission_policy ?? defaults.permission_policy,
+  };
+}
+
+function checkCustom(param: CustomTool, taken: Set<string>, path: string): CustomTool {
+  if (taken.has(param.name)) throw refusal(`${path}.name`, `a tool named ${param.name} is given already`);
+  if (BUILT_IN_TOOLS.some((name) => name === param.name)) {
+    throw refusal(`${path}.name`, `${param.name} is a built-in tool; choose another name`);
+  }
+  const keyword = ['oneOf', 'anyOf', 'allOf'].find((name) => name in param.input_schema);
+  if (keyword) throw refusal(`${path}.input_schema.${keyword}`, 'not allowed at the top level of a schema');
+  const reference = findReference(param.input_schema, `${path}.input_schema`);
+  if (reference) throw refusal(reference, 'references are not allowed; write the schema out');
+  taken.add(param.name);
+  const { name, description, input_schema } = param;
+  return { type: 'custom', name, description, input_schema };
+}
+
+function findReference(schema: unknown, path: string): string | null {
+  if (typeof schema !== 'object' || schema === null) return null;
+  for (const [key, value] of Object.entries(schema)) {
+    if (key === '$ref') return `${path}.$ref`;
+    const inner = findReference(value, `${path}.${key}`);
+    if (inner !== null) return inner;
+  }
+  return null;
+}
+
+function refusal(path: string, message: string): ApiError {
+  return new ApiError('invalid_request', `${path}: ${message}`);
+}
