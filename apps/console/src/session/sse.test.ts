@@ -5,8 +5,14 @@ import { type Frame, readFrames } from './sse.ts';
 async function read(bytes: Uint8Array, cuts: number[]): Promise<(Frame | 'comment')[]> {
   const edges = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
   const chunks = edges.slice(1).map((edge, index) => bytes.slice(edges[index], edge));
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(chunk);
+      controller.close();
+    },
+  });
   const frames: (Frame | 'comment')[] = [];
-  for await (const frame of readFrames(ReadableStream.from(chunks))) frames.push(frame);
+  for await (const frame of readFrames(body)) frames.push(frame);
   return frames;
 }
 

@@ -1,0 +1,63 @@
+// The facts of a session beside its timeline.
+import type { Session } from '@capstan/schema/sessions';
+import type { ReactNode } from 'react';
+import { toolNames } from '../agents/tools.ts';
+import { CopyButton } from '../ui/copy-button.tsx';
+import { Ago } from '../ui/time.tsx';
+import type { Timeline } from './timeline.ts';
+
+export function Details({ session, timeline }: { session: Session; timeline: Timeline }) {
+  const usage = timeline.usage ?? session.usage;
+  const cached = usage.cache_read_input_tokens;
+  const { answerer } = timeline;
+  return (
+    <dl className="grid grid-cols-2 gap-x-4 gap-y-4 p-4 text-sm sm:px-6 xl:grid-cols-1 xl:px-5 xl:py-5">
+      <Fact name="Agent">
+        {session.agent.name} <span className="text-kumo-subtle">v{session.agent.version}</span>
+      </Fact>
+      <Fact name="Model">
+        {session.agent.model.id}
+        {answerer !== undefined && answerer.model !== session.agent.model.id && (
+          <span className="block text-kumo-subtle">answered by {answerer.model}</span>
+        )}
+      </Fact>
+      <Fact name="Tools">{toolNames(session.agent).join(', ') || 'none'}</Fact>
+      <Fact name="Tokens">
+        {count(usage.input_tokens)} in · {count(usage.output_tokens)} out
+        {cached > 0 && <span className="block text-kumo-subtle">{count(cached)} read from cache</span>}
+      </Fact>
+      {usage.list_cost !== null && <Fact name="List price">${usage.list_cost.amount}</Fact>}
+      <Fact name="Working time">{duration(usage.active_seconds)}</Fact>
+      <Fact name="Started">
+        <Ago at={session.created_at} />
+      </Fact>
+      <div className="col-span-full">
+        <dt className="mb-0.5 flex items-center justify-between text-xs text-kumo-subtle">
+          Session id <CopyButton text={session.id} />
+        </dt>
+        <dd className="font-mono text-xs break-all text-kumo-default">{session.id}</dd>
+      </div>
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="min-w-0">
+      <dt className="mb-0.5 text-xs text-kumo-subtle">{name}</dt>
+      <dd className="break-words text-kumo-default">{children}</dd>
+    </div>
+  );
+}
+
+function count(tokens: number): string {
+  return tokens.toLocaleString('en');
+}
+
+function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60
+    ? `${minutes} min ${Math.round(seconds % 60)} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
