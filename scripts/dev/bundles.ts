@@ -1,0 +1,37 @@
+// Bundles: the program that makes what the Workers host runs: `node bundles.ts OUT APP…`, each APP a directory with
+// a wrangler.jsonc. The bundle is the one `wrangler deploy` would upload. A program of its own because loading
+// wrangler takes memory that the running platform should not hold.
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from 'wrangler';
+import { run } from './command.ts';
+import { type WorkerManifest, writeManifest } from './manifest.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const [out = '', ...apps] = process.argv.slice(2);
+const draft = `${out}.new`;
+rmSync(draft, { recursive: true, force: true });
+mkdirSync(draft, { recursive: true });
+const workers = await Promise.all(apps.map(bundle));
+writeManifest(draft, workers);
+// Renamed whole: the host never reads a half-written set.
+rmSync(`${out}.old`, { recursive: true, force: true });
+rmSync(out, { recursive: true, force: true });
+renameSync(draft, out);
+
+async function bundle(app: string): Promise<WorkerManifest> {
+  const config = resolve(app, 'wrangler.jsonc');
+  const { name, triggers } = unstable_readConfig({ config });
+  if (name === undefined) throw new Error(`${config} has no name`);
+  await run({
+    argv: [
+      join(ROOT, 'node_modules/.bin/wrangler'),
+      ...['deploy', '--dry-run', '--config', config, '--outdir', join(draft, name)],
+    ],
+    cwd: app,
+    purpose: `Bundling ${basename(app)}`,
+  });
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
+  return { name, crons: triggers.crons ?? [], options: workerOptions };
+}

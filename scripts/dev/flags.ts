@@ -1,0 +1,58 @@
+// Flags of `dev`. An unknown or malformed flag is refused with the list of those that exist.
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Fault, reasonOf } from './fault.ts';
+
+export type Flags = {
+  port: number;
+  reset: boolean;
+  help: boolean;
+  /** Where state lives; absolute. */
+  stateDir: string;
+  /** File that receives the running platform as JSON; absolute. */
+  readyFile?: string;
+};
+
+export const USAGE = `Starts Capstan on this machine.
+
+  npx -y pnpm@12.21.0 dev [flags]
+
+  --port N           listen on port N (8787); 0 lets the system choose
+  --reset            clear the local state first: sessions, agents, files and the API key
+  --state DIR        keep state in DIR (.capstan)
+  --ready-file PATH  when ready, write {url, apiKey, pids, …} as JSON to PATH
+  --help             print this`;
+
+/** Reads the command line; relative paths are meant from `root`. */
+export function parseFlags(argv: string[], root: string): Flags {
+  const values = read(argv);
+  const port = Number(values.port ?? '8787');
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Fault(`--port must be a number from 0 to 65535, not "${values.port}".`, 'Example: --port 8788');
+  return {
+    port,
+    reset: values.reset ?? false,
+    help: values.help ?? false,
+    stateDir: resolve(root, values.state ?? '.capstan'),
+    readyFile: values['ready-file'] === undefined ? undefined : resolve(root, values['ready-file']),
+  };
+}
+
+function read(argv: string[]) {
+  // `pnpm dev -- --port 1` hands the separator on; people type it by habit.
+  const args = argv[0] === '--' ? argv.slice(1) : argv;
+  try {
+    return parseArgs({
+      args,
+      options: {
+        port: { type: 'string' },
+        reset: { type: 'boolean' },
+        help: { type: 'boolean' },
+        state: { type: 'string' },
+        'ready-file': { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    throw new Fault(reasonOf(error), 'Flags: --port N, --reset, --state DIR, --ready-file PATH, --help');
+  }
+}

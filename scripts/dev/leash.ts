@@ -1,0 +1,25 @@
+// Leash, preloaded into every program that `dev` starts: when the other end of standard input closes, which happens
+// however `dev` ends, SIGKILL included, the program's whole process group ends too.
+const GRACE_MS = 2_000;
+let released = false;
+
+process.stdin.on('end', release);
+process.stdin.on('close', release);
+process.stdin.on('error', release);
+process.stdin.resume();
+// Being held must not keep a program alive that has finished.
+if ('unref' in process.stdin && typeof process.stdin.unref === 'function') process.stdin.unref();
+
+function release(): void {
+  if (released) return;
+  released = true;
+  if (process.listenerCount('SIGTERM') === 0) endGroup();
+  // A program that listens may leave its state tidy; its own children end with it whether it does or not.
+  process.on('exit', endGroup);
+  setTimeout(endGroup, GRACE_MS);
+  process.kill(process.pid, 'SIGTERM');
+}
+
+function endGroup(): void {
+  process.kill(-process.pid, 'SIGKILL');
+}

@@ -1,0 +1,12 @@
+// Sandbox check: can this machine isolate a sandbox? Asked before anything is built, because the answer may end the start.
+import { checkIsolation } from '../../packages/modal-emulator/src/preflight.ts';
+import { Fault } from './fault.ts';
+import type { Tell } from './terminal.ts';
+
+/** Tells what isolation lacks; when sandboxes cannot run at all, a Fault with the way out. */
+export async function checkSandboxes(tell: Tell): Promise<void> {
+  const { level, problems } = await checkIsolation();
+  const lines = problems.map(({ what, why, fix }) => `${what}: ${why} ${fix}`);
+  if (level === 'none') throw new Fault('Sandboxes cannot run on this machine.', lines.join('\n'));
+  for (const line of lines) tell(`  ! ${line}`);
+}
