@@ -118,6 +118,34 @@ describe('a turn', () => {
   });
 });
 
+describe('a turn in its tools', () => {
+  it('takes all that came in meanwhile with its next model call', async () => {
+    const world = new World();
+    const runtime = await world.open();
+    await runtime.send([hello]);
+    (await nextModel(world)).settle([use('bash')]);
+    const tool = await nextTool(world);
+    await runtime.send([message('one more'), message('and another')]);
+    tool.settle(outcome('ok'));
+    const next = await nextModel(world);
+    expect(next.input.slice(-3).map((item) => item.type)).toEqual(['tool_result', 'user', 'user']);
+  });
+
+  it('that cannot write down a reply is taken up by the next process', async () => {
+    const world = new World();
+    const runtime = await world.open();
+    await runtime.send([hello]);
+    const call = await nextModel(world);
+    world.appendFails = true;
+    call.settle([say('lost')]);
+    await until(() => runtime.dead);
+    world.appendFails = false;
+    const next = await world.open();
+    (await nextModel(world)).settle([say('kept')]);
+    await idle(next);
+  });
+});
+
 describe('an interrupt', () => {
   it('stops the model, ends its span without an error and leaves no message', async () => {
     const world = new World();
@@ -339,7 +367,7 @@ describe('a process that dies', () => {
     const world = new World();
     const zombie = await world.open();
     await zombie.send([hello]);
-    (await nextModel(world)).settle([use('bash')]);
+    (await nextModel(world)).settle([use('bash'), use('read')]);
     const tool = await nextTool(world);
     await world.open();
     const before = await world.types();

@@ -1,0 +1,82 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { made } from './entry.ts';
+import { formatCursor, parseCursor } from './event-cursor.ts';
+import { World } from './testing.ts';
+
+const order = fc.constantFrom('asc' as const, 'desc' as const);
+
+describe('an event cursor', () => {
+  it('reads back as what was written', () => {
+    fc.assert(
+      fc.property(fc.nat(), order, (seq, direction) => {
+        const cursor = { seq, order: direction };
+        expect(parseCursor(formatCursor(cursor), direction)).toEqual(cursor);
+      }),
+    );
+  });
+
+  it('is refused when it is anything else, or of the other order', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        fc.pre(!/^a[0-9a-z]{1,11}$/.test(text));
+        expect(() => parseCursor(text, 'asc')).toThrow(expect.objectContaining({ code: 'invalid_request' }));
+      }),
+    );
+  });
+});
+
+describe('a list of events', () => {
+  it('walks every event once, whatever the page size and order', async () => {
+    const { log } = new World();
+    const stamp = {
+      now: 0,
+      newId: (() => {
+        let n = 0;
+        return () => `sevt_${++n}`;
+      })(),
+    };
+    await log.append(
+      0,
+      Array.from({ length: 37 }, () => made(stamp, 'session.status_running', {})),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 40 }), order, async (limit, direction) => {
+        const seen: string[] = [];
+        let page: string | undefined;
+        do {
+          const answer = await log.page({ limit, order: direction, page });
+          seen.push(...answer.data.map((event) => event.id));
+          page = answer.next_page ?? undefined;
+        } while (page !== undefined);
+        const all = Array.from({ length: 37 }, (_, index) => `sevt_${index + 1}`);
+        expect(seen).toEqual(direction === 'asc' ? all : all.reverse());
+      }),
+    );
+  });
+
+  it('filters by type and time', async () => {
+    const { log } = new World();
+    const at = (now: number) => ({ now, newId: () => `sevt_${now}` });
+    await log.append(0, [
+      made(at(1_000), 'session.status_running', {}),
+      made(at(2_000), 'session.status_rescheduled', {}),
+      made(at(3_000), 'session.status_running', {}),
+    ]);
+    const ids = async (query: object) =>
+      (await log.page({ limit: 10, order: 'asc', ...query })).data.map((event) => event.id);
+    expect(await ids({ types: ['session.status_running'] })).toEqual(['sevt_1000', 'sevt_3000']);
+    expect(await ids({ after: { at: 2_000, inclusive: true } })).toEqual(['sevt_2000', 'sevt_3000']);
+    expect(await ids({ after: { at: 2_000, inclusive: false } })).toEqual(['sevt_3000']);
+    expect(await ids({ before: { at: 2_000, inclusive: false } })).toEqual(['sevt_1000']);
+  });
+
+  it('refuses an event too long to keep, and writes nothing of its batch', async () => {
+    const { log } = new World();
+    const stamp = { now: 0, newId: () => 'sevt_1' };
+    const long = made(stamp, 'agent.message', { content: [{ type: 'text', text: 'x'.repeat(1_100_000) }] });
+    const entries = [made(stamp, 'session.status_running', {}), long];
+    await expect(log.append(0, entries)).rejects.toMatchObject({ code: 'too_large' });
+    expect(await log.lines(0, 10)).toEqual([]);
+  });
+});
