@@ -60,9 +60,8 @@ function frame({ app, ports }: Surface): void {
 }
 
 function refuse(error: ApiError, context: Context<AppEnv>): Response {
-  const allowed =
-    error.code === 'method_not_allowed' ? { allow: methodsAt(context.req.path).join(', ') } : {};
-  const headers = { ...retryHeaders(error), ...allowed };
+  const headers = new Headers(retryHeaders(error));
+  if (error.code === 'method_not_allowed') headers.set('allow', methodsAt(context.req.path).join(', '));
   const { status } = ERRORS[error.code];
   return Response.json(toEnvelope(error, context.get('requestId')), { status, headers });
 }

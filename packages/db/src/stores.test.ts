@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiKeyStore } from './api-keys.ts';
+import { LoginCodeStore } from './login-codes.ts';
+import { type Stores, stores } from './stores.ts';
+import { openTestDatabase, type TestDatabase } from './testing.ts';
+
+const now = Date.parse('2026-11-21T07:00:00Z');
+const settings = {
+  name: 'Writer',
+  description: null,
+  model: { id: 'some-model' },
+  system: 'Write well.',
+  tools: [],
+  mcp_servers: [],
+  skills: [],
+  multiagent: null,
+  execution_identity: { type: 'service_account' as const },
+};
+const plain = { environmentId: null, title: null, metadata: {}, now };
+
+let database: TestDatabase;
+let ours: Stores;
+let theirs: Stores;
+
+beforeAll(async () => {
+  database = await openTestDatabase();
+  ours = stores(database.db, 'tnt_ours');
+  theirs = stores(database.db, 'tnt_theirs');
+});
+afterAll(() => database.close());
+
+describe('AgentStore', () => {
+  it('gives back what was created, as version 1', async () => {
+    const created = await ours.agents.create({ settings, metadata: { team: 'docs' }, now });
+    expect(created).toMatchObject({ type: 'agent', version: 1, name: 'Writer', metadata: { team: 'docs' } });
+    expect(created.created_at).toBe('2026-11-21T07:00:00.000Z');
+    expect(await ours.agents.retrieve(created.id)).toEqual(created);
+    expect(await ours.agents.retrieve(created.id, 1)).toEqual(created);
+  });
+
+  it('does not find unknown ids, unknown versions and agents of another tenant', async () => {
+    const { id } = await ours.agents.create({ settings, metadata: {}, now });
+    const refused = { code: 'not_found' };
+    await expect(ours.agents.retrieve('agent_none')).rejects.toMatchObject(refused);
+    await expect(ours.agents.retrieve(id, 2)).rejects.toMatchObject(refused);
+    await expect(theirs.agents.retrieve(id)).rejects.toMatchObject(refused);
+    await expect(theirs.agents.archive(id, now)).rejects.toMatchObject(refused);
+    expect((await ours.agents.retrieve(id)).archived_at).toBeNull();
+  });
+
+  it('keeps the first archive time and leaves archived agents out of lists', async () => {
+    const mine = stores(database.db, 'tnt_archive');
+    const { id } = await mine.agents.create({ settings, metadata: {}, now });
+    const first = await mine.agents.archive(id, now + 1000);
+    expect(await mine.agents.archive(id, now + 9000)).toEqual(first);
+    expect((await mine.agents.list({ limit: 10, includeArchived: false })).data).toEqual([]);
+    expect((await mine.agents.list({ limit: 10, includeArchived: true })).data).toEqual([first]);
+  });
+
+  it('lists newest first, page by page', async () => {
+    const mine = stores(database.db, 'tnt_pages');
+    const made: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      made.unshift((await mine.agents.create({ settings, metadata: {}, now: now + i })).id);
+    }
+    const seen: string[] = [];
+    let page: string | undefined;
+    do {
+      const answer = await mine.agents.list({ limit: 2, page, includeArchived: false });
+      seen.push(...answer.data.map(({ id }) => id));
+      page = answer.next_page ?? undefined;
+    } while (page);
+    expect(seen).toEqual(made);
+  });
+});
+
+describe('EnvironmentStore', () => {
+  it('makes one default environment when many need it at once', async () => {
+    const mine = stores(database.db, 'tnt_race');
+    const agent = await mine.agents.create({ settings, metadata: {}, now });
+    const create = () => mine.sessions.create({ ...plain, agent: { id: agent.id } });
+    const made = await Promise.all(Array.from({ length: 8 }, create));
+    expect(new Set(made.map((session) => session.environment_id)).size).toBe(1);
+    expect((await mine.environments.list({ limit: 10, includeArchived: true })).data).toHaveLength(1);
+  });
+});
+
+describe('SessionStore', () => {
+  it('keeps the agent as it was at creation', async () => {
+    const agent = await ours.agents.create({ settings, metadata: {}, now });
+    const created = await ours.sessions.create({ ...plain, agent: { id: agent.id }, title: 'First' });
+    expect(created).toMatchObject({ status: 'idle', title: 'First', agent: { id: agent.id, version: 1 } });
+    await ours.agents.archive(agent.id, now);
+    const loaded = await ours.sessions.load(created.id);
+    expect(loaded).toMatchObject({
+      tenantId: 'tnt_ours',
+      sessionId: created.id,
+      agent: created.agent,
+      environment: { type: 'cloud', networking: { type: 'unrestricted' } },
+    });
+    expect(loaded?.threadId).toMatch(/^sthr_/);
+  });
+
+  it('refuses unknown and archived agents and environments', async () => {
+    const agent = await ours.agents.create({ settings, metadata: {}, now });
+    const create = (over: object) => ours.sessions.create({ ...plain, agent: { id: agent.id }, ...over });
+    await expect(create({ agent: { id: 'agent_none' } })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(create({ agent: { id: agent.id, version: 7 } })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    await expect(create({ environmentId: 'env_none' })).rejects.toMatchObject({
+      code: 'not_found',
+      reason: 'environment_not_found',
+    });
+    await ours.agents.archive(agent.id, now);
+    await expect(create({})).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  it('hides sessions from other tenants', async () => {
+    const agent = await ours.agents.create({ settings, metadata: {}, now });
+    const { id } = await ours.sessions.create({ ...plain, agent: { id: agent.id } });
+    await expect(theirs.sessions.create({ ...plain, agent: { id: agent.id } })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    expect(await theirs.sessions.load(id)).toBeNull();
+    await theirs.sessions.putIndex(id, { ...indexAt(now + 5), status: 'terminated' });
+    expect((await ours.sessions.find(id))?.status).toBe('idle');
+    expect(
+      (await theirs.sessions.list({ limit: 10, order: 'desc', includeArchived: true }, now)).data,
+    ).toEqual([]);
+  });
+
+  it('lets the index move forward only', async () => {
+    const agent = await ours.agents.create({ settings, metadata: {}, now });
+    const { id } = await ours.sessions.create({ ...plain, agent: { id: agent.id } });
+    await ours.sessions.putIndex(id, { ...indexAt(now + 20), status: 'running' });
+    await ours.sessions.putIndex(id, { ...indexAt(now + 10), status: 'rescheduling' });
+    expect((await ours.sessions.find(id))?.status).toBe('running');
+    await ours.sessions.putIndex(id, { ...indexAt(now + 20), status: 'idle' });
+    expect((await ours.sessions.find(id))?.status).toBe('idle');
+  });
+
+  it('filters lists by agent and status and walks them both ways', async () => {
+    const mine = stores(database.db, 'tnt_lists');
+    const agent = await mine.agents.create({ settings, metadata: {}, now });
+    const other = await mine.agents.create({ settings, metadata: {}, now });
+    const ids: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      const { id } = await mine.sessions.create({ ...plain, agent: { id: agent.id }, now: now + i });
+      ids.push(id);
+    }
+    const odd = await mine.sessions.create({ ...plain, agent: { id: other.id }, now: now + 9 });
+    await mine.sessions.putIndex(odd.id, { ...indexAt(now + 10), status: 'running' });
+    const base = { limit: 2, order: 'asc' as const, includeArchived: false };
+
+    const running = await mine.sessions.list({ ...base, statuses: ['running'] }, now);
+    expect(running.data.map(({ id }) => id)).toEqual([odd.id]);
+    const first = await mine.sessions.list({ ...base, agentId: agent.id }, now);
+    expect(first.prev_page).toBeNull();
+    const second = await mine.sessions.list({ ...base, agentId: agent.id, page: first.next_page ?? '' }, now);
+    expect([...first.data, ...second.data].map(({ id }) => id)).toEqual(ids);
+    expect(second.next_page).toBeNull();
+    const back = await mine.sessions.list({ ...base, agentId: agent.id, page: second.prev_page ?? '' }, now);
+    expect(back.data).toEqual(first.data);
+    expect(back.prev_page).toBeNull();
+  });
+
+  function indexAt(updatedAt: number) {
+    const usage = {
+      input_tokens: 1,
+      output_tokens: 1,
+      cache_read_input_tokens: 0,
+      cache_creation: { ephemeral_1h_input_tokens: 0, ephemeral_5m_input_tokens: 0 },
+      active_seconds: 1.5,
+      list_cost: null,
+      server_tool_use: null,
+    };
+    return { usage, activeSeconds: 1.5, updatedAt, archivedAt: null };
+  }
+});
+
+describe('ApiKeyStore', () => {
+  it('finds a key by hash and by id until it is revoked', async () => {
+    const keys = new ApiKeyStore(database.db);
+    const made = await keys.create({
+      tenantId: 'tnt_default',
+      name: 'CI',
+      hash: 'a'.repeat(64),
+      lastFour: 'wxyz',
+      now,
+    });
+    expect(await keys.findByHash('a'.repeat(64))).toEqual(made);
+    expect(await keys.findById(made.id)).toEqual(made);
+    await keys.revoke(made.id, now);
+    expect(await keys.findByHash('a'.repeat(64))).toBeNull();
+    expect(await keys.findById(made.id)).toBeNull();
+  });
+});
+
+describe('LoginCodeStore', () => {
+  const owner = { tenantId: 'tnt_default', apiKeyId: 'key_1', apiKeyName: 'CI', apiKeyLastFour: 'wxyz' };
+
+  it('gives a code to one of those who try at once', async () => {
+    const codes = new LoginCodeStore(database.db);
+    await codes.put({ hash: 'once', expiresAt: now + 1000, ...owner });
+    const taken = await Promise.all(Array.from({ length: 6 }, () => codes.take('once', now)));
+    expect(taken.filter((code) => code !== null)).toHaveLength(1);
+  });
+
+  it('refuses an expired code and sweeps it', async () => {
+    const codes = new LoginCodeStore(database.db);
+    await codes.put({ hash: 'old', expiresAt: now, ...owner });
+    expect(await codes.take('old', now)).toBeNull();
+    expect(await codes.sweep(now)).toBe(1);
+    expect(await codes.sweep(now)).toBe(0);
+  });
+});
