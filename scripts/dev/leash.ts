@@ -1,6 +1,9 @@
 // Leash, preloaded into every program that `dev` starts: when the other end of standard input closes, which happens
 // however `dev` ends, SIGKILL included, the program's whole process group ends too.
+import { flushCompileCache } from 'node:module';
+
 const GRACE_MS = 2_000;
+const SETTLED_MS = 2_000;
 let released = false;
 
 process.stdin.on('end', release);
@@ -9,6 +12,9 @@ process.stdin.on('error', release);
 process.stdin.resume();
 // Being held must not keep a program alive that has finished.
 if ('unref' in process.stdin && typeof process.stdin.unref === 'function') process.stdin.unref();
+
+// Kept although the program may be killed later: the next start then neither compiles nor strips types again.
+setTimeout(flushCompileCache, SETTLED_MS).unref();
 
 function release(): void {
   if (released) return;

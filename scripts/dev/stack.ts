@@ -36,7 +36,16 @@ export function createStack(site: Site, secrets: Secrets, supervision: Supervisi
     if (stopped) throw new Fault('The platform is stopping.', 'Start it again.');
     const logFile = join(site.state.logs, `${plan.name}.log`);
     const program = new Program(
-      { ...plan, logFile, nodeFlags: SMALL_HEAP, readyWithinMs: READY_WITHIN_MS },
+      {
+        ...plan,
+        env: (announced) => ({
+          NODE_COMPILE_CACHE: join(site.state.built, 'compiled'),
+          ...plan.env(announced),
+        }),
+        logFile,
+        nodeFlags: SMALL_HEAP,
+        readyWithinMs: READY_WITHIN_MS,
+      },
       supervision,
     );
     programs.push(program);

@@ -1,9 +1,9 @@
 // Workers: the program that hosts main, agent and jobs in one workerd, through Miniflare, from bundles made beforehand.
 // SIGHUP makes it take new bundles; requests already accepted finish on the old ones or fail as on a deploy.
 // docs/decisions/001-dev-runtime.md says why Miniflare is used directly.
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type MiniflareOptions } from 'miniflare';
+import { modulesIn } from './bundle-modules.ts';
 import { minuteMatches } from './cron.ts';
 import { readManifest, type WorkerManifest } from './manifest.ts';
 
@@ -54,30 +54,10 @@ function options(workers: WorkerManifest[]): MiniflareOptions {
       name,
       rootPath: join(settings.bundles, name),
       modulesRoot: join(settings.bundles, name),
-      modules: modulesOf(join(settings.bundles, name)),
+      modules: modulesIn(join(settings.bundles, name)),
       bindings: { ...worker.bindings, ...bindings },
     })),
   });
-}
-
-type Module = { type: 'ESModule' | 'Text' | 'Data' | 'CompiledWasm'; path: string; contents?: string };
-const MODULE_TYPES = new Map<string, Module['type']>([
-  ['js', 'ESModule'],
-  ['sql', 'Text'],
-  ['txt', 'Text'],
-  ['html', 'Text'],
-  ['bin', 'Data'],
-  ['wasm', 'CompiledWasm'],
-]);
-
-/** The entry module first, then what it imports; source maps and wrangler's notes are no modules. */
-function modulesOf(dir: string): Module[] {
-  const modules = readdirSync(dir).flatMap((file): Module[] => {
-    const type = MODULE_TYPES.get(file.slice(file.lastIndexOf('.') + 1));
-    return type === undefined ? [] : [{ type, path: join(dir, file) }];
-  });
-  const isEntry = (module: Module) => module.path === join(dir, 'index.js');
-  return [...modules.filter(isEntry), ...modules.filter((module) => !isEntry(module))];
 }
 
 function required(name: string): string {
