@@ -7,13 +7,8 @@ import type { Logger } from '@capstan/shared/logger';
 import type { HarnessConfig } from './config.ts';
 import { chooseModel } from './model-choice.ts';
 import { createModelCalls } from './models/model-calls.ts';
+import type { SandboxRef } from './session-sandbox.ts';
 import { createTools } from './tools/tools.ts';
-
-/** Where a session remembers which sandbox is its own. */
-export interface SandboxRef {
-  load(): string | null | Promise<string | null>;
-  save(sandboxId: string): void | Promise<void>;
-}
 
 export interface Clock {
   /** Epoch ms. */

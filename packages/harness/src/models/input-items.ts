@@ -50,8 +50,12 @@ function toItems(item: ContextItem, route: ModelRoute): AgentInputItem[] {
   }
 }
 
+/** Words alone go as a string: every compatible server takes that. */
 function userItem(content: InputPart[]): AgentInputItem[] {
-  return content.length === 0 ? [] : [{ type: 'message', role: 'user', content }];
+  const [first] = content;
+  if (first === undefined) return [];
+  const words = content.length === 1 && first.type === 'input_text' ? first.text : content;
+  return [{ type: 'message', role: 'user', content: words }];
 }
 
 function thinkingItem(item: Extract<ContextItem, { type: 'thinking' }>, route: ModelRoute): AgentInputItem[] {

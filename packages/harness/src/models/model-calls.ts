@@ -26,6 +26,14 @@ setTracingDisabled(true);
 setTraceProcessors([]);
 setSensitiveDataLoggingEnabled(false);
 
+/** The client would tell every server what it runs on. */
+const NO_MACHINE_HEADERS = {
+  'x-stainless-os': null,
+  'x-stainless-arch': null,
+  'x-stainless-runtime': null,
+  'x-stainless-runtime-version': null,
+};
+
 interface ModelCallDeps {
   config: HarnessConfig;
   logger: Logger;
@@ -88,6 +96,7 @@ function openModel(route: ModelRoute, { fetch }: Watchdog): Model {
     // The watchdog keeps the time.
     timeout: 2_147_483_647,
     logLevel: 'off',
+    defaultHeaders: { ...NO_MACHINE_HEADERS, ...(route.apiKey === null ? { authorization: null } : {}) },
     fetch,
   });
   return route.dialect === 'chat'

@@ -41,8 +41,7 @@ export const TOOL_DEFINITIONS: readonly ToolDefinition[] = [
       command: { type: 'string', description: 'The script to run. Required unless restart is true.' },
       restart: {
         type: 'boolean',
-        description:
-          'Forgets the working directory and variables of the shell, and stops what it still runs.',
+        description: 'Forgets the working directory and variables of the shell first.',
       },
       timeout_ms: {
         type: 'integer',
