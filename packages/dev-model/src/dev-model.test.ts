@@ -18,7 +18,7 @@ const ask = (text: string, more: object = {}, signal?: AbortSignal) =>
   post('/v1/chat/completions', { model: 'm', messages: [{ role: 'user', content: text }], ...more }, signal);
 
 async function stats(): Promise<StatsReport> {
-  return (await fetch(`${model.url}/stats`)).json();
+  return JSON.parse(await (await fetch(`${model.url}/stats`)).text());
 }
 
 /** Asks for the stats until they are as wanted; each request gives the server its turn. */
@@ -45,7 +45,7 @@ describe('startDevModel', () => {
       body: JSON.stringify({ model: 'm', input: '[[hang]]' }),
     }).catch((error: unknown) => error);
     let inFlight = 0;
-    while (inFlight === 0) inFlight = (await (await fetch(`${other.url}/stats`)).json()).in_flight;
+    while (inFlight === 0) inFlight = JSON.parse(await (await fetch(`${other.url}/stats`)).text()).in_flight;
     await other.stop();
     expect(await hanging).toBeInstanceOf(TypeError);
   });
@@ -138,7 +138,7 @@ describe('the server', () => {
       Array.from({ length: 100 }, (_, index) => ask(`[[say reply ${index}]]`)),
     );
     const said = await Promise.all(
-      replies.map(async (reply) => (await reply.json()).choices[0].message.content),
+      replies.map(async (reply) => JSON.parse(await reply.text()).choices[0].message.content),
     );
     expect(said).toEqual(Array.from({ length: 100 }, (_, index) => `reply ${index}`));
   });

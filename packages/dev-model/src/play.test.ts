@@ -26,9 +26,17 @@ const talk = (entries: Entry[], more: Partial<Conversation> = {}): Conversation 
   ...more,
 });
 
+function inputOf(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
+
 function blocksOf(conversation: Conversation) {
   return playFor(conversation, true).reply.blocks.map((block) =>
-    block.kind === 'call' ? { [block.name]: JSON.parse(block.argumentsJson) } : block.text,
+    block.kind === 'call' ? { [block.name]: inputOf(block.argumentsJson) } : block.text,
   );
 }
 const answerTo = (text: string, more: Partial<Conversation> = {}) => blocksOf(talk([user(text)], more));

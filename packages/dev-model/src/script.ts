@@ -31,21 +31,27 @@ export interface Script {
 export function parseScript(text: string): Script {
   const { directives, rest, unknown } = findDirectives(text);
   const replies: ScriptedReply[] = [];
-  let parallel = false;
+  let group: Group = null;
   for (const directive of directives) {
     const step = parseStep(directive);
-    if (step.kind === 'parallel') parallel = true;
-    else if (step.kind === 'calls') addCalls(replies, step, parallel);
+    if (step.kind === 'parallel') group = 'next';
+    else if (step.kind === 'calls') group = addCalls(replies, step, group);
     else setStep(openReply(replies), step);
   }
   return { replies, rest, unknown };
 }
 
-function addCalls(replies: ScriptedReply[], step: Step & { kind: 'calls' }, parallel: boolean): void {
-  const joined = parallel ? replies.at(-1) : undefined;
-  const first = joined ?? openReply(replies);
-  if (parallel || step.atOnce) first.calls.push(...step.calls);
-  else for (const call of step.calls) openReply(replies).calls.push(call);
+/** The reply that tool calls join: none, the next to be opened, or the one the last of them joined. */
+type Group = null | 'next' | ScriptedReply;
+
+function addCalls(replies: ScriptedReply[], step: Step & { kind: 'calls' }, group: Group): Group {
+  if (group === null && !step.atOnce) {
+    for (const call of step.calls) openReply(replies).calls.push(call);
+    return null;
+  }
+  const reply = group !== null && group === replies.at(-1) ? group : openReply(replies);
+  reply.calls.push(...step.calls);
+  return group === null ? null : reply;
 }
 
 function setStep(reply: ScriptedReply, step: Exclude<Step, { kind: 'calls' | 'parallel' }>): void {
