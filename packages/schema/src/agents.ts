@@ -49,7 +49,7 @@ const definition = {
 };
 
 /** The copy of an agent that a session keeps: later versions do not change it. */
-export const agentSnapshot = z.object(definition);
+export const agentSnapshot = z.object(definition).meta({ id: 'AgentSnapshot' });
 export type AgentSnapshot = z.infer<typeof agentSnapshot>;
 
 export const agent = z

@@ -1,7 +1,9 @@
 // Content blocks: what messages and tool results are made of (spec §4.6).
 import { z } from 'zod';
 
-export const textBlock = z.object({ type: z.literal('text'), text: z.string().min(1) });
+export const textBlock = z
+  .object({ type: z.literal('text'), text: z.string().min(1) })
+  .meta({ id: 'TextBlock' });
 export type TextBlock = z.infer<typeof textBlock>;
 
 const base64Source = z.object({
@@ -17,24 +19,30 @@ const textSource = z.object({
   data: z.string(),
 });
 
-export const imageBlock = z.object({
-  type: z.literal('image'),
-  source: z.discriminatedUnion('type', [base64Source, urlSource, fileSource]),
-});
-export const documentBlock = z.object({
-  type: z.literal('document'),
-  source: z.discriminatedUnion('type', [base64Source, textSource, urlSource, fileSource]),
-  title: z.string().nullish(),
-  context: z.string().nullish(),
-});
-export const searchResultBlock = z.object({
-  type: z.literal('search_result'),
-  source: z.string(),
-  title: z.string(),
-  content: z.array(textBlock),
-  citations: z.object({ enabled: z.boolean() }).optional(),
-});
-export const redactedBlock = z.object({ type: z.literal('redacted') });
+export const imageBlock = z
+  .object({
+    type: z.literal('image'),
+    source: z.discriminatedUnion('type', [base64Source, urlSource, fileSource]),
+  })
+  .meta({ id: 'ImageBlock' });
+export const documentBlock = z
+  .object({
+    type: z.literal('document'),
+    source: z.discriminatedUnion('type', [base64Source, textSource, urlSource, fileSource]),
+    title: z.string().nullish(),
+    context: z.string().nullish(),
+  })
+  .meta({ id: 'DocumentBlock' });
+export const searchResultBlock = z
+  .object({
+    type: z.literal('search_result'),
+    source: z.string(),
+    title: z.string(),
+    content: z.array(textBlock),
+    citations: z.object({ enabled: z.boolean() }).optional(),
+  })
+  .meta({ id: 'SearchResultBlock' });
+export const redactedBlock = z.object({ type: z.literal('redacted') }).meta({ id: 'RedactedBlock' });
 
 export const userContent = z.discriminatedUnion('type', [textBlock, imageBlock, documentBlock]);
 export type UserContent = z.infer<typeof userContent>;

@@ -76,7 +76,7 @@ export const customTool = customToolParam;
 export type CustomTool = z.infer<typeof customTool>;
 
 /** A tool as responses and session snapshots show it: every setting filled. */
-export const tool = z.discriminatedUnion('type', [agentToolset, mcpToolset, customTool]);
+export const tool = z.discriminatedUnion('type', [agentToolset, mcpToolset, customTool]).meta({ id: 'Tool' });
 export type Tool = z.infer<typeof tool>;
 
 /** What holds for one built-in tool of an agent, or null when the agent does not have it. */

@@ -21,15 +21,17 @@ export const ZERO_MODEL_USAGE: ModelUsage = {
 
 export const money = z.object({ amount: z.string(), currency: z.literal('USD') });
 
-export const sessionUsage = z.object({
-  input_tokens: tokens,
-  output_tokens: tokens,
-  cache_read_input_tokens: tokens,
-  cache_creation: z.object({ ephemeral_1h_input_tokens: tokens, ephemeral_5m_input_tokens: tokens }),
-  active_seconds: z.number().min(0),
-  list_cost: money.nullable(),
-  server_tool_use: z.object({ web_search_requests: tokens, web_fetch_requests: tokens }).nullable(),
-});
+export const sessionUsage = z
+  .object({
+    input_tokens: tokens,
+    output_tokens: tokens,
+    cache_read_input_tokens: tokens,
+    cache_creation: z.object({ ephemeral_1h_input_tokens: tokens, ephemeral_5m_input_tokens: tokens }),
+    active_seconds: z.number().min(0),
+    list_cost: money.nullable(),
+    server_tool_use: z.object({ web_search_requests: tokens, web_fetch_requests: tokens }).nullable(),
+  })
+  .meta({ id: 'SessionUsage' });
 export type SessionUsage = z.infer<typeof sessionUsage>;
 
 export const ZERO_USAGE: SessionUsage = {

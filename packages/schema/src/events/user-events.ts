@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { textBlock, toolResultContent, userContent } from '../content.ts';
 import { idSchema } from '../ids.ts';
-import { clientEvent, routedThreadId } from './base.ts';
+import { clientEvent, documentName, routedThreadId } from './base.ts';
 
 const rubric = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), content: z.string().max(262_144) }),
@@ -36,7 +36,7 @@ const shapes = {
 } as const;
 
 function param<const T extends keyof typeof shapes>(type: T) {
-  return z.object({ type: z.literal(type), ...shapes[type] });
+  return z.object({ type: z.literal(type), ...shapes[type] }).meta({ id: documentName(type, 'Param') });
 }
 
 export const eventParam = z
