@@ -1,0 +1,127 @@
+// Requests between our own programs, signed with a shared secret; WebCrypto, so the same code runs in Workers and Node.
+// The signature covers `timestamp.nonce.METHOD.path?query.sha256(body)`, lives 30 s and is accepted once per verifier.
+
+export const SIGNATURE_HEADERS = {
+  timestamp: 'x-capstan-timestamp',
+  nonce: 'x-capstan-nonce',
+  signature: 'x-capstan-signature',
+} as const;
+
+export const MIN_SECRET_LENGTH = 32;
+type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+const MAX_SKEW_MS = 30_000;
+/** Beyond this many live nonces requests are refused rather than remembered wrongly. */
+const MAX_NONCES = 200_000;
+
+export interface SignedRequest {
+  method: string;
+  /** Path and query as they stand in the request line. */
+  path: string;
+  body: Uint8Array;
+}
+
+export type Refusal = 'unsigned' | 'expired' | 'forged' | 'replayed' | 'busy';
+export type Verdict = { ok: true } | { ok: false; reason: Refusal };
+
+export interface Signer {
+  /** The headers that sign this request, once. */
+  sign(request: SignedRequest): Promise<Record<string, string>>;
+}
+
+export interface Verifier {
+  /** `header` gives a request's header by lower-case name. Remembers the nonce of what it accepts. */
+  verify(request: SignedRequest, header: (name: string) => string | null): Promise<Verdict>;
+}
+
+/** Throws RangeError when the secret is too short to be one. */
+export function createSigner(secret: string, now: () => number = Date.now): Signer {
+  const key = importKey(secret);
+  return {
+    async sign(request) {
+      const timestamp = String(now());
+      const nonce = crypto.randomUUID();
+      const signature = await crypto.subtle.sign('HMAC', await key, await payload(request, timestamp, nonce));
+      return {
+        [SIGNATURE_HEADERS.timestamp]: timestamp,
+        [SIGNATURE_HEADERS.nonce]: nonce,
+        [SIGNATURE_HEADERS.signature]: toHex(signature),
+      };
+    },
+  };
+}
+
+/** `secrets`: the current one, then those still accepted while it is being rotated. Throws RangeError when one is too short. */
+export function createVerifier(secrets: readonly string[], now: () => number = Date.now): Verifier {
+  if (secrets.length === 0) throw new RangeError('A verifier needs at least one secret');
+  const keys = Promise.all(secrets.map(importKey));
+  const nonces = createNonces();
+  return {
+    async verify(request, header) {
+      const timestamp = header(SIGNATURE_HEADERS.timestamp) ?? '';
+      const nonce = header(SIGNATURE_HEADERS.nonce) ?? '';
+      const signature = parseSignature(header(SIGNATURE_HEADERS.signature) ?? '');
+      if (!/^\d{1,15}$/.test(timestamp) || !/^[\w-]{16,64}$/.test(nonce) || !signature)
+        return refuse('unsigned');
+      if (Math.abs(now() - Number(timestamp)) > MAX_SKEW_MS) return refuse('expired');
+      const signed = await payload(request, timestamp, nonce);
+      if (!(await signedByOne(await keys, signature, signed))) return refuse('forged');
+      return nonces.take(nonce, now());
+    },
+  };
+}
+
+async function signedByOne(keys: Key[], signature: Uint8Array<ArrayBuffer>, signed: Uint8Array<ArrayBuffer>) {
+  // Every key is tried, and `verify` compares in constant time: timing tells neither the key nor the signature.
+  const results = await Promise.all(keys.map((key) => crypto.subtle.verify('HMAC', key, signature, signed)));
+  return results.includes(true);
+}
+
+/** A nonce is remembered for as long as any timestamp it came with can be valid. */
+function createNonces() {
+  const expiries = new Map<string, number>();
+  return {
+    take(nonce: string, at: number): Verdict {
+      for (const [old, expiry] of expiries) {
+        if (expiry > at) break;
+        expiries.delete(old);
+      }
+      if (expiries.has(nonce)) return refuse('replayed');
+      if (expiries.size >= MAX_NONCES) return refuse('busy');
+      expiries.set(nonce, at + 2 * MAX_SKEW_MS);
+      return { ok: true };
+    },
+  };
+}
+
+function refuse(reason: Refusal): Verdict {
+  return { ok: false, reason };
+}
+
+async function payload(
+  request: SignedRequest,
+  timestamp: string,
+  nonce: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const hash = toHex(await crypto.subtle.digest('SHA-256', new Uint8Array(request.body)));
+  return new TextEncoder().encode(
+    `${timestamp}.${nonce}.${request.method.toUpperCase()}.${request.path}.${hash}`,
+  );
+}
+
+function toHex(buffer: ArrayBuffer): string {
+  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function parseSignature(hex: string): Uint8Array<ArrayBuffer> | null {
+  if (!/^[0-9a-f]{64}$/.test(hex)) return null;
+  return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
+}
+
+function importKey(secret: string): Promise<Key> {
+  if (secret.length < MIN_SECRET_LENGTH) {
+    throw new RangeError(`A signing secret needs at least ${MIN_SECRET_LENGTH} characters`);
+  }
+  const bytes = new TextEncoder().encode(secret);
+  return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
+}
