@@ -118,9 +118,7 @@ function loadBundle(): Record<string, unknown> {
   const url = `${pathToFileURL(require.resolve('modal')).href}?definitions`;
   const hooks = registerHooks({
     resolve: (specifier, context, next) =>
-      specifier === SPECIFIER
-        ? { url, format: 'commonjs', shortCircuit: true }
-        : next(specifier, context),
+      specifier === SPECIFIER ? { url, format: 'commonjs', shortCircuit: true } : next(specifier, context),
     load: (target, context, next) => {
       if (target !== url) return next(target, context);
       const loaded = next(target.replace('?definitions', ''), context);

@@ -109,8 +109,7 @@ export function prepareRoot(directory: string, base: string, ownerId: number | u
   const mounted: string[] = ['usr'];
   for (const name of PROGRAM_DIRECTORIES) {
     const host = lstatSync(join('/', name), { throwIfNoEntry: false });
-    if (host?.isSymbolicLink())
-      created.push(makeLink(join(root, name), readlinkSync(join('/', name))));
+    if (host?.isSymbolicLink()) created.push(makeLink(join(root, name), readlinkSync(join('/', name))));
     else if (host?.isDirectory()) {
       created.push(makeDirectory(join(root, name)));
       mounted.push(name);

@@ -58,7 +58,10 @@ export function prologue(command: Omit<Command, 'argv' | 'pty'>): string[] {
 }
 
 function checkWord(word: string, what: string): void {
-  if (word.includes('\0')) throw new CommandError(`${what} contains a NUL character, which no program can receive.`);
+  if (word.includes('\0'))
+    throw new CommandError(`${what} contains a NUL character, which no program can receive.`);
   if (Buffer.byteLength(word) > MAX_ARGUMENT_BYTES)
-    throw new CommandError(`${what} is over ${MAX_ARGUMENT_BYTES} bytes: write it to a file and pass the path.`);
+    throw new CommandError(
+      `${what} is over ${MAX_ARGUMENT_BYTES} bytes: write it to a file and pass the path.`,
+    );
 }

@@ -59,7 +59,9 @@ export class Store {
   constructor(path: string) {
     this.#database = new DatabaseSync(path);
     try {
-      this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      this.#database.exec(
+        'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
+      );
       this.#database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
     } catch (cause) {
       this.#database.close();

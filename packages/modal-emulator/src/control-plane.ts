@@ -1,0 +1,195 @@
+// Modal's control plane, as far as the V2 sandbox API needs it: tokens, apps, images, and the life of sandboxes.
+import { setTimeout as delay } from 'node:timers/promises';
+import { type CallContext, ServerError, Status } from 'nice-grpc';
+import type { ControlPlaneMethods, Method } from './definitions.ts';
+import { newId } from './identifiers.ts';
+import { buildImage, DEFAULT_WORKDIR, ImageBuildError, ImageNotFoundError } from './images.ts';
+import { NameTakenError, type Sandboxes } from './sandboxes.ts';
+import type { SandboxRecord, Store } from './store.ts';
+import type { Tokens } from './tokens.ts';
+import * as wire from './wire.ts';
+
+export interface ControlPlanePorts {
+  store: Store;
+  sandboxes: Sandboxes;
+  tokens: Tokens;
+  /** Where the command router listens, as `https:` (the SDK insists, and dials loopback in plain text). */
+  routerUrl: () => string;
+}
+
+type Implementation<Methods> = {
+  [Name in keyof Methods]: Methods[Name] extends Method<infer In, infer Out, false, false>
+    ? (request: In, context: CallContext) => Promise<Out>
+    : never;
+};
+
+const DEFAULT_ENVIRONMENT = 'main';
+const DEFAULT_TIMEOUT_SECONDS = 300;
+
+export function createControlPlane(ports: ControlPlanePorts): Implementation<ControlPlaneMethods> {
+  const { store, sandboxes, tokens } = ports;
+  const sandbox = (id: string) =>
+    store.findSandbox('id', id) ?? fail(Status.NOT_FOUND, `Sandbox with ID '${id}' not found`);
+  return {
+    authTokenGet: async () => ({ token: tokens.sign('client') }),
+    environmentGetOrCreate: async ({ deploymentName }) => ({
+      environmentId: 'en-local',
+      metadata: {
+        name: deploymentName || DEFAULT_ENVIRONMENT,
+        settings: { imageBuilderVersion: '2025.06' },
+      },
+    }),
+    appGetOrCreate: async (request) => ({ appId: getOrCreateApp(store, request) }),
+    imageGetOrCreate: async (request) => getOrCreateImage(store, request),
+    imageFromId: async ({ imageId }) => ({ imageId: existingImage(store, imageId).id }),
+    sandboxCreateV2: async (request) => createSandbox(ports, request),
+    sandboxGetTaskIdV2: async ({ sandboxId }) => {
+      const { taskId, result } = sandbox(sandboxId);
+      return { taskId, taskResult: result };
+    },
+    sandboxWaitV2: async ({ sandboxId, timeout }, { signal }) => {
+      const { appId } = sandbox(sandboxId);
+      await settled(sandboxes.live(sandboxId)?.ended, timeout * 1000, signal);
+      return { result: sandbox(sandboxId).result, metadata: { appId } };
+    },
+    sandboxTerminateV2: async ({ sandboxId }) => {
+      sandbox(sandboxId);
+      return { existingResult: await sandboxes.terminate(sandboxId) };
+    },
+    sandboxListV2: async ({ appId, beforeTimestamp, includeFinished, tags }) => ({
+      sandboxes: store
+        .listSandboxes({ appId, createdBefore: beforeTimestamp, includeFinished, tags })
+        .map(toEntry),
+    }),
+    sandboxGetFromNameV2: async (request) => {
+      const appId = store.findApp(request.environmentName || DEFAULT_ENVIRONMENT, request.appName);
+      const found =
+        appId && store.findSandboxByName(appId, request.sandboxName, request.includeTerminated ?? false);
+      return found ? { sandboxId: found.id } : noSandboxNamed(request);
+    },
+    // The SDK asks the first backend for names the second does not have; there is nothing in it.
+    sandboxGetFromName: async (request) => noSandboxNamed(request),
+    sandboxTagsSetV2: async ({ sandboxId, tags }) => {
+      store.setTags(sandbox(sandboxId).id, tags);
+      return {};
+    },
+    sandboxTagsGetV2: async ({ sandboxId }) => ({ tags: sandbox(sandboxId).tags }),
+    sandboxGetCommandRouterAccess: async ({ sandboxId, taskId }) => {
+      const record = sandboxId ? sandbox(sandboxId) : store.findSandbox('task_id', taskId ?? '');
+      if (record === undefined) fail(Status.NOT_FOUND, `Task '${taskId}' not found`);
+      return routerAccess(ports, record.taskId);
+    },
+  };
+}
+
+function getOrCreateApp(store: Store, request: wire.AppRequest): string {
+  const environment = request.environmentName || DEFAULT_ENVIRONMENT;
+  const known = store.findApp(environment, request.appName);
+  if (known !== undefined) return known;
+  if (request.objectCreationType !== wire.ObjectCreation.create)
+    fail(Status.NOT_FOUND, `App '${request.appName}' not found in environment '${environment}'`);
+  const id = newId('ap');
+  store.addApp(id, environment, request.appName);
+  return id;
+}
+
+function getOrCreateImage(store: Store, request: wire.ImageRequest): wire.ImageResponse {
+  const success = { status: wire.GenericStatus.success };
+  if (request.existingImageId)
+    return { imageId: existingImage(store, request.existingImageId).id, result: success };
+  if (request.image === undefined) fail(Status.INVALID_ARGUMENT, 'The request has no image definition');
+  try {
+    return { imageId: buildImage(store, request.image).id, result: success };
+  } catch (cause) {
+    if (cause instanceof ImageNotFoundError) fail(Status.NOT_FOUND, cause.message);
+    if (!(cause instanceof ImageBuildError)) throw cause;
+    return { imageId: '', result: { status: wire.GenericStatus.failure, exception: cause.message } };
+  }
+}
+
+function existingImage(store: Store, id: string) {
+  return store.findImage('id', id) ?? fail(Status.NOT_FOUND, `Could not find image with ID ${id}`);
+}
+
+async function createSandbox(
+  ports: ControlPlanePorts,
+  request: wire.SandboxCreateRequest,
+): Promise<wire.SandboxCreateResponse> {
+  const { definition } = request;
+  if (definition === undefined) fail(Status.INVALID_ARGUMENT, 'The request has no sandbox definition');
+  refuseUnsupported(definition);
+  const image = existingImage(ports.store, definition.imageId);
+  if (!ports.store.hasApp(request.appId)) fail(Status.NOT_FOUND, `App ${request.appId} not found`);
+  try {
+    const { record } = await ports.sandboxes.create({
+      appId: request.appId,
+      imageId: image.id,
+      name: definition.name ?? '',
+      tags: request.tags,
+      env: { ...image.env, ...environmentOf(request.secretSources, definition.secretIds) },
+      workdir: definition.workdir || image.workdir || DEFAULT_WORKDIR,
+      timeoutMs: (definition.timeoutSecs || DEFAULT_TIMEOUT_SECONDS) * 1000,
+      idleTimeoutMs: definition.idleTimeoutSecs ? definition.idleTimeoutSecs * 1000 : undefined,
+    });
+    return {
+      sandboxId: record.id,
+      taskId: record.taskId,
+      commandRouterAccess: routerAccess(ports, record.taskId),
+    };
+  } catch (cause) {
+    if (cause instanceof NameTakenError) fail(Status.ALREADY_EXISTS, cause.message);
+    throw new ServerError(
+      Status.FAILED_PRECONDITION,
+      `The sandbox did not start: ${cause instanceof Error ? cause.message : String(cause)}`,
+    );
+  }
+}
+
+/** What cannot be honoured is refused by name: a sandbox quietly without it would be worse than none. */
+function refuseUnsupported(definition: wire.SandboxDefinition): void {
+  const unsupported = [
+    definition.entrypointArgs.length > 0 && 'command',
+    (definition.openPorts?.ports.length ?? 0) > 0 && 'open ports',
+    definition.volumeMounts.length > 0 && 'volumes',
+  ].filter((name) => name !== false);
+  if (unsupported.length > 0)
+    fail(Status.UNIMPLEMENTED, `The local emulator has no ${unsupported.join(', ')} yet: leave it out.`);
+}
+
+/** Named secrets live on Modal; only values sent with the request are known here. */
+export function environmentOf(sources: wire.SecretSource[], secretIds: string[]): Record<string, string> {
+  const named = secretIds[0] ?? sources.find((source) => source.secretId)?.secretId;
+  if (named !== undefined)
+    fail(Status.NOT_FOUND, `Secret ${named} not found: the local emulator takes values through \`env\` only`);
+  return Object.assign({}, ...sources.map((source) => source.env?.contents ?? {}));
+}
+
+function routerAccess({ routerUrl, tokens }: ControlPlanePorts, taskId: string): wire.RouterAccess {
+  return { url: routerUrl(), jwt: tokens.sign(taskId) };
+}
+
+function toEntry({ id, createdAt, appId, tags, name, imageId }: SandboxRecord): wire.SandboxEntry {
+  return { id, createdAt, appId, tags, name, imageId };
+}
+
+function noSandboxNamed({ sandboxName, appName }: wire.SandboxByNameRequest): never {
+  return fail(Status.NOT_FOUND, `Sandbox with name '${sandboxName}' not found in App '${appName}'`);
+}
+
+async function settled(
+  ended: Promise<wire.GenericResult> | undefined,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (ended === undefined || timeoutMs <= 0) return;
+  const stop = new AbortController();
+  const expired = delay(timeoutMs, undefined, { signal: AbortSignal.any([signal, stop.signal]) }).catch(
+    () => {},
+  );
+  await Promise.race([ended, expired]);
+  stop.abort();
+}
+
+export function fail(status: Status, message: string): never {
+  throw new ServerError(status, message);
+}

@@ -1,0 +1,97 @@
+// A local Modal: the part of its gRPC API that sandboxes need, on one loopback port, each sandbox an isolated set of
+// Linux processes. The official SDK works against it unchanged, given MODAL_SERVER_URL and the tokens.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Logger, silentLogger } from '@capstan/shared/logger';
+import { type CallContext, createServer, type ServerMiddlewareCall, Status } from 'nice-grpc';
+import { createCommandRouter } from './command-router.ts';
+import { createControlPlane, fail } from './control-plane.ts';
+import { loadDefinitions } from './definitions.ts';
+import { Sandboxes } from './sandboxes.ts';
+import { Store } from './store.ts';
+import { createTokens, sameSecret } from './tokens.ts';
+
+/** Only programs of this machine may reach it: it runs what it is asked to. */
+const HOST = '127.0.0.1';
+const MESSAGE_BYTES = 100 * 1024 * 1024;
+const OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024;
+
+export interface EmulatorOptions {
+  /** Made if missing. One emulator at a time. */
+  stateDir: string;
+  /** 0: one the system chooses. */
+  port: number;
+  tokenId: string;
+  tokenSecret: string;
+  log?: Logger;
+  /** What is kept of one stream of one command. */
+  outputLimitBytes?: number;
+}
+
+export interface Emulator {
+  port: number;
+  /** For MODAL_SERVER_URL. */
+  url: string;
+  /** Terminates every sandbox, then closes the port and the state. */
+  stop(): Promise<void>;
+}
+
+/** Throws StateInUseError when another emulator has `stateDir`, and TypeError when the SDK is not the expected one. */
+export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
+  const { stateDir, tokenId, tokenSecret, log = silentLogger } = options;
+  if (tokenId === '' || tokenSecret === '')
+    throw new TypeError(
+      'tokenId and tokenSecret may not be empty: they are what keeps other users of this machine out.',
+    );
+  const definitions = loadDefinitions();
+  mkdirSync(stateDir, { recursive: true });
+  const store = new Store(join(stateDir, 'state.sqlite'));
+  const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES;
+  const sandboxes = new Sandboxes({ stateDir, store, log, outputLimitBytes });
+  const tokens = createTokens();
+  let port = 0;
+  const routerUrl = () => `https://${HOST}:${port}`;
+  const server = createServer({
+    'grpc.max_receive_message_length': MESSAGE_BYTES,
+    'grpc.max_send_message_length': MESSAGE_BYTES,
+  });
+  server
+    .with((call, context) => authenticate({ call, context, tokenId, tokenSecret }))
+    .add(definitions.controlPlane, createControlPlane({ store, sandboxes, tokens, routerUrl }));
+  server.add(definitions.commandRouter, createCommandRouter({ sandboxes, tokens }));
+  try {
+    port = await server.listen(`${HOST}:${options.port}`);
+  } catch (cause) {
+    await sandboxes.stop();
+    store.close();
+    throw cause;
+  }
+  return {
+    port,
+    url: `http://${HOST}:${port}`,
+    stop: async () => {
+      await sandboxes.stop();
+      server.forceShutdown();
+      store.close();
+    },
+  };
+}
+
+interface Authentication<Request, Response> {
+  call: ServerMiddlewareCall<Request, Response>;
+  context: CallContext;
+  tokenId: string;
+  tokenSecret: string;
+}
+
+async function* authenticate<Request, Response>(request: Authentication<Request, Response>) {
+  const { call, context, tokenId, tokenSecret } = request;
+  const id = sameSecret(context.metadata.get('x-modal-token-id') ?? '', tokenId);
+  const secret = sameSecret(context.metadata.get('x-modal-token-secret') ?? '', tokenSecret);
+  if (!id || !secret)
+    fail(
+      Status.UNAUTHENTICATED,
+      'MODAL_TOKEN_ID or MODAL_TOKEN_SECRET is not the one this emulator was started with.',
+    );
+  return yield* call.next(call.request, context);
+}

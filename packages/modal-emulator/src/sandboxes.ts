@@ -1,0 +1,274 @@
+// The sandboxes of one emulator, from creation to result.
+// 1. The store knows a sandbox before it runs and its result before anyone waiting for it does. 2. A sandbox has exactly
+// one result, and has it only when no process of it is left. 3. As root, each runs as a host user of its own.
+import { randomInt } from 'node:crypto';
+import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '@capstan/shared/logger';
+import { newId } from './identifiers.ts';
+import { NamedPipes } from './named-pipes.ts';
+import { prepareBase, prepareRoot } from './root-filesystem.ts';
+import { Run, type RunOptions } from './run.ts';
+import { type SandboxProcess, startSandboxProcess } from './sandbox-process.ts';
+import type { SandboxRecord, Store } from './store.ts';
+import { type GenericResult, GenericStatus, type NamedTag } from './wire.ts';
+
+/** Above the ranges distributions give to people and to their containers. */
+const FIRST_HOST_USER = 231_072;
+const HOST_USERS = 65_536;
+/** How long a finished sandbox's output stays readable for clients that are still reading it. */
+const GRACE_MS = 30_000;
+const KEPT_RUNS = 256;
+const KILLED_EXIT_CODE = 137;
+
+export interface SandboxOptions {
+  appId: string;
+  imageId: string;
+  name: string;
+  tags: NamedTag[];
+  env: Record<string, string>;
+  workdir: string;
+  timeoutMs: number;
+  /** Absent: an idle sandbox stays. */
+  idleTimeoutMs?: number;
+}
+
+export interface LiveSandbox {
+  readonly record: SandboxRecord;
+  readonly env: Record<string, string>;
+  readonly workdir: string;
+  readonly process: SandboxProcess;
+  /** By the id the client gave them. */
+  readonly runs: Map<string, Run>;
+  readonly ended: Promise<GenericResult>;
+  touch(): void;
+}
+
+interface Entry extends LiveSandbox {
+  ownerId: number | undefined;
+  directory: string;
+  started: number;
+  timers: NodeJS.Timeout[];
+  result: GenericResult | undefined;
+  resolve(result: GenericResult): void;
+}
+
+export interface SandboxesPorts {
+  stateDir: string;
+  store: Store;
+  log: Logger;
+  outputLimitBytes: number;
+}
+
+export class NameTakenError extends Error {
+  override readonly name = 'NameTakenError';
+}
+
+export class Sandboxes {
+  readonly #ports: SandboxesPorts;
+  readonly #pipes: NamedPipes;
+  readonly #directory: string;
+  readonly #byId = new Map<string, Entry>();
+  readonly #byTask = new Map<string, Entry>();
+  readonly #removals = new Set<Promise<void>>();
+  #lastCreatedAt = 0;
+  #stopping = false;
+
+  constructor(ports: SandboxesPorts) {
+    this.#ports = ports;
+    this.#directory = join(ports.stateDir, 'sandboxes');
+    const old = join(ports.stateDir, `removed-${process.pid}-${Date.now()}`);
+    mkdirSync(this.#directory, { recursive: true });
+    renameSync(this.#directory, old);
+    this.#remove(old);
+    mkdirSync(this.#directory);
+    const spool = join(ports.stateDir, 'spool');
+    rmSync(spool, { recursive: true, force: true });
+    mkdirSync(spool, { mode: 0o700 });
+    prepareBase(join(ports.stateDir, 'base'));
+    // The sandboxes' host users pass through these two directories, and can neither list nor write them.
+    for (const path of [ports.stateDir, this.#directory]) chmodSync(path, 0o711);
+    this.#pipes = new NamedPipes(join(ports.stateDir, 'pipes'));
+  }
+
+  /** Throws NameTakenError, or SandboxStartError when the host does not let the sandbox start. */
+  async create(options: SandboxOptions): Promise<LiveSandbox> {
+    const { appId, imageId, name, tags } = options;
+    const record: SandboxRecord = {
+      id: newId('sb'),
+      taskId: newId('ta'),
+      appId,
+      imageId,
+      name,
+      tags,
+      createdAt: this.#now(),
+    };
+    if (!this.#ports.store.addSandbox(record))
+      throw new NameTakenError(`Sandbox with name '${name}' already exists in this app.`);
+    try {
+      const entry = await this.#start(record, options);
+      this.#ports.log.info('sandbox.started', { sandbox_id: record.id });
+      return entry;
+    } catch (cause) {
+      const exception = cause instanceof Error ? cause.message : String(cause);
+      this.#ports.store.finishSandbox(record.id, { status: GenericStatus.failure, exitcode: 1, exception });
+      this.#ports.log.error('sandbox.failed', { sandbox_id: record.id }, cause);
+      throw cause;
+    }
+  }
+
+  live(id: string): LiveSandbox | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Finished sandboxes too, for as long as their output is readable. */
+  byTask(taskId: string): LiveSandbox | undefined {
+    return this.#byTask.get(taskId);
+  }
+
+  /** Starts a command, or returns the one already started with this id. */
+  run(sandbox: LiveSandbox, runId: string, options: Omit<RunOptions, 'limitBytes' | 'spoolPath'>): Run {
+    const known = sandbox.runs.get(runId);
+    if (known !== undefined) return known;
+    const entry = this.#byId.get(sandbox.record.id);
+    const id = String(entry === undefined ? 0 : entry.started++);
+    const spoolPath = join(this.#ports.stateDir, 'spool', `${sandbox.record.id}-${id}`);
+    const limitBytes = this.#ports.outputLimitBytes;
+    const run = new Run(sandbox.process, this.#pipes, { ...options, id, limitBytes, spoolPath });
+    sandbox.runs.set(runId, run);
+    forgetOldRuns(sandbox.runs);
+    sandbox.touch();
+    return run;
+  }
+
+  /** Returns the result the sandbox already had, if any; resolves when every process of it is gone. */
+  async terminate(id: string): Promise<GenericResult | undefined> {
+    const existing = this.#ports.store.findSandbox('id', id)?.result;
+    if (existing === undefined)
+      await this.#finish(id, { status: GenericStatus.terminated, exitcode: KILLED_EXIT_CODE, exception: '' });
+    return existing;
+  }
+
+  /** Ends every sandbox; none can be created afterwards. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all([...this.#byId.keys()].map((id) => this.terminate(id)));
+    for (const entry of this.#byTask.values()) for (const run of entry.runs.values()) run.dispose();
+    await Promise.all(this.#removals);
+  }
+
+  async #start(record: SandboxRecord, options: SandboxOptions): Promise<LiveSandbox> {
+    const ownerId = this.#freeHostUser();
+    const directory = join(this.#directory, record.id);
+    prepareRoot(directory, join(this.#ports.stateDir, 'base'), ownerId);
+    const sandboxProcess = await startSandboxProcess(directory, ownerId);
+    const { promise: ended, resolve } = Promise.withResolvers<GenericResult>();
+    const entry: Entry = {
+      record,
+      env: { ...options.env, MODAL_SANDBOX_ID: record.id, MODAL_TASK_ID: record.taskId },
+      workdir: options.workdir,
+      process: sandboxProcess,
+      runs: new Map(),
+      ended,
+      touch: () => {},
+      ownerId,
+      directory,
+      started: 0,
+      timers: [],
+      result: undefined,
+      resolve,
+    };
+    this.#byId.set(record.id, entry);
+    this.#byTask.set(record.taskId, entry);
+    this.#limit(entry, options);
+    this.#watch(entry);
+    if (this.#stopping) await this.terminate(record.id);
+    return entry;
+  }
+
+  #limit(entry: Entry, options: SandboxOptions): void {
+    const { id } = entry.record;
+    const expire = () => {
+      const exception = 'The sandbox reached its timeout.';
+      void this.#finish(id, { status: GenericStatus.timeout, exitcode: 124, exception });
+    };
+    entry.timers.push(setTimeout(expire, options.timeoutMs));
+    const { idleTimeoutMs } = options;
+    if (idleTimeoutMs === undefined) return;
+    const idle = setTimeout(() => {
+      if ([...entry.runs.values()].some((run) => run.exit === undefined)) idle.refresh();
+      else expire();
+    }, idleTimeoutMs);
+    entry.timers.push(idle);
+    entry.touch = () => idle.refresh();
+  }
+
+  #watch(entry: Entry): void {
+    entry.process.exited.then(
+      () => {
+        const exception = 'The processes of the sandbox ended unexpectedly.';
+        const result = { status: GenericStatus.failure, exitcode: KILLED_EXIT_CODE, exception };
+        return this.#finish(entry.record.id, result);
+      },
+      () => {},
+    );
+  }
+
+  async #finish(id: string, result: GenericResult): Promise<void> {
+    const entry = this.#byId.get(id);
+    if (entry === undefined) return;
+    // The first reason stands; whoever comes later waits for the same end.
+    const first = entry.result === undefined;
+    entry.result ??= result;
+    if (!first) {
+      await entry.ended;
+      return;
+    }
+    for (const timer of entry.timers) clearTimeout(timer);
+    await entry.process.stop();
+    this.#byId.delete(id);
+    this.#ports.store.finishSandbox(id, entry.result);
+    this.#ports.log.info('sandbox.ended', { sandbox_id: id, status: entry.result.status });
+    this.#remove(entry.directory);
+    setTimeout(() => this.#forget(entry), GRACE_MS).unref();
+    entry.resolve(entry.result);
+  }
+
+  #forget(entry: Entry): void {
+    this.#byTask.delete(entry.record.taskId);
+    for (const run of entry.runs.values()) run.dispose();
+  }
+
+  #remove(directory: string): void {
+    const removal = rm(directory, { recursive: true, force: true }).catch((cause: unknown) =>
+      this.#ports.log.warn('sandbox.directory_kept', { directory, cause: String(cause) }),
+    );
+    this.#removals.add(removal);
+    void removal.finally(() => this.#removals.delete(removal));
+  }
+
+  #freeHostUser(): number | undefined {
+    if (process.getuid?.() !== 0) return undefined;
+    const taken = new Set([...this.#byId.values()].map((entry) => entry.ownerId));
+    let user = FIRST_HOST_USER + randomInt(HOST_USERS);
+    while (taken.has(user)) user = FIRST_HOST_USER + randomInt(HOST_USERS);
+    return user;
+  }
+
+  /** Lists page by creation time, so no two sandboxes share one. */
+  #now(): number {
+    this.#lastCreatedAt = Math.max(Date.now() / 1000, this.#lastCreatedAt + 1e-5);
+    return this.#lastCreatedAt;
+  }
+}
+
+/** A client reads a run's output soon or never; the oldest finished ones make room. */
+function forgetOldRuns(runs: Map<string, Run>): void {
+  for (const [id, run] of runs) {
+    if (runs.size <= KEPT_RUNS) return;
+    if (run.exit === undefined) continue;
+    run.dispose();
+    runs.delete(id);
+  }
+}
