@@ -33,7 +33,8 @@ const VENDORS = {
   'hono|@hono/': '^packages/api/',
 };
 
-const NODE_PROGRAMS = '^(apps/(gateway|node|console/vite\\.config)|packages/(modal-emulator|dev-model)/|packages/sandbox/src/modal|scripts/|bench/|tests/)';
+const NODE_PROGRAMS =
+  '^(apps/(gateway|node|console/vite\\.config)|packages/(modal-emulator|dev-model)/|packages/sandbox/src/modal|scripts/|bench/|tests/)';
 const WORKERS = '^apps/(main|agent|jobs|integrations)/';
 
 const rooms = (folder, table) =>
@@ -42,7 +43,10 @@ const rooms = (folder, table) =>
     comment: `${folder}/${name} may import ${allowed.join(', ') || 'no other package'}`,
     severity: 'error',
     from: { path: `^${folder}/${name}/src/`, pathNot: TESTS },
-    to: { path: '^packages/([^/]+)/', pathNot: `^packages/(${[...allowed, ...(folder === 'packages' ? [name] : [])].join('|') || '-'})/` },
+    to: {
+      path: '^packages/([^/]+)/',
+      pathNot: `^packages/(${[...allowed, ...(folder === 'packages' ? [name] : [])].join('|') || '-'})/`,
+    },
   }));
 
 const vendors = Object.entries(VENDORS).map(([vendor, home]) => ({
