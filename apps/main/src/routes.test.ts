@@ -1,0 +1,16 @@
+import { runRouteContract } from '@capstan/api/route.contract';
+import { openWorld } from './testing/world.ts';
+
+runRouteContract(async () => {
+  const world = await openWorld();
+  const headers = { 'x-api-key': world.key };
+  const post = async (path: string, body: object): Promise<string> => {
+    const response = await world.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    const { id }: { id: string } = await response.json();
+    return id;
+  };
+  const agent_id = await post('/v1/agents', { name: 'Contract', model: 'some-model' });
+  const environment_id = await post('/v1/environments', { name: 'Contract' });
+  const session_id = await post('/v1/sessions', { agent: agent_id, environment_id });
+  return { ...world, ids: { agent_id, environment_id, session_id } };
+});

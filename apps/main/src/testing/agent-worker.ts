@@ -1,0 +1,111 @@
+// Sessions that keep their events in memory, behind the real RPC interface: enough for the public Worker to be tested
+// without models and sandboxes. A session exists when the control plane has it.
+import { WorkerEntrypoint } from 'cloudflare:workers';
+import { openD1 } from '@capstan/db/d1';
+import { stores } from '@capstan/db/stores';
+import { ApiError } from '@capstan/schema/error';
+import type { SessionEvent } from '@capstan/schema/events';
+import type { EventParam } from '@capstan/schema/events/user-events';
+import { ZERO_USAGE } from '@capstan/schema/usage';
+import type { SessionAddress } from '@capstan/session/address';
+import type { EventQuery, Sessions, SessionView, StreamQuery } from '@capstan/session/service';
+import { newId } from '@capstan/shared/ids';
+
+interface Env {
+  DB: D1Database;
+}
+
+interface Remembered {
+  events: SessionEvent[];
+  archivedAt: number | null;
+  updatedAt: number;
+}
+
+const remembered = new Map<string, Remembered>();
+let openStreams = 0;
+
+export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
+  async send(address: SessionAddress, params: EventParam[]): Promise<SessionEvent[]> {
+    const session = await this.#open(address);
+    if (session.archivedAt !== null) throw new ApiError('conflict', 'The session is archived');
+    const events = params.map((param) => echo(param));
+    session.events.push(...events);
+    return events;
+  }
+
+  async view(address: SessionAddress): Promise<SessionView> {
+    return toView(await this.#open(address));
+  }
+
+  async listEvents(address: SessionAddress, query: EventQuery) {
+    const { events } = await this.#open(address);
+    if (query.types?.includes('session.error')) throw new TypeError('a fault inside the session');
+    const start = Number(query.page ?? 0);
+    if (Number.isNaN(start)) throw new ApiError('invalid_request', 'page: not a cursor of this list');
+    const end = start + query.limit;
+    const all = query.order === 'asc' ? events : events.toReversed();
+    return { data: all.slice(start, end), next_page: end < all.length ? String(end) : null };
+  }
+
+  async streamEvents(address: SessionAddress, query: StreamQuery): Promise<ReadableStream<Uint8Array>> {
+    const { events } = await this.#open(address);
+    const encoder = new TextEncoder();
+    openStreams += 1;
+    return new ReadableStream({
+      type: 'bytes',
+      start(controller) {
+        const note = JSON.stringify({ type: 'test.query', query });
+        controller.enqueue(encoder.encode(`event: test.query\ndata: ${note}\n\n`));
+        for (const [index, event] of events.entries()) {
+          if (index < (query.after ?? events.length)) continue;
+          const frame = `id: ${index + 1}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+          controller.enqueue(encoder.encode(frame));
+        }
+      },
+      cancel() {
+        openStreams -= 1;
+      },
+    });
+  }
+
+  async archive(address: SessionAddress): Promise<SessionView> {
+    const session = await this.#open(address);
+    session.archivedAt ??= Date.now();
+    session.updatedAt = Math.max(session.updatedAt, session.archivedAt);
+    return toView(session);
+  }
+
+  async health() {
+    return { models: { status: 'ok' as const, detail: `${openStreams} open streams` } };
+  }
+
+  async modelNotice() {
+    return { provider: 'dev' as const, message: 'The development model answers.' };
+  }
+
+  async #open({ tenantId, sessionId }: SessionAddress): Promise<Remembered> {
+    const spec = await stores(openD1(this.env.DB), tenantId).sessions.load(sessionId);
+    if (spec === null) throw new ApiError('not_found', `No session ${sessionId}`);
+    const session = remembered.get(sessionId) ?? { events: [], archivedAt: null, updatedAt: Date.now() };
+    remembered.set(sessionId, session);
+    return session;
+  }
+}
+
+export default { fetch: () => new Response(null, { status: 404 }) };
+
+function echo(param: EventParam): SessionEvent {
+  if (param.type !== 'user.message')
+    throw new ApiError('invalid_request', `events.0: ${param.type} is not taken`);
+  return { ...param, id: newId('event'), processed_at: new Date().toISOString() };
+}
+
+function toView({ archivedAt, updatedAt }: Remembered): SessionView {
+  return {
+    status: archivedAt === null ? 'idle' : 'terminated',
+    usage: { ...ZERO_USAGE, input_tokens: 7 },
+    activeSeconds: 0,
+    updatedAt,
+    archivedAt,
+  };
+}

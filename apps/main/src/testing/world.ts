@@ -1,0 +1,90 @@
+// The public Worker in workerd with a real D1, R2, queue and jobs Worker, and sessions kept in memory.
+import { readFileSync } from 'node:fs';
+import { ApiKeyStore } from '@capstan/db/api-keys';
+import { openD1 } from '@capstan/db/d1';
+import type { Database } from '@capstan/db/database';
+import { tenants } from '@capstan/db/tables';
+import { createTestHarness } from 'wrangler';
+
+export interface World {
+  url: string;
+  /** A key of the default tenant. */
+  key: string;
+  /** A key of another tenant. */
+  strangerKey: string;
+  db: Database;
+  keys: ApiKeyStore;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  jobs: { scheduled(): Promise<void> };
+  close(): Promise<void>;
+}
+
+const ROOT = `${import.meta.dirname}/../../../..`;
+const KEY = 'test-key-of-the-default-tenant';
+const STRANGER_KEY = 'test-key-of-another-tenant';
+const SECRETS = { PLATFORM_ROOT_SECRET: 'a root secret for tests, 32 characters and more' };
+
+export async function sha256Hex(text: string): Promise<string> {
+  return Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(text))).toString('hex');
+}
+
+export async function openWorld(over: { secrets?: Record<string, string> } = {}): Promise<World> {
+  const secrets = over.secrets ?? { ...SECRETS, BOOTSTRAP_API_KEY_SHA256: await sha256Hex(KEY) };
+  const harness = createTestHarness({
+    root: ROOT,
+    workers: [
+      { config: mainConfig(secrets) },
+      { configPath: 'apps/jobs/wrangler.jsonc' },
+      { config: agentConfig() },
+    ],
+  });
+  const { url } = await harness.listen();
+  const main = harness.getWorker<{ DB: D1Database }>('capstan-main');
+  await main.applyD1Migrations('DB');
+  const { DB } = await main.getEnv();
+  const db = openD1(DB);
+  const keys = new ApiKeyStore(db);
+  await db.insert(tenants).values({ id: 'tnt_stranger', name: 'Stranger', createdAt: 0 });
+  const stranger = { tenantId: 'tnt_stranger', name: 'Stranger', lastFour: STRANGER_KEY.slice(-4), now: 0 };
+  await keys.create({ ...stranger, hash: await sha256Hex(STRANGER_KEY) });
+  return {
+    url: url.origin,
+    key: KEY,
+    strangerKey: STRANGER_KEY,
+    db,
+    keys,
+    fetch: (path, init) => fetch(new URL(path, url), init),
+    jobs: {
+      scheduled: async () => {
+        await harness.getWorker('capstan-jobs').scheduled({ cron: '17 * * * *' });
+      },
+    },
+    close: () => harness.close(),
+  };
+}
+
+/** The Worker's own configuration, with the test's secrets and a Console of two files. */
+function mainConfig(secrets: Record<string, string>) {
+  const own = JSON.parse(withoutComments(readFileSync(`${ROOT}/apps/main/wrangler.jsonc`, 'utf8')));
+  return {
+    ...own,
+    main: './apps/main/src/index.ts',
+    assets: { ...own.assets, directory: './apps/main/src/testing/console' },
+    d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
+    vars: { ...own.vars, ...secrets },
+  };
+}
+
+function agentConfig() {
+  const own = JSON.parse(withoutComments(readFileSync(`${ROOT}/apps/main/wrangler.jsonc`, 'utf8')));
+  return {
+    name: 'capstan-agent',
+    main: './apps/main/src/testing/agent-worker.ts',
+    compatibility_date: own.compatibility_date,
+    d1_databases: own.d1_databases,
+  };
+}
+
+function withoutComments(jsonc: string): string {
+  return jsonc.replaceAll(/^\s*\/\/.*$/gm, '');
+}

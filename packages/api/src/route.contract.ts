@@ -1,0 +1,149 @@
+// What must hold of every route because it is in the list: run over a served API, whatever stands behind it.
+import { errorEnvelope } from '@capstan/schema/error';
+import type { RouteSpec } from '@capstan/schema/route';
+import { ROUTES } from '@capstan/schema/routes';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+export interface Served {
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** A good key. */
+  key: string;
+  /** A good key of another tenant. */
+  strangerKey: string;
+  /** For each path parameter, something that belongs to `key`. */
+  ids: Record<string, string>;
+  close(): Promise<void>;
+}
+
+export function runRouteContract(open: () => Promise<Served>): void {
+  let served: Served;
+  beforeAll(async () => {
+    served = await open();
+  });
+  afterAll(() => served.close());
+
+  const send = (route: RouteSpec, { path = route.path, key = served.key, body }: Sending = {}) =>
+    served.fetch(path, {
+      method: route.method,
+      headers: {
+        ...(key !== '' && { 'x-api-key': key }),
+        ...(body && { 'content-type': 'application/json' }),
+      },
+      ...(body && { body }),
+    });
+  const known = (route: RouteSpec) => fill(route, (name) => served.ids[name] ?? `no id for ${name}`);
+
+  describe.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const))(
+    '%s',
+    (_, route) => {
+      it('answers every request with its own request id and the security headers', async () => {
+        const first = await send(route, { path: fill(route, () => 'none') });
+        const second = await send(route, { path: fill(route, () => 'none') });
+        expect(first.headers.get('request-id')).toMatch(/^req_[0-9a-z]{24}$/);
+        expect(second.headers.get('request-id')).not.toBe(first.headers.get('request-id'));
+        expect(first.headers.get('x-content-type-options')).toBe('nosniff');
+        expect(first.headers.get('content-security-policy')).toContain("default-src 'none'");
+        expect(first.headers.get('access-control-allow-origin')).toBeNull();
+      });
+
+      it('refuses other methods with 405 and says which it takes', async () => {
+        const response = await served.fetch(known(route), {
+          method: 'PUT',
+          headers: { 'x-api-key': served.key },
+        });
+        expect(response.status).toBe(405);
+        expect(response.headers.get('allow')).toContain(route.method.toUpperCase());
+        await expectRefusal(response, 405);
+      });
+
+      if (route.access === 'key') {
+        it('refuses callers without a key, with a wrong one and with a malformed header', async () => {
+          await expectRefusal(await send(route, { path: known(route), key: '' }), 401);
+          await expectRefusal(await send(route, { path: known(route), key: 'wrong' }), 401);
+          const headers = { authorization: `Basic ${served.key}` };
+          await expectRefusal(await served.fetch(known(route), { method: route.method, headers }), 401);
+        });
+      }
+
+      if (route.params) {
+        it('does not find what does not exist or belongs to another tenant', async () => {
+          const body = route.body ? { body: JSON.stringify(example(route)) } : {};
+          await expectRefusal(await send(route, { path: fill(route, () => 'none'), ...body }), 404);
+          await expectRefusal(
+            await send(route, { path: known(route), key: served.strangerKey, ...body }),
+            404,
+          );
+        });
+      }
+
+      if (route.body) {
+        it('refuses malformed JSON, text that is not UTF-8, and values of another kind', async () => {
+          const path = known(route);
+          expect(await expectRefusal(await send(route, { path, body: '{"a":' }), 400)).toMatch(
+            /^body: not valid JSON/,
+          );
+          const bytes = new Uint8Array([0x22, 0xff, 0x22]);
+          expect(await expectRefusal(await send(route, { path, body: bytes }), 400)).toBe(
+            'body: not valid UTF-8',
+          );
+          for (const body of ['[]', '"text"', 'null', '5']) {
+            expect(await expectRefusal(await send(route, { path, body }), 400)).toMatch(
+              /^body: expected object/,
+            );
+          }
+          expect(await expectRefusal(await send(route, { path }), 400)).toMatch(/required/);
+        });
+      }
+
+      if (route.query && 'limit' in route.query.shape) {
+        it('refuses limits and cursors it cannot follow, naming them', async () => {
+          for (const limit of ['0', '-1', 'ten', '100000', '1.5']) {
+            const path = `${known(route)}?limit=${limit}`;
+            expect(await expectRefusal(await send(route, { path }), 400)).toMatch(/^limit: /);
+          }
+        });
+      }
+
+      if (route.method === 'get' && !route.stream) {
+        it('answers as its schema says, with HEAD too and whatever it does not know in the query', async () => {
+          const response = await send(route, { path: `${known(route)}?beta=true&unheard_of=1` });
+          expect(response.status).toBe(200);
+          expect(response.headers.get('content-type')).toBe('application/json');
+          const body: unknown = await response.json();
+          expect(route.response.parse(body)).toEqual(body);
+          const headers = { 'x-api-key': served.key };
+          const head = await served.fetch(known(route), { method: 'HEAD', headers });
+          expect(head.status).toBe(200);
+          expect(await head.text()).toBe('');
+        });
+      }
+    },
+  );
+}
+
+interface Sending {
+  path?: string;
+  key?: string;
+  body?: string | Uint8Array<ArrayBuffer>;
+}
+
+async function expectRefusal(response: Response, status: number): Promise<string> {
+  const body: unknown = await response.json();
+  expect(body, JSON.stringify(body)).toMatchObject({ type: 'error' });
+  expect(response.status, JSON.stringify(body)).toBe(status);
+  const { error, request_id } = errorEnvelope.parse(body);
+  expect(request_id).toBe(response.headers.get('request-id'));
+  return error.message;
+}
+
+function fill(route: RouteSpec, value: (name: string) => string): string {
+  return route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => value(name));
+}
+
+/** A body that is valid, for routes whose path is what is wrong. */
+function example(route: RouteSpec): unknown {
+  const examples: Record<string, unknown> = {
+    sendEvents: { events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }] },
+  };
+  return examples[route.operationId] ?? {};
+}
