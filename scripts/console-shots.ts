@@ -36,7 +36,8 @@ const ANSWER = `The build fails because \`tsconfig.json\` sets **verbatimModuleS
 
 I ran the whole suite afterwards: 240 tests pass.`;
 
-function call(name: string, input: Record<string, unknown>, output: string, failed = false): Draft[] {
+function call(tool: Record<string, Record<string, unknown>>, output: string, failed = false): Draft[] {
+  const [name = '', input = {}] = Object.entries(tool)[0] ?? [];
   const id = makeId('sevt');
   return [
     { id, type: 'agent.tool_use', name, input },
@@ -52,26 +53,25 @@ const conversation: Draft[] = [
   { type: 'agent.thinking' },
   { type: 'agent.message', content: text('I will look at what the compiler says first.') },
   ...call(
-    'bash',
-    { command: 'pnpm typecheck' },
+    { bash: { command: 'pnpm typecheck' } },
     "src/turn.ts(4,10): error TS1484: 'Session' is a type and must be imported using a type-only import when 'verbatimModuleSyntax' is enabled.\n\nELIFECYCLE Command failed with exit code 2.",
     true,
   ),
   ...call(
-    'read',
-    { file_path: '/workspace/src/turn.ts', offset: 1, limit: 8 },
+    { read: { file_path: '/workspace/src/turn.ts', offset: 1, limit: 8 } },
     "1\timport { appendFile } from 'node:fs/promises';\n2\timport { Clock } from './clock.ts';\n3\t\n4\timport { Session } from './session.ts';",
   ),
   ...call(
-    'edit',
     {
-      file_path: '/workspace/src/turn.ts',
-      old_string: 'import { Session }',
-      new_string: 'import type { Session }',
+      edit: {
+        file_path: '/workspace/src/turn.ts',
+        old_string: 'import { Session }',
+        new_string: 'import type { Session }',
+      },
     },
     'Edited /workspace/src/turn.ts (1 replacement)',
   ),
-  ...call('bash', { command: 'pnpm test' }, LONG),
+  ...call({ bash: { command: 'pnpm test' } }, LONG),
   { type: 'agent.message', content: text(ANSWER) },
   ...idle(),
 ];
@@ -229,7 +229,7 @@ async function visit(page: Page, platform: FakePlatform, shot: (name: string) =>
     ['talk', `/sessions/${talk.session.id}`, 'Nothing else in the project'],
     ['asks', `/sessions/${asks.session.id}`, 'The agent waits until you decide'],
     ['busy', `/sessions/${busy.session.id}`, 'Measure the cold start ten times'],
-    ['failed', `/sessions/${failed.session.id}`, 'gave up after several tries'],
+    ['failed', `/sessions/${failed.session.id}`, 'gave this turn up'],
     ['missing', '/sessions/sesn_nope', 'does not exist'],
     ['nowhere', '/nowhere', 'no page here'],
   ] as const) {

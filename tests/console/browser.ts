@@ -21,6 +21,7 @@ export async function buildConsole(): Promise<string> {
 
 /** `CHROME_PATH`, or the Chromium that comes as a package. */
 export async function launch(): Promise<Browser> {
+  // biome-ignore lint/suspicious/noUndeclaredEnvVars: no cached task depends on where the browser is
   const executablePath = process.env.CHROME_PATH ?? (await chromium.executablePath());
   return playwright.launch({ executablePath, args: ['--no-sandbox', '--headless=old', '--disable-gpu'] });
 }

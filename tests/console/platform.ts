@@ -5,7 +5,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { extname, join, normalize } from 'node:path';
 import { type Agent, agent, createAgent } from '../../packages/schema/src/agents.ts';
 import { consoleRoutes, type ModelNotice } from '../../packages/schema/src/console-login.ts';
-import { eventRoutes, type SessionEvent, type StreamEvent, streamEvent } from '../../packages/schema/src/events.ts';
+import {
+  eventRoutes,
+  type SessionEvent,
+  type StreamEvent,
+  streamEvent,
+} from '../../packages/schema/src/events.ts';
 import { createSession, type Session, sessionRoutes } from '../../packages/schema/src/sessions.ts';
 import { type Draft, makeAgent, makeEvent, makeId, makeSession } from './seeds.ts';
 
@@ -138,8 +143,10 @@ export class FakePlatform {
     const [, , noun, id, part, tail] = url.pathname.split('/');
     const post = request.method === 'POST';
     if (noun === 'agents' && post) return this.#createAgent(request, response);
-    if (noun === 'agents') return send(response, { data: this.agents.map((a) => agent.parse(a)), next_page: null });
-    if (id === undefined) return post ? this.#createSession(request, response) : this.#listSessions(response, url);
+    if (noun === 'agents')
+      return send(response, { data: this.agents.map((a) => agent.parse(a)), next_page: null });
+    if (id === undefined)
+      return post ? this.#createSession(request, response) : this.#listSessions(response, url);
     const live = this.sessions.find(({ session }) => session.id === id);
     if (live === undefined) return refuse(response, 404, `session ${id} was not found`);
     if (part === undefined) return send(response, sessionRoutes.retrieve.response.parse(live.session));
@@ -230,7 +237,8 @@ function send(response: ServerResponse, body: unknown): void {
 }
 
 function refuse(response: ServerResponse, status: number, message: string): void {
-  const type = status === 401 ? 'authentication_error' : status === 404 ? 'not_found_error' : 'invalid_request_error';
+  const type =
+    status === 401 ? 'authentication_error' : status === 404 ? 'not_found_error' : 'invalid_request_error';
   response.writeHead(status, { 'content-type': 'application/json', 'request-id': 'req_test' });
   response.end(JSON.stringify({ type: 'error', error: { type, message }, request_id: 'req_test' }));
 }

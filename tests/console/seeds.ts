@@ -35,7 +35,10 @@ const config = (name: string, ask: boolean) => ({
   permission_policy: { type: ask ? 'always_ask' : 'always_allow' },
 });
 
-export function makeAgent(name: string, over: { model?: string; system?: string | null; ask?: boolean } = {}): Agent {
+export function makeAgent(
+  name: string,
+  over: { model?: string; system?: string | null; ask?: boolean } = {},
+): Agent {
   const tools = ['bash', 'read', 'write', 'edit', 'glob', 'grep'];
   return agent.parse({
     id: makeId('agent'),
@@ -64,7 +67,13 @@ export function makeAgent(name: string, over: { model?: string; system?: string 
 }
 
 export function makeSession(of: Agent, over: Partial<Session> = {}): Session {
-  const { metadata: _metadata, created_at: _created, updated_at: _updated, archived_at: _archived, ...snapshot } = of;
+  const {
+    metadata: _metadata,
+    created_at: _created,
+    updated_at: _updated,
+    archived_at: _archived,
+    ...snapshot
+  } = of;
   return session.parse({
     id: makeId('sesn'),
     type: 'session',

@@ -3,6 +3,7 @@ import type { EventOf, SessionEvent } from '@capstan/schema/events';
 
 const SILENT: ReadonlySet<string> = new Set([
   'session.status_running',
+  'session.status_rescheduled',
   'session.usage',
   'session.thread_status_running',
   'session.thread_status_idle',
@@ -16,7 +17,6 @@ const SILENT: ReadonlySet<string> = new Set([
 
 const FIXED: { [type in SessionEvent['type']]?: string } = {
   'user.interrupt': 'You stopped the agent',
-  'session.status_rescheduled': 'The turn failed and will be tried again',
   'session.status_terminated': 'The session has ended',
   'session.deleted': 'The session was deleted',
   'session.updated': 'The session was changed',
@@ -56,9 +56,9 @@ function describeStop(event: EventOf<'session.status_idle'>): string | null {
   switch (event.stop_reason.type) {
     case 'end_turn':
     case 'requires_action':
-      return null;
+    // The error before it says so.
     case 'retries_exhausted':
-      return 'The agent gave up after several tries. Send a message to go on.';
+      return null;
     case 'budget_reached':
       return 'The budget is used up: the session is paused';
     case 'refusal':

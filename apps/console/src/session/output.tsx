@@ -4,15 +4,18 @@ import { CopyButton } from '../ui/copy-button.tsx';
 
 const SHOWN_LINES = 14;
 const SHOWN_CHARACTERS = 4_000;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
 const TERMINAL_CODES = /\u001b\[[0-9;?]*[A-Za-z]/g;
 
 interface Props {
   text: string;
   label?: string;
   tone?: 'plain' | 'error';
+  /** Breaks long lines instead of scrolling sideways. */
+  wrap?: boolean;
 }
 
-export const Output = memo(function Output({ text, label = '', tone = 'plain' }: Props) {
+export const Output = memo(function Output({ text, label = '', tone = 'plain', wrap = false }: Props) {
   const [open, setOpen] = useState(false);
   const clean = text.replace(TERMINAL_CODES, '').replace(/\n+$/, '');
   const start = clip(clean);
@@ -25,10 +28,8 @@ export const Output = memo(function Output({ text, label = '', tone = 'plain' }:
           <CopyButton text={clean} />
         </span>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
       <pre
-        tabIndex={0}
-        className={`max-h-[36rem] overflow-auto px-3 py-2.5 font-mono text-xs leading-relaxed -outline-offset-2 ${tone === 'error' ? 'text-kumo-danger' : 'text-kumo-default'}`}
+        className={`max-h-[36rem] overflow-auto px-3 py-2.5 font-mono text-xs leading-relaxed -outline-offset-2 ${wrap ? 'break-words whitespace-pre-wrap' : ''} ${tone === 'error' ? 'text-kumo-danger' : 'text-kumo-default'}`}
       >
         {clean === '' ? <span className="text-kumo-subtle">(no output)</span> : open ? clean : start}
       </pre>

@@ -15,7 +15,7 @@ export const Prose = memo(function Prose({ text, live = false }: { text: string;
     <div className="flex flex-col gap-3">
       {blocks.map((block, index) => {
         const last = index === blocks.length - 1;
-        // biome-ignore lint/suspicious/noArrayIndexKey: text only grows at its end, so a block keeps its place
+        // Text only grows at its end, so a block keeps its place.
         const key = index;
         if (block.kind === 'code') return <Output key={key} text={block.text} label={block.language} />;
         return (
@@ -23,7 +23,7 @@ export const Prose = memo(function Prose({ text, live = false }: { text: string;
             key={key}
             className={`break-words whitespace-pre-wrap ${block.kind === 'heading' ? 'font-semibold text-kumo-strong' : ''}`}
           >
-            <Inline text={block.text} />
+            <Inline text={block.text.replace(/^(\s*)[-*] /gm, '$1• ')} />
             {last && caret}
           </p>
         );
@@ -35,7 +35,6 @@ export const Prose = memo(function Prose({ text, live = false }: { text: string;
 
 function Inline({ text }: { text: string }) {
   return text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*)/).map((part, index) => {
-    // biome-ignore lint/suspicious/noArrayIndexKey: parts have no identity but their place
     const key = index;
     if (index % 2 === 0) return <Fragment key={key}>{part}</Fragment>;
     if (part.startsWith('**')) return <strong key={key}>{part.slice(2, -2)}</strong>;

@@ -26,7 +26,10 @@ interface Props {
 export const ToolCall = memo(function ToolCall({ session, use, result, confirmation, awaiting }: Props) {
   const [open, setOpen] = useState(true);
   const body = useId();
-  const { text, rest } = summary(use);
+  const { text, rest, whole } = summary(use);
+  // Who decides sees all of what is decided, not the part that fits on a line.
+  const input = awaiting ? whole : rest;
+  const empty = input === null && result === undefined && !awaiting && !confirmation?.deny_message;
   return (
     <div
       id={use.id}
@@ -46,9 +49,9 @@ export const ToolCall = memo(function ToolCall({ session, use, result, confirmat
         <span className="min-w-0 flex-1 truncate font-mono text-xs text-kumo-subtle">{text}</span>
         <Outcome result={result} confirmation={confirmation} awaiting={awaiting} />
       </button>
-      {open && (
+      {open && !empty && (
         <div id={body} className="flex flex-col gap-2 px-3 pb-3">
-          {rest !== null && <Output text={rest} />}
+          {input !== null && <Output text={input} wrap />}
           {confirmation?.result === 'deny' && confirmation.deny_message && (
             <p className="text-sm break-words text-kumo-subtle">You said: {confirmation.deny_message}</p>
           )}
@@ -90,17 +93,26 @@ function nameOf(use: ToolUse): string {
 
 const TELLING = ['command', 'file_path', 'path', 'pattern', 'url', 'query'];
 
-/** The telling part of the input for one line, and all of it when the line does not say everything. */
-function summary(use: ToolUse): { text: string; rest: string | null } {
-  const entries = Object.entries(use.input);
-  const name = TELLING.find((key) => typeof use.input[key] === 'string');
-  if (name === undefined)
-    return { text: '', rest: entries.length === 0 ? null : JSON.stringify(use.input, null, 2) };
-  const value = String(use.input[name]);
-  const others = entries.filter(([key]) => key !== name);
-  if (others.length > 0) return { text: value, rest: others.map(toLine).join('\n') };
-  const whole = value.includes('\n') || value.length > 60;
-  return { text: value, rest: whole ? value : null };
+interface Summary {
+  text: string;
+  /** What the line does not say. */
+  rest: string | null;
+  whole: string | null;
+}
+
+/** The telling part of the input for one line, and the rest below it. */
+function summary({ input }: ToolUse): Summary {
+  const entries = Object.entries(input);
+  const name = TELLING.find((key) => typeof input[key] === 'string');
+  if (name === undefined) {
+    const whole = entries.length === 0 ? null : JSON.stringify(input, null, 2);
+    return { text: '', rest: whole, whole };
+  }
+  const value = String(input[name]);
+  const others = entries.filter(([key]) => key !== name).map(toLine);
+  const long = value.includes('\n') || value.length > 60;
+  const rest = [...(long ? [value] : []), ...others].join('\n');
+  return { text: value, rest: rest === '' ? null : rest, whole: [value, ...others].join('\n') };
 }
 
 function toLine([key, value]: [string, unknown]): string {

@@ -102,18 +102,22 @@ function Thinking({ live }: { live: boolean }) {
 }
 
 const RETRY = {
-  retrying: 'It will be tried again.',
-  exhausted: 'It was not tried again: this turn is over. Send a message to go on.',
+  retrying: 'The turn is tried again by itself.',
+  exhausted: 'The agent gave this turn up. Send a message to go on.',
   terminal: 'The session cannot go on.',
 } as const;
 
 const SessionError = memo(function SessionError({ event }: { event: EventOf<'session.error'> }) {
   const { error } = event;
+  const passing = error.retry_status.type === 'retrying';
+  const tone = passing ? 'text-kumo-warning' : 'text-kumo-danger';
   return (
-    <div className="flex gap-3 rounded-xl bg-kumo-danger-tint px-4 py-3">
-      <WarningCircleIcon weight="fill" className="mt-0.5 size-4 shrink-0 text-kumo-danger" />
+    <div
+      className={`flex gap-3 rounded-xl px-4 py-3 ${passing ? 'bg-kumo-warning-tint' : 'bg-kumo-danger-tint'}`}
+    >
+      <WarningCircleIcon weight="fill" className={`mt-0.5 size-4 shrink-0 ${tone}`} />
       <div className="min-w-0">
-        <p className="font-medium text-kumo-danger">{sentence(error.type)}</p>
+        <p className={`font-medium ${tone}`}>{sentence(error.type)}</p>
         <p className="break-words whitespace-pre-wrap text-kumo-default">{error.message}</p>
         <p className="mt-1 text-sm text-kumo-subtle">{RETRY[error.retry_status.type]}</p>
       </div>

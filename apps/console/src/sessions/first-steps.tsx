@@ -30,7 +30,8 @@ post() { curl -sS "$CAPSTAN$1" -H "x-api-key: $CAPSTAN_API_KEY" -H 'content-type
 
 AGENT=$(post /v1/agents '{"name":"First agent","model":"claude-sonnet-4-6","tools":[{"type":"bash"}]}' \\
   | grep -o 'agent_[0-9a-z]*' | head -1)
-SESSION=$(post /v1/sessions "{\\"agent\\":\\"$AGENT\\",\\"title\\":\\"First session\\"}" | grep -o 'sesn_[0-9a-z]*' | head -1)
+SESSION=$(post /v1/sessions "{\\"agent\\":\\"$AGENT\\",\\"title\\":\\"First session\\"}" \\
+  | grep -o 'sesn_[0-9a-z]*' | head -1)
 post "/v1/sessions/$SESSION/events" \\
   '{"events":[{"type":"user.message","content":[{"type":"text","text":"Run: uname -a"}]}]}'
 

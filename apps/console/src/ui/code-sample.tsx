@@ -8,10 +8,7 @@ export function CodeSample({ title, code }: { title: string; code: string }) {
         {title}
         <CopyButton text={code} />
       </figcaption>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
-      <pre className="overflow-x-auto p-4 font-mono text-xs leading-relaxed" tabIndex={0}>
-        {code}
-      </pre>
+      <pre className="overflow-x-auto p-4 font-mono text-xs leading-relaxed">{code}</pre>
     </figure>
   );
 }
