@@ -10,6 +10,17 @@ export interface Facts {
   network: boolean;
 }
 
+/** A failure that a provider told in the middle of a stream. */
+export class StreamFault extends Error {
+  override name = 'StreamFault';
+  code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 export function factsOf(error: unknown, now: number): Facts {
   const body = bodyOf(error);
   const inner = isDict(at(body, 'error')) ? at(body, 'error') : body;

@@ -1,6 +1,7 @@
 // One reader per protocol: stream events of the models' SDK become parts, and the reply is told how it ended.
 import type { ModelPart } from '@capstan/session/harness';
 import type { StreamEvent } from '@openai/agents-core';
+import { StreamFault } from './fault-facts.ts';
 import { refusalText } from './output-items.ts';
 import type { Reply } from './reply.ts';
 import type { Dialect } from './route.ts';
@@ -51,6 +52,10 @@ function* readResponses(event: StreamEvent, reply: Reply): Generator<ModelPart> 
     } else if (type === 'response.incomplete') {
       const filtered = at(raw, 'response', 'incomplete_details', 'reason') === 'content_filter';
       reply.stop = filtered ? 'refused' : 'limit';
+    } else if (type === 'response.failed') {
+      // The SDK's own error for it says neither code nor message.
+      const error = at(raw, 'response', 'error');
+      throw new StreamFault(text(at(error, 'code')) ?? 'server_error', text(at(error, 'message')) ?? '');
     }
   } else if (event.type === 'response_done') {
     const { output, usage } = event.response;

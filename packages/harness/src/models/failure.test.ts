@@ -1,0 +1,205 @@
+import { isModelFailure, type ModelFailure } from '@capstan/session/harness';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  ask,
+  configFor,
+  DIALECTS,
+  type DialectName,
+  frame,
+  say,
+  startServer,
+  type TestServer,
+} from '../testing.ts';
+import { scrub } from './failure.ts';
+import { retryAfter } from './fault-facts.ts';
+
+let server: TestServer | undefined;
+afterEach(() => server?.stop());
+
+interface Reply {
+  status: number;
+  body: unknown;
+  headers?: Record<string, string>;
+}
+
+async function failureOf(dialect: DialectName, reply: Reply): Promise<ModelFailure> {
+  server = await startServer((response) => {
+    response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
+    response.end(JSON.stringify(reply.body));
+  });
+  return failure(dialect, server.url);
+}
+
+async function failure(dialect: DialectName, url: string): Promise<ModelFailure> {
+  try {
+    for await (const _ of ask({ config: configFor(dialect, url), context: [say('hi')] }));
+  } catch (error) {
+    if (isModelFailure(error)) return error;
+    throw error;
+  }
+  throw new TypeError('The call did not fail.');
+}
+
+const openai = (message: string, code: string | null = null) => ({ error: { message, type: 'x', code } });
+const anthropic = (message: string, type = 'x') => ({ type: 'error', error: { type, message } });
+const bodyFor = (dialect: DialectName, message: string) =>
+  dialect === 'messages' ? anthropic(message) : openai(message);
+
+describe.each(DIALECTS)('a failure over %s', (dialect) => {
+  it.each([
+    [400, 'model_request_failed_error', false],
+    [401, 'model_request_failed_error', false],
+    [402, 'billing_error', false],
+    [403, 'model_request_failed_error', false],
+    [404, 'model_request_failed_error', false],
+    [408, 'model_request_failed_error', true],
+    [413, 'model_request_failed_error', false],
+    [429, 'model_rate_limited_error', true],
+    [500, 'model_request_failed_error', true],
+    [502, 'model_request_failed_error', true],
+    [503, 'model_overloaded_error', true],
+    [529, 'model_overloaded_error', true],
+  ])('with status %i is %s, retryable %s', async (status, type, retryable) => {
+    const found = await failureOf(dialect, { status, body: bodyFor(dialect, 'The words of the provider') });
+    expect([found.type, found.retryable]).toEqual([type, retryable]);
+    expect(found.message).toContain('The words of the provider');
+  });
+
+  it('names the variable of a refused key and never the key', async () => {
+    const body = bodyFor(
+      dialect,
+      'Incorrect API key provided: sk-secret-1234567890 or sk-ant-secret-1234567890',
+    );
+    const { message } = await failureOf(dialect, { status: 401, body });
+    expect(message).toContain(dialect === 'messages' ? 'ANTHROPIC_API_KEY' : 'OPENAI_API_KEY');
+    expect(message).toContain('.dev.vars');
+    expect(message).not.toContain('secret');
+  });
+
+  it('comes back when the provider says', async () => {
+    const headers = { 'retry-after': '7' };
+    const found = await failureOf(dialect, { status: 429, body: bodyFor(dialect, 'slow down'), headers });
+    expect(found.retryAfterMs).toBe(7_000);
+  });
+
+  it('never waits longer than a quarter of an hour', async () => {
+    const headers = { 'retry-after': '999999' };
+    const found = await failureOf(dialect, { status: 503, body: bodyFor(dialect, 'later'), headers });
+    expect(found.retryAfterMs).toBe(900_000);
+  });
+
+  it('of a body that is no JSON still has its status', async () => {
+    server = await startServer((response) => response.writeHead(502).end('<h1>Bad gateway</h1>'));
+    expect(await failure(dialect, server.url)).toMatchObject({
+      type: 'model_request_failed_error',
+      retryable: true,
+    });
+  });
+
+  it('is retryable when nobody listens', async () => {
+    server = await startServer((response) => response.end());
+    const { url } = server;
+    await server.stop();
+    const found = await failure(dialect, url);
+    expect(found).toMatchObject({ type: 'model_request_failed_error', retryable: true });
+    expect(found.message).toMatch(/connection .* failed/i);
+  });
+
+  it('is retryable when the connection breaks in the middle of the stream', async () => {
+    server = await startServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(frame({ type: 'message_start' }).slice(0, 20), () => response.destroy());
+    });
+    expect(await failure(dialect, server.url)).toMatchObject({ retryable: true });
+  });
+
+  it('is retryable when the stream ends without an end', async () => {
+    server = await startServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(': nothing\n\n');
+    });
+    expect(await failure(dialect, server.url)).toMatchObject({ retryable: true });
+  });
+
+  it('says that the address is wrong when a web page answers', async () => {
+    server = await startServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+      response.end('<!doctype html><title>Welcome</title>');
+    });
+    const found = await failure(dialect, server.url);
+    expect(found.retryable).toBe(false);
+    expect(found.message).toContain('base address');
+  });
+});
+
+describe('a failure', () => {
+  it('for want of quota is a billing error and is not repeated', async () => {
+    const quota = openai('You exceeded your current quota, please check your plan', 'insufficient_quota');
+    expect(await failureOf('responses', { status: 429, body: quota })).toMatchObject({
+      type: 'billing_error',
+      retryable: false,
+    });
+    const credit = anthropic(
+      'Your credit balance is too low to access the Anthropic API',
+      'invalid_request_error',
+    );
+    expect(await failureOf('messages', { status: 400, body: credit })).toMatchObject({
+      type: 'billing_error',
+      retryable: false,
+    });
+  });
+
+  it('inside an Anthropic stream is sorted by its type', async () => {
+    server = await startServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(frame(anthropic('Overloaded', 'overloaded_error'), 'error'));
+    });
+    expect(await failure('messages', server.url)).toMatchObject({
+      type: 'model_overloaded_error',
+      retryable: true,
+    });
+  });
+
+  it('inside a Responses stream is sorted by its code', async () => {
+    const error = { code: 'rate_limit_exceeded', message: 'Slow down' };
+    const response = { id: 'resp_1', object: 'response', status: 'failed', error, output: [] };
+    server = await startServer((reply) => {
+      reply.writeHead(200, { 'content-type': 'text/event-stream' });
+      reply.end(frame({ type: 'response.failed', sequence_number: 1, response }, 'response.failed'));
+    });
+    const found = await failure('responses', server.url);
+    expect(found).toMatchObject({ type: 'model_rate_limited_error', retryable: true });
+    expect(found.message).toContain('Slow down');
+  });
+
+  it('inside a Chat stream is sorted by its type', async () => {
+    server = await startServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(frame({ error: { message: 'The engine failed', type: 'server_error', code: null } }));
+    });
+    expect(await failure('chat', server.url)).toMatchObject({
+      type: 'model_request_failed_error',
+      retryable: true,
+    });
+  });
+});
+
+describe('retryAfter', () => {
+  const of = (headers: Record<string, string>) => retryAfter((name) => headers[name] ?? null, 1_000_000);
+
+  it('reads milliseconds, seconds and dates, and ignores what is none', () => {
+    expect(of({ 'retry-after-ms': '250', 'retry-after': '9' })).toBe(250);
+    expect(of({ 'retry-after': '1.5' })).toBe(1_500);
+    expect(of({ 'retry-after': new Date(1_004_000).toUTCString() })).toBe(4_000);
+    expect(of({ 'retry-after': new Date(0).toUTCString() })).toBe(0);
+    expect(of({ 'retry-after': 'soon' })).toBeNull();
+    expect(of({})).toBeNull();
+  });
+});
+
+describe('scrub', () => {
+  it('takes the configured key and anything like a key out', () => {
+    expect(scrub('bad my-own-key here', 'my-own-key')).toBe('bad [key] here');
+    expect(scrub('use sk-proj-abc_DEF123456 or Bearer abcdefgh1234', null)).toBe('use [key] or Bearer [key]');
+  });
+});
