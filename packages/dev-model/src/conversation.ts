@@ -71,9 +71,27 @@ export function turnOf(conversation: Conversation): Turn {
   };
 }
 
+/** Assistant entries in a row as one reply: OpenAI Responses carries a reply as several items. */
+export function joinReplies(entries: Entry[]): Entry[] {
+  const joined: Entry[] = [];
+  for (const entry of entries) {
+    const last = joined.at(-1);
+    if (entry.role !== 'assistant' || last?.role !== 'assistant') joined.push(entry);
+    else {
+      joined[joined.length - 1] = {
+        role: 'assistant',
+        text: [last.text, entry.text].filter((text) => text !== '').join('\n'),
+        thinking: last.thinking + entry.thinking,
+        calls: [...last.calls, ...entry.calls],
+      };
+    }
+  }
+  return joined;
+}
+
 /** The same key for the same model and messages, whatever the protocol; different ids of tool calls do not change it. */
 export function conversationKey(conversation: Conversation): string {
-  const said = conversation.entries.map((entry) => {
+  const said = joinReplies(conversation.entries).map((entry) => {
     if (entry.role === 'tool') return [entry.role, entry.text];
     if (entry.role === 'assistant') {
       return [entry.role, entry.text, ...entry.calls.map((call) => [call.name, call.argumentsJson])];

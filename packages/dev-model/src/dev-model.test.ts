@@ -118,6 +118,58 @@ describe('the server', () => {
     expect((await ask(text)).status).toBe(503);
   });
 
+  it('is told the same history by every protocol', async () => {
+    const text = '[[tool bash {"command":"a"}]] [[echo-history]]';
+    const said = async (response: Promise<Response>) => JSON.parse(await (await response).text());
+    const user = { role: 'user', content: text };
+    const call = { id: 'c1', type: 'function', function: { name: 'bash', arguments: '{"command":"a"}' } };
+    const chat = await said(
+      post('/v1/chat/completions', {
+        model: 'm',
+        messages: [
+          { role: 'system', content: 's' },
+          user,
+          { role: 'assistant', content: 'on it', tool_calls: [call] },
+          { role: 'tool', tool_call_id: 'c1', content: 'out' },
+        ],
+      }),
+    );
+    const responses = await said(
+      post('/v1/responses', {
+        model: 'm',
+        instructions: 's',
+        input: [
+          user,
+          { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'on it' }] },
+          { type: 'function_call', call_id: 'c1', name: 'bash', arguments: '{"command":"a"}' },
+          { type: 'function_call_output', call_id: 'c1', output: 'out' },
+        ],
+      }),
+    );
+    const use = { type: 'tool_use', id: 'c1', name: 'bash', input: { command: 'a' } };
+    const messages = await said(
+      post('/v1/messages', {
+        model: 'm',
+        max_tokens: 9,
+        system: 's',
+        messages: [
+          user,
+          { role: 'assistant', content: [{ type: 'text', text: 'on it' }, use] },
+          { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'c1', content: 'out' }] },
+        ],
+      }),
+    );
+    const history = JSON.parse(chat.choices[0].message.content);
+    expect(history.messages.map((message: { role: string }) => message.role)).toEqual([
+      'system',
+      'user',
+      'assistant',
+      'tool',
+    ]);
+    expect(JSON.parse(responses.output[0].content[0].text)).toEqual(history);
+    expect(JSON.parse(messages.content[0].text)).toEqual(history);
+  });
+
   it('plays the cut once, then the whole', async () => {
     const attempt = () =>
       ask('[[words 9]] [[cutonce 2]]', { stream: true }).then((response) => response.text());

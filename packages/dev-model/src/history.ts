@@ -1,12 +1,12 @@
 // The conversation as JSON a test can read back: the same shape whatever protocol carried it.
-import type { Conversation, Entry, ToolCall } from './conversation.ts';
+import { type Conversation, type Entry, joinReplies, type ToolCall } from './conversation.ts';
 import type { JsonObject } from './json.ts';
 
 export function describeHistory(conversation: Conversation): string {
   return JSON.stringify({
     model: conversation.model,
     tools: conversation.tools.map((tool) => tool.name),
-    messages: conversation.entries.map(describeEntry),
+    messages: joinReplies(conversation.entries).map(describeEntry),
   });
 }
 
