@@ -1,0 +1,184 @@
+import Anthropic from '@anthropic-ai/sdk';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openWorld, type World } from './testing/world.ts';
+
+let world: World;
+let client: Anthropic;
+let stranger: Anthropic;
+
+beforeAll(async () => {
+  world = await openWorld();
+  client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
+  stranger = new Anthropic({ apiKey: world.strangerKey, baseURL: world.url, maxRetries: 0 });
+});
+afterAll(() => world.close());
+
+const say = (text: string) => ({
+  events: [{ type: 'user.message' as const, content: [{ type: 'text' as const, text }] }],
+});
+
+const createAgent = () => client.beta.agents.create({ name: 'Helper', model: 'some-model' });
+const createSession = async () => client.beta.sessions.create(await required());
+async function required() {
+  const environment = await client.beta.environments.create({ name: 'Open' });
+  return { agent: (await createAgent()).id, environment_id: environment.id };
+}
+
+describe('agents through the official SDK', () => {
+  it('fills every default of an agent', async () => {
+    const agent = await client.beta.agents.create({
+      name: 'Coder',
+      model: { id: 'some-model', effort: 'high' },
+      tools: [
+        {
+          type: 'agent_toolset_20260401',
+          configs: [{ name: 'bash', permission_policy: { type: 'always_ask' } }],
+        },
+        { type: 'custom', name: 'lookup', description: 'Finds', input_schema: { type: 'object' } },
+      ],
+    });
+    expect(agent).toMatchObject({
+      type: 'agent',
+      version: 1,
+      description: null,
+      system: null,
+      model: { id: 'some-model', effort: { type: 'high' } },
+      mcp_servers: [],
+      skills: [],
+      multiagent: null,
+      metadata: {},
+      archived_at: null,
+      execution_identity: { type: 'service_account' },
+    });
+    expect(agent.tools).toEqual([
+      {
+        type: 'agent_toolset_20260401',
+        default_config: { enabled: true, permission_policy: { type: 'always_allow' } },
+        configs: [{ type: 'bash', name: 'bash', enabled: true, permission_policy: { type: 'always_ask' } }],
+      },
+      { type: 'custom', name: 'lookup', description: 'Finds', input_schema: { type: 'object' } },
+    ]);
+    expect(await client.beta.agents.retrieve(agent.id, { version: 1 })).toEqual(agent);
+  });
+
+  it('pages through a list without missing or repeating', async () => {
+    const made = [];
+    for (let i = 0; i < 5; i++) made.unshift((await createAgent()).id);
+    const listed: string[] = [];
+    for await (const agent of client.beta.agents.list({ limit: 2 })) listed.push(agent.id);
+    expect(listed.slice(0, 5)).toEqual(made);
+    expect(new Set(listed).size).toBe(listed.length);
+  });
+
+  it('starts no session from an archived agent', async () => {
+    const { agent, environment_id } = await required();
+    expect((await client.beta.agents.archive(agent)).archived_at).not.toBeNull();
+    await expect(client.beta.sessions.create({ agent, environment_id })).rejects.toMatchObject({
+      status: 400,
+    });
+  });
+
+  it('shows the request id on answers and errors', async () => {
+    expect((await createAgent())._request_id).toMatch(/^req_/);
+    const refused = client.beta.agents.retrieve('agent_none');
+    await expect(refused).rejects.toBeInstanceOf(Anthropic.NotFoundError);
+    await expect(refused).rejects.toMatchObject({
+      type: 'not_found_error',
+      requestID: expect.stringMatching(/^req_/),
+    });
+  });
+});
+
+describe('sessions through the official SDK', () => {
+  it('creates, retrieves, lists and archives', async () => {
+    const { agent, environment_id } = await required();
+    const created = await client.beta.sessions.create({
+      agent: { type: 'agent', id: agent, version: 1 },
+      environment_id,
+      title: 'First',
+      metadata: { ticket: '7' },
+    });
+    expect(created).toMatchObject({
+      type: 'session',
+      status: 'idle',
+      title: 'First',
+      metadata: { ticket: '7' },
+      environment_id,
+      agent: { id: agent, version: 1, name: 'Helper' },
+      resources: [],
+      vault_ids: [],
+      budget: null,
+      archived_at: null,
+    });
+    const found = await client.beta.sessions.retrieve(created.id);
+    expect(found.usage.input_tokens, 'asked of the session, not of the index').toBe(7);
+    const page = await client.beta.sessions.list({ agent_id: agent, statuses: ['idle', 'running'] });
+    expect(page.data.map(({ id }) => id)).toEqual([created.id]);
+    const archived = await client.beta.sessions.archive(created.id);
+    expect(archived).toMatchObject({ status: 'terminated', archived_at: expect.any(String) });
+  });
+
+  it('does not retry a send to an archived session', async () => {
+    const session = await createSession();
+    await client.beta.sessions.archive(session.id);
+    const patient = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 2 });
+    const refused = await patient.beta.sessions.events.send(session.id, say('hi')).catch((error) => error);
+    expect(refused).toBeInstanceOf(Anthropic.ConflictError);
+    expect(refused.headers.get('x-should-retry')).toBe('false');
+  });
+
+  it('hides a session from another tenant, whatever is asked of it', async () => {
+    const { id } = await createSession();
+    const attempts = [
+      stranger.beta.sessions.retrieve(id),
+      stranger.beta.sessions.archive(id),
+      stranger.beta.sessions.events.send(id, say('hi')),
+      stranger.beta.sessions.events.list(id),
+      stranger.beta.sessions.events.stream(id),
+    ];
+    for (const attempt of attempts) await expect(attempt).rejects.toMatchObject({ status: 404 });
+  });
+});
+
+describe('events through the official SDK', () => {
+  it('echoes what was sent and lists it with the same ids, page by page', async () => {
+    const { id } = await createSession();
+    const sent: (string | undefined)[] = [];
+    for (const text of ['one', 'two', 'three']) {
+      const { data } = await client.beta.sessions.events.send(id, say(text));
+      sent.push(...(data ?? []).map((event) => event.id));
+    }
+    const listed: string[] = [];
+    for await (const event of client.beta.sessions.events.list(id, { limit: 2 })) listed.push(event.id);
+    expect(listed).toEqual(sent);
+  });
+
+  it('streams from the last event id, with the previews asked for', async () => {
+    const { id } = await createSession();
+    await client.beta.sessions.events.send(id, say('one'));
+    const { data } = await client.beta.sessions.events.send(id, say('two'));
+    const stream = await client.beta.sessions.events.stream(
+      id,
+      { event_deltas: ['agent.message'] },
+      { headers: { 'last-event-id': '1' } },
+    );
+    const seen: unknown[] = [];
+    for await (const event of stream) {
+      seen.push(event);
+      if (seen.length === 2) break;
+    }
+    expect(seen).toEqual([{ type: 'test.query', query: { after: 1, deltas: ['agent.message'] } }, data?.[0]]);
+  });
+
+  it('lets go of a stream that its reader left', async () => {
+    const { id } = await createSession();
+    const stream = await client.beta.sessions.events.stream(id);
+    for await (const _ of stream) break;
+    await expect.poll(openStreams).toBe('0 open streams');
+  });
+
+  async function openStreams() {
+    const health: { backends: { models: { detail: string } } } = await (await world.fetch('/health')).json();
+    return health.backends.models.detail;
+  }
+});
