@@ -190,7 +190,7 @@ export interface FileList {
  */
 export interface Sandboxes {
   /** The live sandbox of that name, made when there is none. */
-  create(request: CreateSandbox, signal?: AbortSignal): Promise<SandboxRef>;
+  create(request: CreateSandbox): Promise<SandboxRef>;
   /** The live sandbox of that name, or null. */
   findByName(name: string): Promise<SandboxRef | null>;
   /** Whether it still runs. A terminated sandbox is a status, not an error. */

@@ -1,0 +1,185 @@
+// The connection to Modal: one SDK client, our App, and handles on sandboxes, kept so that a call costs only itself.
+// Whatever fails is forgotten and asked for anew by the next call.
+import type { App, Image, ModalClient, Sandbox } from 'modal';
+import { SandboxError } from '../error.ts';
+import { isNotFound, mayBeEnded, toSandboxError } from './errors.ts';
+
+const MAX_HANDLES = 2_000;
+
+export interface Settings {
+  client: ModalClient;
+  /** The Modal App that sandboxes and their names belong to; made when it is missing. */
+  appName: string;
+  /** Registry reference of the image used when a sandbox asks for none. */
+  image: string;
+}
+
+export interface Invocation {
+  argv: string[];
+  stdin?: Uint8Array;
+  /** Kept of stdout and of stderr, each; the rest is read and dropped. */
+  maxBytes: number;
+  /** Without it, stderr is not read and the exit code is not waited for. */
+  complete?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface Invoked {
+  stdout: Uint8Array;
+  stderr: Uint8Array;
+  exitCode: number;
+  truncated: boolean;
+}
+
+export class Connection {
+  readonly settings: Settings;
+  readonly #handles = new Map<string, Sandbox>();
+  readonly #images = new Map<string, Image>();
+  #app: Promise<App> | undefined;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+  }
+
+  /** Our App; `fresh` really asks Modal. */
+  app(fresh = false): Promise<App> {
+    if (!fresh && this.#app) return this.#app;
+    const app = this.settings.client.apps.fromName(this.settings.appName, { createIfMissing: true });
+    this.#app = app;
+    app.catch(() => {
+      if (this.#app === app) this.#app = undefined;
+    });
+    return app;
+  }
+
+  image(reference: string): Image {
+    const known = this.#images.get(reference);
+    if (known) return known;
+    const image = this.settings.client.images.fromRegistry(reference);
+    this.#images.set(reference, image);
+    return image;
+  }
+
+  /** Modal may have forgotten what we know of it, as a local one does when its state is cleared. */
+  forgetImages(): void {
+    this.#app = undefined;
+    this.#images.clear();
+  }
+
+  keep(handle: Sandbox): void {
+    this.forget(handle.sandboxId);
+    const oldest = this.#handles.keys().next().value;
+    if (this.#handles.size >= MAX_HANDLES && oldest !== undefined) this.forget(oldest);
+    this.#handles.set(handle.sandboxId, handle);
+  }
+
+  forget(sandboxId: string): void {
+    const handle = this.#handles.get(sandboxId);
+    this.#handles.delete(sandboxId);
+    handle?.detach();
+  }
+
+  async handle(sandboxId: string): Promise<Sandbox> {
+    const known = this.#handles.get(sandboxId);
+    if (known) return known;
+    const handle = await this.settings.client.sandboxes.fromId(sandboxId);
+    const raced = this.#handles.get(sandboxId);
+    if (raced) return raced;
+    this.keep(handle);
+    return handle;
+  }
+
+  /** Its exit code, or null while it runs; throws not_found. */
+  async exitCode(sandboxId: string): Promise<number | null> {
+    try {
+      return await (await this.handle(sandboxId)).poll();
+    } catch (error) {
+      this.forget(sandboxId);
+      if (isNotFound(error)) throw new SandboxError('not_found', `No sandbox ${sandboxId}`, { cause: error });
+      throw toSandboxError(error, 'asking for a sandbox');
+    }
+  }
+
+  /** Throws `gone` when the sandbox has ended. */
+  async assertAlive(sandboxId: string): Promise<void> {
+    const exitCode = await this.exitCode(sandboxId);
+    if (exitCode === null) return;
+    this.forget(sandboxId);
+    throw new SandboxError('gone', `Sandbox ${sandboxId} has ended (exit code ${exitCode})`);
+  }
+
+  /** Runs one command in a sandbox, in /. */
+  async invoke(sandboxId: string, invocation: Invocation): Promise<Invoked> {
+    invocation.signal?.throwIfAborted();
+    try {
+      return await invoke(await this.handle(sandboxId), invocation);
+    } catch (error) {
+      if (invocation.signal?.aborted) throw error;
+      this.forget(sandboxId);
+      if (mayBeEnded(error)) await this.assertAlive(sandboxId);
+      throw toSandboxError(error, 'running a command');
+    }
+  }
+
+  close(): void {
+    for (const sandboxId of [...this.#handles.keys()]) this.forget(sandboxId);
+    this.settings.client.close();
+  }
+}
+
+async function invoke(sandbox: Sandbox, invocation: Invocation): Promise<Invoked> {
+  const { complete = false, maxBytes, signal } = invocation;
+  const process = await sandbox.exec(invocation.argv, {
+    mode: 'binary',
+    workdir: '/',
+    stdout: 'pipe',
+    stderr: complete ? 'pipe' : 'ignore',
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    collect(process.stdout, maxBytes, signal),
+    collect(process.stderr, maxBytes, signal),
+    complete ? process.wait() : 0,
+    invocation.stdin ? feed(process.stdin, invocation.stdin) : undefined,
+  ]);
+  return {
+    stdout: stdout.bytes,
+    stderr: stderr.bytes,
+    exitCode,
+    truncated: stdout.truncated || stderr.truncated,
+  };
+}
+
+async function collect(stream: ReadableStream<Uint8Array>, maxBytes: number, signal?: AbortSignal) {
+  const reader = stream.getReader();
+  const cancel = () => void reader.cancel().catch(() => {});
+  signal?.addEventListener('abort', cancel, { once: true });
+  try {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    let truncated = false;
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      const kept = next.value.subarray(0, maxBytes - size);
+      truncated ||= kept.length < next.value.length;
+      if (kept.length > 0) chunks.push(kept);
+      size += kept.length;
+    }
+    signal?.throwIfAborted();
+    return { bytes: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size), truncated };
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+  }
+}
+
+const STDIN_CHUNK_BYTES = 2 * 1024 * 1024;
+
+async function feed(stream: WritableStream<Uint8Array>, bytes: Uint8Array): Promise<void> {
+  const writer = stream.getWriter();
+  try {
+    for (let at = 0; at < bytes.length; at += STDIN_CHUNK_BYTES) {
+      await writer.write(bytes.subarray(at, at + STDIN_CHUNK_BYTES));
+    }
+    await writer.close();
+  } catch {
+    // The command ended without reading its input: its output and exit code tell why.
+  }
+}

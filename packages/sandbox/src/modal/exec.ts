@@ -1,0 +1,42 @@
+// Short commands over Modal: run, waited for, and gone with their output.
+import { SandboxError } from '../error.ts';
+import { DEFAULT_CHUNK_BYTES, type Exec, type ExecResult, WORKSPACE } from '../port.ts';
+import { toEntries, toParts, toSeconds } from './command.ts';
+import type { Connection } from './connection.ts';
+
+export const DEFAULT_EXEC_MS = 30_000;
+
+const EXEC = `
+cd -- "$1" || exit 1
+limit=$2 count=$3 kind=\${@:$(($3 + 4)):1}
+for entry in "\${@:4:$3}"; do export -- "$entry"; done
+shift "$((count + 4))"
+[[ $kind == script ]] && set -- bash -c 'printf -v script %s "$@"; set --; eval -- "$script"' bash "$@"
+exec timeout -k 5 "$limit" "$@"`;
+
+export async function exec(connection: Connection, request: Exec, signal?: AbortSignal): Promise<ExecResult> {
+  const { stdin, maxBytes = DEFAULT_CHUNK_BYTES, timeoutMs = DEFAULT_EXEC_MS, cwd = WORKSPACE } = request;
+  const entries = toEntries(request.env);
+  const stage = [cwd, toSeconds(timeoutMs), String(entries.length), ...entries, ...toParts(request.command)];
+  // Closing an unused input is a call to Modal; opening /dev/null is none.
+  const program = stdin ? EXEC : `${EXEC} </dev/null`;
+  const startedAt = performance.now();
+  const invoked = await connection.invoke(request.sandboxId, {
+    argv: ['bash', '-c', program, 'bash', ...stage],
+    stdin,
+    maxBytes,
+    complete: true,
+    signal,
+  });
+  const { exitCode, stdout, stderr, truncated } = invoked;
+  const stopped = exitCode === 124 || exitCode === 137;
+  if (exitCode === 137 && stdout.length === 0) await connection.assertAlive(request.sandboxId);
+  if (exitCode < 0) throw new SandboxError('internal', `The command ended with code ${exitCode}`);
+  return {
+    exitCode,
+    stdout,
+    stderr,
+    truncated,
+    timedOut: stopped && performance.now() - startedAt >= timeoutMs,
+  };
+}

@@ -1,0 +1,133 @@
+// Files over Modal: each call is one command in the sandbox that answers a line, `capstan VALUE` or `capstan !CODE`, then data.
+import { SandboxError, type SandboxErrorCode } from '../error.ts';
+import {
+  DEFAULT_CHUNK_BYTES,
+  type FileChunk,
+  type FileKey,
+  type FileList,
+  type FileStat,
+  type ReadFile,
+  type WriteFile,
+} from '../port.ts';
+import type { Connection, Invocation } from './connection.ts';
+
+const MAX_ENTRIES = 10_000;
+/** One entry of find's output is at most a name of 255 bytes and some numbers. */
+const MAX_LIST_BYTES = MAX_ENTRIES * 400;
+
+const FAIL = 'fail() { printf "capstan !%s\\n" "$1"; exit; }; exec 2>/dev/null';
+const READ = `${FAIL}
+[[ -e $1 ]] || fail file_not_found
+[[ -d $1 ]] && fail is_directory
+[[ -f $1 ]] || fail invalid
+[[ -r $1 ]] || fail forbidden
+stat -L -c 'capstan %s' -- "$1"
+exec dd if="$1" bs=131072 skip="$2" count="$3" iflag=skip_bytes,count_bytes,fullblock status=none`;
+
+// A link keeps pointing where it does, and a file keeps its permissions.
+const WRITE = `${FAIL}
+file=$1
+[[ -L $file ]] && file=$(readlink -f -- "$file")
+[[ -d $file ]] && fail is_directory
+[[ -e $file && ! -f $file ]] && fail invalid
+mkdir -p -- "\${file%/*}/" || { [[ -e \${file%/*} && ! -d \${file%/*} ]] && fail not_directory; fail forbidden; }
+new=$file.capstan-$$
+trap 'rm -f -- "$new"' EXIT
+cat >"$new" || { [[ -e $new ]] && fail internal; fail forbidden; }
+[[ $(stat -c %s -- "$new") == "$2" ]] || fail internal
+[[ -e $file ]] && { chmod --reference="$file" -- "$new"; chown --reference="$file" -- "$new"; }
+mv -f -- "$new" "$file" || fail forbidden
+trap - EXIT
+echo capstan written`;
+
+const FORMAT = "'%y %s %T@ %m %f\\0'";
+const LIST = `${FAIL}
+[[ -e $1 ]] || fail file_not_found
+[[ -d $1 ]] || fail not_directory
+[[ -r $1 && -x $1 ]] || fail forbidden
+echo capstan listed
+find "$1/" -mindepth 1 -maxdepth 1 -printf ${FORMAT} | head -z -n ${MAX_ENTRIES + 1}`;
+const STAT = `${FAIL}
+[[ -e $1 || -L $1 ]] || fail file_not_found
+echo capstan found
+find "$1" -maxdepth 0 -printf ${FORMAT}`;
+
+export async function readFile(connection: Connection, request: ReadFile): Promise<FileChunk> {
+  const { offset = 0, maxBytes = DEFAULT_CHUNK_BYTES } = request;
+  const args = [String(offset), String(maxBytes)];
+  const { value, data } = await ask(connection, request, { script: READ, args, maxBytes: maxBytes + 128 });
+  // A file of /proc says 0 and has more: the end is where reading came short.
+  const sizeBytes = Math.max(Number(value), offset + data.length);
+  return { bytes: data, sizeBytes, eof: offset + data.length >= sizeBytes && data.length < maxBytes };
+}
+
+export async function writeFile(connection: Connection, request: WriteFile): Promise<void> {
+  const args = [String(request.content.length)];
+  await ask(connection, request, { script: WRITE, args, maxBytes: 128, stdin: request.content });
+}
+
+export async function listFiles(connection: Connection, key: FileKey): Promise<FileList> {
+  const { data } = await ask(connection, key, { script: LIST, args: [], maxBytes: MAX_LIST_BYTES });
+  const found = parseEntries(data, (name) => `${key.path.replace(/\/+$/, '')}/${name}`);
+  const sorted = found.toSorted((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  return { entries: sorted.slice(0, MAX_ENTRIES), truncated: sorted.length > MAX_ENTRIES };
+}
+
+export async function stat(connection: Connection, key: FileKey): Promise<FileStat> {
+  const { data } = await ask(connection, key, { script: STAT, args: [], maxBytes: 8192 });
+  const [entry] = parseEntries(data, () => key.path);
+  if (!entry)
+    throw new SandboxError('internal', `${key.path}: the sandbox gave an answer that cannot be read`);
+  return entry;
+}
+
+interface Question extends Pick<Invocation, 'maxBytes' | 'stdin'> {
+  script: string;
+  args: string[];
+}
+
+async function ask(connection: Connection, key: FileKey, question: Question) {
+  const { script, args, maxBytes, stdin } = question;
+  const argv = ['bash', '-c', script, 'bash', key.path, ...args];
+  const { stdout } = await connection.invoke(key.sandboxId, { argv, maxBytes, stdin });
+  const end = stdout.indexOf(10);
+  const [mark, value = ''] = Buffer.from(stdout.subarray(0, Math.max(end, 0)))
+    .toString()
+    .split(' ');
+  if (mark !== 'capstan') {
+    await connection.assertAlive(key.sandboxId);
+    throw new SandboxError(
+      'internal',
+      `${key.path}: the sandbox gave no answer; its image needs bash and GNU coreutils`,
+    );
+  }
+  const problem = PROBLEMS.find(([code]) => value === `!${code}`);
+  if (problem) throw new SandboxError(problem[0], `${key.path}: ${problem[1]}`);
+  return { value, data: stdout.subarray(end + 1) };
+}
+
+const PROBLEMS: readonly [SandboxErrorCode, string][] = [
+  ['file_not_found', 'no such file or directory'],
+  ['is_directory', 'is a directory'],
+  ['not_directory', 'is not a directory'],
+  ['forbidden', 'permission denied'],
+  ['invalid', 'is neither a file nor a directory'],
+  ['internal', 'could not be written whole; the disk may be full'],
+];
+
+const TYPES: Readonly<Record<string, FileStat['type']>> = { f: 'file', d: 'directory', l: 'symlink' };
+
+function parseEntries(data: Uint8Array, toPath: (name: string) => string): FileStat[] {
+  const lines = Buffer.from(data).toString().split('\0').slice(0, -1);
+  return lines.map((line) => {
+    const [type = '', size, modified, mode = ''] = line.split(' ', 4);
+    const name = line.split(' ').slice(4).join(' ');
+    return {
+      path: toPath(name),
+      type: TYPES[type] ?? 'other',
+      sizeBytes: Number(size),
+      modifiedAt: Math.floor(Number(modified) * 1000),
+      mode: Number.parseInt(mode, 8),
+    };
+  });
+}

@@ -1,0 +1,145 @@
+// Runs over Modal: each call is one command in the sandbox, run.sh, which answers a line and then output.
+import { createHash } from 'node:crypto';
+import { SandboxError } from '../error.ts';
+import {
+  DEFAULT_CHUNK_BYTES,
+  KILL_GRACE_MS,
+  type ReadRun,
+  type RunChunk,
+  type RunKey,
+  type RunOutcome,
+  type StartRun,
+} from '../port.ts';
+import { toEntries, toParts, toSeconds } from './command.ts';
+import type { Connection } from './connection.ts';
+import { INSTALL_ARGV, RUN_SCRIPT, STATE } from './scripts.ts';
+
+interface Ask {
+  operation: 'start' | 'read' | 'kill';
+  key: RunKey;
+  waitMs: number;
+  until: 'end' | 'output';
+  offset: number;
+  maxBytes: number;
+  rest?: string[];
+  signal?: AbortSignal;
+}
+
+export function startRun(connection: Connection, request: StartRun, signal?: AbortSignal): Promise<RunChunk> {
+  const { command, cwd = '', shell = '', env, waitMs = 0, maxBytes = DEFAULT_CHUNK_BYTES } = request;
+  if (shell !== '' && typeof command !== 'string') {
+    throw new SandboxError('invalid', 'shell: needs a script as command, not an argument list');
+  }
+  const entries = toEntries(env);
+  const parts = toParts(command);
+  const identity = createHash('sha256')
+    .update(JSON.stringify([shell, cwd, parts]))
+    .digest('hex');
+  const stage = [toSeconds(request.timeoutMs), shell, cwd, String(entries.length), ...entries, ...parts];
+  return ask(connection, {
+    operation: 'start',
+    key: request,
+    waitMs,
+    until: 'end',
+    offset: 0,
+    maxBytes,
+    rest: [identity, ...stage],
+    signal,
+  });
+}
+
+export function readRun(connection: Connection, request: ReadRun, signal?: AbortSignal): Promise<RunChunk> {
+  const { offset, waitMs = 0, until = 'end', maxBytes = DEFAULT_CHUNK_BYTES } = request;
+  return ask(connection, { operation: 'read', key: request, waitMs, until, offset, maxBytes, signal });
+}
+
+export async function killRun(connection: Connection, key: RunKey): Promise<RunOutcome> {
+  const waitMs = 2 * KILL_GRACE_MS;
+  const chunk = await ask(connection, {
+    operation: 'kill',
+    key,
+    waitMs,
+    until: 'end',
+    offset: 0,
+    maxBytes: 0,
+  });
+  if (chunk.outcome.state === 'running') {
+    throw new SandboxError('timeout', `Run ${key.runId} did not end within ${waitMs} ms of being killed`);
+  }
+  return chunk.outcome;
+}
+
+export async function resetShell(
+  connection: Connection,
+  key: { sandboxId: string; shell: string },
+): Promise<void> {
+  const script = `rm -f -- "${STATE}/shells/$1" && echo reset`;
+  const { stdout } = await connection.invoke(key.sandboxId, {
+    argv: ['bash', '-c', script, 'bash', key.shell],
+    maxBytes: 64,
+  });
+  if (stdout.length > 0) return;
+  await connection.assertAlive(key.sandboxId);
+  throw new SandboxError('internal', `The shell "${key.shell}" could not be reset`);
+}
+
+async function ask(connection: Connection, question: Ask): Promise<RunChunk> {
+  const { key, signal } = question;
+  const { operation, waitMs, until, offset, maxBytes, rest = [] } = question;
+  const numbers = [toSeconds(waitMs), until, String(offset), String(maxBytes)];
+  const argv = ['bash', RUN_SCRIPT, operation, key.runId, ...numbers, ...rest];
+  // One line more than the output: the answer comes first.
+  const invocation = { argv, maxBytes: maxBytes + 128, signal };
+  const first = await connection.invoke(key.sandboxId, invocation);
+  if (first.stdout.length > 0) return parse(question, first.stdout);
+  await install(connection, key.sandboxId);
+  const second = await connection.invoke(key.sandboxId, invocation);
+  if (second.stdout.length > 0) return parse(question, second.stdout);
+  await connection.assertAlive(key.sandboxId);
+  throw new SandboxError('internal', `Run ${key.runId}: the sandbox gave no answer`);
+}
+
+/** Makes the directories and programs that every sandbox has. Harmless when they are there. */
+export async function install(connection: Connection, sandboxId: string): Promise<void> {
+  const { stdout } = await connection.invoke(sandboxId, { argv: INSTALL_ARGV, maxBytes: 64 });
+  if (stdout.length > 0) return;
+  await connection.assertAlive(sandboxId);
+  const needs =
+    'its image needs bash 5 and GNU coreutils and a writable /workspace, /mnt/session and /var/tmp';
+  throw new SandboxError('misconfigured', `Sandbox ${sandboxId} cannot be prepared: ${needs}`);
+}
+
+const STATES = ['exited', 'timed_out', 'killed'] as const;
+
+function parse(question: Ask, stdout: Uint8Array): RunChunk {
+  const { offset, maxBytes } = question;
+  const { runId } = question.key;
+  const end = stdout.indexOf(10);
+  const [mark, state, code, cut] = Buffer.from(stdout.subarray(0, Math.max(end, 0)))
+    .toString()
+    .split(' ');
+  if (mark !== 'capstan' || state === undefined) {
+    throw new SandboxError('internal', `Run ${runId}: the sandbox gave an answer that cannot be read`);
+  }
+  if (state === 'missing') throw new SandboxError('not_found', `No run ${runId}`);
+  if (state === 'conflict') {
+    throw new SandboxError('conflict', `Run ${runId} is known with another command: use a new runId`);
+  }
+  const bytes = stdout.subarray(end + 1);
+  const outcome = toOutcome(state, Number(code));
+  return {
+    outcome,
+    bytes,
+    nextOffset: offset + bytes.length,
+    eof: outcome.state !== 'running' && bytes.length < maxBytes,
+    truncated: cut === 'cut',
+    outputPath: `${STATE}/runs/${runId}.out`,
+  };
+}
+
+function toOutcome(state: string, exitCode: number): RunOutcome {
+  if (state === 'running' || state === 'lost') return { state };
+  const ended = STATES.find((known) => known === state);
+  if (ended && Number.isInteger(exitCode)) return { state: ended, exitCode };
+  throw new SandboxError('internal', `The sandbox tells an unknown state of a run: ${state}`);
+}
