@@ -14,7 +14,12 @@ const CONSOLE = join(import.meta.dirname, '../../apps/console');
 export async function buildConsole(): Promise<string> {
   const dist = await mkdtemp(join(tmpdir(), 'capstan-console-'));
   const vite = join(CONSOLE, 'node_modules/vite/bin/vite.js');
-  await run(process.execPath, [vite, 'build', '--outDir', dist, '--logLevel', 'error'], { cwd: CONSOLE });
+  // vitest's NODE_ENV would build React for development.
+  const env = { ...process.env, NODE_ENV: 'production' };
+  await run(process.execPath, [vite, 'build', '--outDir', dist, '--logLevel', 'error'], {
+    cwd: CONSOLE,
+    env,
+  });
   if (!(await readdir(dist)).includes('index.html')) throw new Error(`vite wrote no index.html to ${dist}`);
   return dist;
 }

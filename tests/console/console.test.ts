@@ -1,7 +1,7 @@
 // The built Console in a real browser, under the strictest policy: what a person sees and does.
 import { rm } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { buildConsole, launch } from './browser.ts';
 import { API_KEY, FakePlatform } from './platform.ts';
 import { type Draft, idle, makeAgent, makeId, makeSession, text } from './seeds.ts';
@@ -12,9 +12,11 @@ let platform: FakePlatform;
 let page: Page;
 let complaints: string[];
 
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
+
 beforeAll(async () => {
   [dist, browser] = await Promise.all([buildConsole(), launch()]);
-}, 60_000);
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -26,7 +28,7 @@ beforeEach(async () => {
   await platform.listen();
   complaints = [];
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  page.setDefaultTimeout(5_000);
+  page.setDefaultTimeout(10_000);
   page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`));
   // Chromium reports every violation of the policy as an error of the console.
   page.on('console', (message) => {

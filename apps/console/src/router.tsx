@@ -28,8 +28,10 @@ const root = createRootRoute({ notFoundComponent: NotFoundPage, errorComponent: 
 const login = createRoute({
   getParentRoute: () => root,
   path: '/login',
-  validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    isInside(search.next) ? { next: search.next } : {},
+  // Named even when it is refused: what is left out here would be taken from the address as it is.
+  validateSearch: (search: Record<string, unknown>): { next?: string | undefined } => ({
+    next: isInside(search.next) ? search.next : undefined,
+  }),
   component: lazyRouteComponent(() => import('./login/login-page.tsx'), 'LoginPage'),
 });
 

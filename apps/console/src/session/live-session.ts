@@ -105,14 +105,14 @@ export class LiveSession {
     const both = AbortSignal.any([signal, attempt.signal]);
     try {
       const headers = new Headers({ accept: 'text/event-stream' });
-      if (this.#lastSequence !== null) headers.set('last-event-id', this.#lastSequence);
+      if (this.#view.loaded && this.#lastSequence !== null) headers.set('last-event-id', this.#lastSequence);
       const path = `/v1/sessions/${encodeURIComponent(this.#id)}/events/stream`;
       const response = await request(`${path}?event_deltas[]=agent.message&event_deltas[]=agent.thinking`, {
         headers,
         signal: both,
       });
       if (response.body === null) throw new Failure(0, 'The stream has no body.');
-      const resumed = this.#lastSequence !== null;
+      const resumed = headers.has('last-event-id');
       const log = resumed ? this.#log : new SessionLog();
       log.dropPreviews();
       const consuming = this.#consume(response.body, log, attempt);
