@@ -1,33 +1,36 @@
-// What the agent Worker depends on, really asked: its configuration, and the sandboxes behind the gateway.
+// What the agent Worker depends on, really asked: the models, and the sandboxes behind the gateway.
+import { modelHealth } from '@capstan/harness/model-health';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Env } from './env.ts';
-import { noticeOf, openSandboxes } from './ports.ts';
+import { openSandboxes, readConfig } from './ports.ts';
 
 export async function checkBackends(env: Env): Promise<Record<string, BackendHealth>> {
-  const [models, sandboxes] = await Promise.all([
-    check(
-      async () => checkModels(env),
-      'Mend the named variable in .dev.vars (locally) or with: wrangler secret put <NAME>',
-    ),
-    check(
-      async () => (await openSandboxes(env).health()).detail,
-      'Start the gateway, and set GATEWAY_URL and GATEWAY_SECRET to its address and secret',
-    ),
-  ]);
+  const [models, sandboxes] = await Promise.all([checkModels(env), checkSandboxes(env)]);
   return { models, sandboxes };
 }
 
-function checkModels(env: Env): string {
-  const notice = noticeOf(env);
-  if (notice.provider === 'none') throw new Error(notice.message);
-  return notice.message;
+async function checkModels(env: Env): Promise<BackendHealth> {
+  try {
+    return await modelHealth(readConfig(env), Date.now());
+  } catch (error) {
+    return failed(
+      error,
+      'Mend the named variable in .dev.vars, or with: wrangler secret put <NAME> --config apps/agent/wrangler.jsonc',
+    );
+  }
 }
 
-async function check(ask: () => Promise<string>, fix: string): Promise<BackendHealth> {
+async function checkSandboxes(env: Env): Promise<BackendHealth> {
   try {
-    return { status: 'ok', detail: await ask() };
+    return { status: 'ok', detail: (await openSandboxes(env).health()).detail };
   } catch (error) {
-    const problem = error instanceof Error ? error.message : 'It does not answer.';
-    return { status: 'failed', problem, fix };
+    return failed(
+      error,
+      'Start the gateway (node apps/gateway/src/main.ts) and set GATEWAY_URL and GATEWAY_SECRET to its address and secret: wrangler secret put <NAME> --config apps/agent/wrangler.jsonc',
+    );
   }
+}
+
+function failed(error: unknown, fix: string): BackendHealth {
+  return { status: 'failed', problem: error instanceof Error ? error.message : 'It does not answer.', fix };
 }

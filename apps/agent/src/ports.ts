@@ -4,7 +4,7 @@ import { stores } from '@capstan/db/stores';
 import { ConfigFault, configFrom, type HarnessConfig } from '@capstan/harness/config';
 import { createHarness } from '@capstan/harness/harness';
 import { modelNotice } from '@capstan/harness/model-notice';
-import { createGatewayClient } from '@capstan/sandbox/gateway-client';
+import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import { ApiError } from '@capstan/schema/error';
@@ -89,6 +89,14 @@ export function noticeOf(env: Env): ModelNotice {
   return modelNotice(readConfig(env));
 }
 
+/** Throws `unavailable` that names what is not set. */
 export function openSandboxes(env: Env): Sandboxes {
-  return createGatewayClient({ url: env.GATEWAY_URL, secret: env.GATEWAY_SECRET });
+  const { GATEWAY_URL: url, GATEWAY_SECRET: secret } = env;
+  if (!url) throw new ApiError('unavailable', 'GATEWAY_URL is not set: this server has no sandboxes');
+  if (!secret) throw new ApiError('unavailable', 'GATEWAY_SECRET is not set: this server has no sandboxes');
+  try {
+    return createGatewaySandboxes({ url, secret });
+  } catch (error) {
+    throw new ApiError('unavailable', 'GATEWAY_SECRET must have at least 32 characters', { cause: error });
+  }
 }
