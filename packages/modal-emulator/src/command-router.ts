@@ -108,6 +108,7 @@ function scriptOf(sandbox: LiveSandbox, request: wire.ExecStartRequest) {
   const place = {
     env: { ...sandbox.env, ...environmentOf(request.secretSources, request.secretIds), ...request.env },
     workdir: request.workdir || sandbox.workdir,
+    makeWorkdir: !request.workdir,
     stderrToStdout: request.stderrConfig === wire.StreamConfig.toStdout,
   };
   if (program === FILE_TOOLS_PATH) {

@@ -44,8 +44,9 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       'tokenId and tokenSecret may not be empty: they are what keeps other users of this machine out.',
     );
   const definitions = loadDefinitions();
-  mkdirSync(stateDir, { recursive: true });
-  const store = new Store(join(stateDir, 'state.sqlite'));
+  const privateDir = join(stateDir, 'state');
+  mkdirSync(privateDir, { recursive: true, mode: 0o700 });
+  const store = new Store(join(privateDir, 'emulator.sqlite'));
   const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES;
   const sandboxes = new Sandboxes({ stateDir, store, log, outputLimitBytes });
   const tokens = createTokens();

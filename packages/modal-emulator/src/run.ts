@@ -2,7 +2,7 @@
 // 1. It is over when its main process exits, even if a background child still holds its output open. 2. Such a child
 // lives on: its output is read and dropped, so it never meets a broken pipe. 3. Stdin is written once per offset,
 // however often a client repeats itself.
-import { unlinkSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type NamedPipes, PipeEnd } from './named-pipes.ts';
 import type { SandboxProcess } from './sandbox-process.ts';
@@ -42,7 +42,8 @@ export class Run {
   readonly #options: RunOptions;
   readonly #process: SandboxProcess;
   readonly #ends: Record<'in' | 'out' | 'err' | 'status', PipeEnd>;
-  readonly #files: string[];
+  readonly #pipeFiles: string[];
+  readonly #scriptFile: string;
   #group: number | undefined;
   #killed = false;
   #status = '';
@@ -61,7 +62,8 @@ export class Run {
       this.#resolve = resolve;
     });
     const base = join(process.runDirectory, id);
-    this.#files = ['in', 'out', 'err', 'status', 'sh'].map((suffix) => `${base}.${suffix}`);
+    this.#pipeFiles = ['in', 'out', 'err', 'status'].map((suffix) => `${base}.${suffix}`);
+    this.#scriptFile = `${base}.sh`;
     const end = (suffix: string, direction: 'read' | 'write') => {
       pipes.place(`${base}.${suffix}`);
       return new PipeEnd(`${base}.${suffix}`, direction);
@@ -72,7 +74,7 @@ export class Run {
       err: end('err', 'read'),
       status: end('status', 'read'),
     };
-    writeFileSync(`${base}.sh`, options.script, { mode: 0o644 });
+    writeFileSync(this.#scriptFile, options.script, { mode: 0o644 });
     this.#listen();
     process.run(id);
     if (options.timeoutMs) this.#timer = setTimeout(() => this.kill(), options.timeoutMs);
@@ -142,7 +144,7 @@ export class Run {
 
   #release(): void {
     for (const end of Object.values(this.#ends)) end.release();
-    for (const file of this.#files.splice(0)) unlinkSync(file);
+    for (const file of this.#pipeFiles.splice(0)) rmSync(file, { force: true });
   }
 
   /** Bash reports death by signal n as 128 + n, which is also what clients make of a signal. */
@@ -156,6 +158,8 @@ export class Run {
     this.exit = status;
     clearTimeout(this.#timer);
     this.#release();
+    // Not before: the command may still be reading it when it reports its pipes open.
+    rmSync(this.#scriptFile, { force: true });
     this.#ends.in.close();
     if (this.#open === 0) this.#end();
     // Once more around the event loop: what the command left in its pipes is then read.

@@ -9,6 +9,8 @@ export interface Command {
   argv: string[];
   env: Record<string, string>;
   workdir: string;
+  /** Makes the working directory if it is missing, as an image's WORKDIR would. */
+  makeWorkdir: boolean;
   /** A terminal for the program, as `script` makes it. */
   pty: boolean;
   stderrToStdout: boolean;
@@ -45,7 +47,9 @@ export function commandScript(command: Command): string {
 export function prologue(command: Omit<Command, 'argv' | 'pty'>): string[] {
   const lines = command.stderrToStdout ? ['exec 2>&1'] : [];
   checkWord(command.workdir, 'The working directory');
-  lines.push(`cd -- ${quote(command.workdir)} || exit 127`);
+  const directory = quote(command.workdir);
+  if (command.makeWorkdir) lines.push(`[ -d ${directory} ] || mkdir -p -- ${directory}`);
+  lines.push(`cd -- ${directory} || exit 127`);
   for (const [name, value] of Object.entries(command.env)) {
     if (!NAME.test(name))
       throw new CommandError(

@@ -1,7 +1,6 @@
 // What the emulator remembers across restarts: apps, images and sandboxes with how they ended. SQLite, one owner.
 // 1. A running sandbox's name is unique in its app. 2. Sandboxes die with the emulator, so opening the store records
 // every sandbox that still counts as running as terminated, which frees its name.
-import { chmodSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { type GenericResult, GenericStatus, type NamedTag } from './wire.ts';
 
@@ -71,7 +70,6 @@ export class Store {
         { cause },
       );
     }
-    chmodSync(path, 0o600);
     this.#run(
       'UPDATE sandboxes SET status = ?, exit_code = 137, exception = ? WHERE status IS NULL',
       GenericStatus.terminated,

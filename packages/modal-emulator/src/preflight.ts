@@ -1,0 +1,124 @@
+// Whether this machine can isolate sandboxes, and if not, what stands in the way and how to mend it. It starts a throwaway
+// process in the very namespaces a sandbox gets, as the kind of user a sandbox runs as.
+import { execFile } from 'node:child_process';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+export interface IsolationProblem {
+  what: string;
+  why: string;
+  fix: string;
+}
+
+export interface Isolation {
+  /** `none`: sandboxes cannot start, for the reasons in `problems`. */
+  level: 'namespaces' | 'none';
+  /** With `namespaces` these are inconveniences. */
+  problems: IsolationProblem[];
+}
+
+const SEARCHED = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+/** By the package that has them on most distributions. */
+const REQUIRED: Record<string, string[]> = {
+  'util-linux': ['unshare', 'setpriv', 'mount', 'umount', 'pivot_root'],
+  bash: ['bash'],
+  coreutils: ['mkfifo', 'cp', 'cat', 'stat', 'mkdir', 'rm'],
+  findutils: ['find'],
+};
+const OPTIONAL: Record<string, string[]> = { iproute2: ['ip'] };
+const PROBE_USER = 231_071;
+const run = promisify(execFile);
+
+/** Takes about 20 ms and leaves nothing behind. */
+export async function checkIsolation(): Promise<Isolation> {
+  if (process.platform !== 'linux') return { level: 'none', problems: [notLinux()] };
+  const problems = missing(REQUIRED, 'sandboxes cannot start without');
+  if (problems.length === 0) {
+    const refusal = await probe();
+    if (refusal !== undefined) problems.push(explain(refusal));
+  }
+  if (problems.length > 0) return { level: 'none', problems };
+  return { level: 'namespaces', problems: missing(OPTIONAL, 'sandboxes have no loopback network without') };
+}
+
+/** What the kernel said against a sandbox's namespaces, or undefined when it made them. */
+async function probe(): Promise<string | undefined> {
+  const namespaces = ['--user', '--map-root-user', '--mount', '--pid', '--uts', '--ipc', '--net', '--cgroup'];
+  const script = 'mount -t proc proc /proc && mount -t tmpfs tmpfs /mnt';
+  const owner = process.getuid?.() === 0 ? { uid: PROBE_USER, gid: PROBE_USER } : {};
+  try {
+    await run('unshare', ['--fork', '--kill-child', ...namespaces, 'sh', '-c', script], {
+      ...owner,
+      cwd: '/',
+      env: { PATH: SEARCHED.join(':') },
+      timeout: 10_000,
+    });
+    return undefined;
+  } catch (cause) {
+    return cause instanceof Error ? cause.message.trim() : String(cause);
+  }
+}
+
+function explain(refusal: string): IsolationProblem {
+  const what = 'The kernel does not let this user make the namespaces a sandbox is isolated with.';
+  if (setting('user/max_user_namespaces') === '0')
+    return {
+      what,
+      why: 'user.max_user_namespaces is 0.',
+      fix: 'Run: sudo sysctl user.max_user_namespaces=15000 (write it to /etc/sysctl.d/ to keep it).',
+    };
+  if (setting('kernel/unprivileged_userns_clone') === '0')
+    return {
+      what,
+      why: 'kernel.unprivileged_userns_clone is 0.',
+      fix: 'Run: sudo sysctl kernel.unprivileged_userns_clone=1 (write it to /etc/sysctl.d/ to keep it).',
+    };
+  if (setting('kernel/apparmor_restrict_unprivileged_userns') === '1')
+    return {
+      what,
+      why: 'AppArmor restricts user namespaces (kernel.apparmor_restrict_unprivileged_userns is 1).',
+      fix: 'Run: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (write it to /etc/sysctl.d/ to keep it).',
+    };
+  return {
+    what,
+    why: refusal,
+    fix: 'In a container, start it with --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined; elsewhere, use a kernel of 5.14 or later with user namespaces.',
+  };
+}
+
+function missing(programs: Record<string, string[]>, why: string): IsolationProblem[] {
+  return Object.entries(programs).flatMap(([packageName, names]) => {
+    const absent = names.filter((name) => !isInstalled(name));
+    if (absent.length === 0) return [];
+    const list = absent.join(', ');
+    const fix = `Install the package ${packageName}, for example: sudo apt-get install ${packageName}.`;
+    return [{ what: `Missing programs: ${list}.`, why: `${why} ${list}.`, fix }];
+  });
+}
+
+function isInstalled(name: string): boolean {
+  return SEARCHED.some((directory) => {
+    try {
+      accessSync(`${directory}/${name}`, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function setting(name: string): string | undefined {
+  try {
+    return readFileSync(`/proc/sys/${name}`, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function notLinux(): IsolationProblem {
+  return {
+    what: `Sandboxes need Linux; this is ${process.platform}.`,
+    why: 'They are isolated with Linux namespaces.',
+    fix: 'Use a Linux machine or virtual machine (on Windows: WSL 2), or real Modal: set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET for the gateway and leave MODAL_SERVER_URL unset.',
+  };
+}
