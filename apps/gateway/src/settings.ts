@@ -1,0 +1,60 @@
+// What the gateway is told by its environment, checked at once: it starts with all it needs or not at all.
+import { MIN_SECRET_LENGTH } from '@capstan/shared/hmac';
+
+export interface GatewaySettings {
+  host: string;
+  /** 0: one the system chooses. */
+  port: number;
+  /** The current secret, then the previous one while it is being rotated. */
+  secrets: string[];
+  appName: string;
+  image: string;
+}
+
+/** One line that says what is wrong and what mends it. */
+export class SettingsError extends Error {
+  override name = 'SettingsError';
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws SettingsError. */
+export function readSettings(env: Environment): GatewaySettings {
+  for (const name of ['MODAL_TOKEN_ID', 'MODAL_TOKEN_SECRET']) {
+    if (!env[name])
+      throw new SettingsError(
+        `${name} is missing: set it to a token of your Modal workspace (modal token new)`,
+      );
+  }
+  const current = readSecret(env, 'CAPSTAN_GATEWAY_SECRET');
+  if (!current) {
+    throw new SettingsError(
+      'CAPSTAN_GATEWAY_SECRET is missing: set it here and in the Workers, e.g. to `openssl rand -hex 32`',
+    );
+  }
+  const previous = readSecret(env, 'CAPSTAN_GATEWAY_SECRET_PREVIOUS');
+  return {
+    host: env.CAPSTAN_GATEWAY_HOST || '127.0.0.1',
+    port: readPort(env.CAPSTAN_GATEWAY_PORT || '8790'),
+    secrets: previous ? [current, previous] : [current],
+    appName: env.CAPSTAN_MODAL_APP || 'capstan',
+    image: env.CAPSTAN_SANDBOX_IMAGE || 'python:3.12-bookworm',
+  };
+}
+
+function readSecret(env: Environment, name: string): string | null {
+  const secret = env[name];
+  if (!secret) return null;
+  if (secret.length < MIN_SECRET_LENGTH) {
+    throw new SettingsError(
+      `${name} has ${secret.length} characters: it needs at least ${MIN_SECRET_LENGTH}, e.g. \`openssl rand -hex 32\``,
+    );
+  }
+  return secret;
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new SettingsError(`CAPSTAN_GATEWAY_PORT is "${text}": it must be a port, 0 to 65535`);
+}
