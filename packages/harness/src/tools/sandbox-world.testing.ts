@@ -1,0 +1,68 @@
+// A session's tools over real sandboxes: the Modal SDK against the local emulator. What lives outlives the tools that
+// made it, so that a test can let a process die and wake another.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmulator } from '@capstan/modal-emulator/emulator';
+import type { Sandboxes } from '@capstan/sandbox/port';
+import type { ToolCall, ToolOutcome } from '@capstan/session/harness';
+import { silentLogger } from '@capstan/shared/logger';
+import { agentOf } from '../testing.ts';
+import { createTools, type Tools } from './tools.ts';
+
+export interface SandboxWorld {
+  sandboxes: Sandboxes;
+  /** What the session remembers. */
+  remembered: { sandboxId: string | null };
+  /** The tools as a process that has just woken has them. */
+  wake(sandboxes?: Sandboxes): Tools;
+  stop(): Promise<void>;
+}
+
+export async function startSandboxWorld(sessionId = 'sesn_test'): Promise<SandboxWorld> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'capstan-harness-'));
+  const tokens = { tokenId: 'ak-test', tokenSecret: 'as-test' };
+  const emulator = await startEmulator({ stateDir, port: 0, ...tokens });
+  process.env.MODAL_SERVER_URL = emulator.url;
+  const { ModalClient } = await import('modal');
+  const { createModalSandboxes } = await import('@capstan/sandbox/modal');
+  const client = new ModalClient(tokens);
+  const sandboxes = createModalSandboxes({ client, appName: 'capstan-test', image: 'debian:12' });
+  const remembered: SandboxWorld['remembered'] = { sandboxId: null };
+  return {
+    sandboxes,
+    remembered,
+    wake: (through = sandboxes) =>
+      createTools({
+        sandboxes: through,
+        sessionId,
+        sandboxRef: {
+          load: () => remembered.sandboxId,
+          save: (sandboxId) => {
+            remembered.sandboxId = sandboxId;
+          },
+        },
+        logger: silentLogger,
+        clock: { now: () => Date.now() },
+      }),
+    async stop() {
+      sandboxes.close();
+      await emulator.stop();
+      await rm(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+let calls = 0;
+
+export function callOf(name: string, input: Record<string, unknown>): ToolCall {
+  calls += 1;
+  return { effectId: `sevt_${calls}`, name, input, agent: agentOf({ id: 'm' }) };
+}
+
+export function textOf(outcome: ToolOutcome | null): string {
+  const blocks = outcome?.content ?? [];
+  return blocks.map((block) => (block.type === 'text' ? block.text : `[${block.type}]`)).join('\n');
+}
+
+export const NEVER = new AbortController().signal;
