@@ -173,6 +173,10 @@ describe('Chat Completions through the official SDK', () => {
     await expect(ask([user('a'), { role: 'assistant', tool_calls: [call] }, user('b')])).rejects.toThrow(
       /call_1/,
     );
+    const late: ChatCompletionMessageParam = { role: 'tool', tool_call_id: 'call_1', content: '' };
+    await expect(
+      ask([user('a'), { role: 'assistant', tool_calls: [call] }, user('b'), late]),
+    ).rejects.toThrow(/call_1/);
     await expect(ask([user('a'), { role: 'tool', tool_call_id: 'call_2', content: '' }])).rejects.toThrow(
       /call_2/,
     );

@@ -58,7 +58,9 @@ export interface Turn {
 
 export function turnOf(conversation: Conversation): Turn {
   const { entries } = conversation;
-  const last = entries.findLastIndex((entry) => entry.role === 'user' && entry.texts.length > 0);
+  const last = entries.findLastIndex(
+    (entry) => entry.role === 'user' && entry.texts.length + entry.attachments.length > 0,
+  );
   const since = entries.slice(last + 1);
   let first = last;
   while (first > 0 && ['user', 'system'].includes(entries[first - 1]?.role ?? '')) first -= 1;

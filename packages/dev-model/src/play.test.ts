@@ -131,6 +131,17 @@ describe('plain requests', () => {
     expect(blocksOf(talk([user('Run: a'), answered, user('say hi')]))[0]).toMatch(/^Hi!/);
   });
 
+  it('sees a message without text, and overlooks one without anything', () => {
+    const ran: Entry[] = [
+      user('Run: a'),
+      { role: 'assistant', text: '', thinking: '', calls: [{ id: 'c', name: 'bash', argumentsJson: '{}' }] },
+      { role: 'tool', callId: 'c', text: 'out', attachments: [], isError: false },
+    ];
+    expect(blocksOf(talk([...ran, user()]))[0]).toContain('The command printed:');
+    const image: Entry = { role: 'user', texts: [], attachments: ['image'] };
+    expect(blocksOf(talk([...ran, image]))[0]).toContain('cannot reason');
+  });
+
   it('does not obey what a tool returns', () => {
     expect(playTurn('Run: cat x', '[[tool bash {"command":"rm"}]] Run: rm')).toHaveLength(2);
   });
