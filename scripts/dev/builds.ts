@@ -15,6 +15,7 @@ const WORKER_PACKAGES = ['api', 'db', 'harness', 'integrations', 'sandbox', 'sch
 /** wrangler without the network: no usage figures, no update check, no registry shared with other checkouts. */
 const QUIET_WRANGLER = {
   CI: '1',
+  NO_COLOR: '1',
   WRANGLER_SEND_METRICS: 'false',
   WRANGLER_SEND_ERROR_REPORTS: 'false',
   WRANGLER_HIDE_BANNER: 'true',

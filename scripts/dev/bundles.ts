@@ -6,19 +6,27 @@ import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from 'wrangler';
 import { run } from './command.ts';
+import { reasonOf } from './fault.ts';
 import { type WorkerManifest, writeManifest } from './manifest.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const [out = '', ...apps] = process.argv.slice(2);
 const draft = `${out}.new`;
-rmSync(draft, { recursive: true, force: true });
-mkdirSync(draft, { recursive: true });
-const workers = await Promise.all(apps.map(bundle));
-writeManifest(draft, workers);
-// Renamed whole: the host never reads a half-written set.
-rmSync(`${out}.old`, { recursive: true, force: true });
-rmSync(out, { recursive: true, force: true });
-renameSync(draft, out);
+try {
+  await bundleAll();
+} catch (error) {
+  console.error(reasonOf(error));
+  process.exitCode = 1;
+}
+
+async function bundleAll(): Promise<void> {
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(draft, { recursive: true });
+  writeManifest(draft, await Promise.all(apps.map(bundle)));
+  // Renamed whole: the host never reads a half-written set.
+  rmSync(out, { recursive: true, force: true });
+  renameSync(draft, out);
+}
 
 async function bundle(app: string): Promise<WorkerManifest> {
   const config = resolve(app, 'wrangler.jsonc');
