@@ -7,7 +7,7 @@
 // H3. A reader that takes nothing for MISSED_HEARTBEATS beats is closed.
 import type { Preview, Previewable } from '@capstan/schema/events/previews';
 import type { LoggedEntry } from './entry.ts';
-import { eventFrame, HEARTBEAT, OPENING, previewFrame } from './frames.ts';
+import { eventFrame, HEARTBEAT, previewFrame } from './frames.ts';
 import type { EventLog } from './ports.ts';
 import type { StreamQuery } from './service.ts';
 import { StreamReader, type Tail } from './stream-reader.ts';
@@ -37,7 +37,6 @@ export class Hub {
       deltas: new Set(query.deltas),
       closed: () => this.#readers.delete(reader),
     });
-    reader.offer(OPENING);
     this.#readers.add(reader);
     return reader.toStream();
   }

@@ -1,6 +1,6 @@
 // One open stream: a cursor in the log, and the few ephemeral frames that wait between its events.
 import type { Preview, Previewable } from '@capstan/schema/events/previews';
-import { eventFrame } from './frames.ts';
+import { eventFrame, OPENING } from './frames.ts';
 import type { EventLog } from './ports.ts';
 
 /** The newest events as frames, shared by all readers. `head` is the last position of the log. */
@@ -28,7 +28,7 @@ export class StreamReader {
   #tail: Tail;
   #cursor: number;
   /** Frames to send once the cursor has reached `at`. */
-  #waiting: { at: number; bytes: Uint8Array }[] = [];
+  #waiting: { at: number; bytes: Uint8Array }[];
   /** Messages whose `event_start` this reader gets. */
   #started = new Set<string>();
   #wake: (() => void) | null = null;
@@ -42,6 +42,8 @@ export class StreamReader {
     this.#log = options.log;
     this.#tail = options.tail;
     this.#cursor = options.cursor;
+    // Sent at once, so that whoever is in between passes the answer's head on.
+    this.#waiting = [{ at: options.cursor, bytes: OPENING }];
     this.deltas = options.deltas;
     this.#closed = options.closed;
   }
@@ -60,7 +62,7 @@ export class StreamReader {
     });
   }
 
-  offer(bytes: Uint8Array): void {
+  #offer(bytes: Uint8Array): void {
     this.#waiting.push({ at: this.#tail.head, bytes });
     this.wake();
   }
@@ -74,13 +76,13 @@ export class StreamReader {
       return;
     }
     if (starts) this.#started.add(preview.event.id);
-    this.offer(bytes);
+    this.#offer(bytes);
   }
 
   heartbeat(bytes: Uint8Array): void {
     this.#missed += 1;
     if (this.#missed > MISSED_HEARTBEATS) this.close();
-    else if (this.#waiting.length === 0 && this.#cursor === this.#tail.head) this.offer(bytes);
+    else if (this.#waiting.length === 0 && this.#cursor === this.#tail.head) this.#offer(bytes);
   }
 
   wake(): void {
