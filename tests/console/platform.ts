@@ -14,9 +14,18 @@ import {
 import { createSession, type Session, sessionRoutes } from '../../packages/schema/src/sessions.ts';
 import { type Draft, makeAgent, makeEvent, makeId, makeSession } from './seeds.ts';
 
+const MODEL_MESSAGE =
+  'The development model answers for every model id: no provider key is set. For a real model set ANTHROPIC_API_KEY or OPENAI_API_KEY in .dev.vars and start again.';
 export const API_KEY = 'cap_live_4f1c9a0b7d23';
-const POLICY =
-  "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+/** The headers of the platform's own pages. */
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+};
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
@@ -32,7 +41,7 @@ interface Live {
 
 export class FakePlatform {
   origin = '';
-  model: ModelNotice = { provider: 'dev', message: 'The development model answers: no provider key is set.' };
+  model: ModelNotice = { provider: 'dev', message: MODEL_MESSAGE };
   agents: Agent[] = [];
   sessions: Live[] = [];
   /** Events clients sent, in order. */
@@ -96,10 +105,13 @@ export class FakePlatform {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    response.setHeader('content-security-policy', POLICY);
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     const url = new URL(request.url ?? '/', this.origin);
     if (this.offline) return void response.destroy();
     try {
+      if (request.method === 'POST' && request.headers.origin !== this.origin) {
+        return refuse(response, 403, 'origin: missing or foreign');
+      }
       if (url.pathname.startsWith('/api/')) return await this.#answerConsole(request, response, url);
       if (url.pathname.startsWith('/v1/')) return await this.#answerApi(request, response, url);
       await this.#answerFile(response, url.pathname);

@@ -46,7 +46,9 @@ export const ToolCall = memo(function ToolCall({ session, use, result, confirmat
           className={`size-3.5 shrink-0 text-kumo-subtle transition-transform ${open ? 'rotate-90' : ''}`}
         />
         <span className="shrink-0 font-mono text-xs font-semibold text-kumo-strong">{nameOf(use)}</span>
-        <span className="min-w-0 flex-1 truncate font-mono text-xs text-kumo-subtle">{text}</span>
+        <span className="min-w-0 flex-1 truncate font-mono text-xs text-kumo-subtle">
+          {awaiting && open ? '' : text}
+        </span>
         <Outcome result={result} confirmation={confirmation} awaiting={awaiting} />
       </button>
       {open && !empty && (

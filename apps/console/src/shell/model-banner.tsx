@@ -12,16 +12,7 @@ export function ModelBanner({ model }: { model: ModelNotice }) {
       className={`flex gap-2.5 border-b border-kumo-hairline px-4 py-2 text-sm sm:px-6 ${dev ? 'bg-accent-tint' : 'bg-kumo-warning-tint'}`}
     >
       <Icon weight="fill" className={`mt-0.5 size-4 shrink-0 ${dev ? 'text-accent' : 'text-kumo-warning'}`} />
-      <p className="text-kumo-default">
-        {model.message}{' '}
-        {!/_API_KEY/.test(model.message) && (
-          <span className="text-kumo-subtle">
-            For a real one, put <code className="font-mono text-xs">OPENAI_API_KEY</code> or{' '}
-            <code className="font-mono text-xs">ANTHROPIC_API_KEY</code> in{' '}
-            <code className="font-mono text-xs">.dev.vars</code> and start again.
-          </span>
-        )}
-      </p>
+      <p className="text-kumo-default">{model.message}</p>
     </aside>
   );
 }

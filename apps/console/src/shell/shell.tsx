@@ -2,7 +2,7 @@
 import { Button } from '@cloudflare/kumo/components/button';
 import { BookOpenTextIcon, ChatsCircleIcon, PlusIcon, SignOutIcon } from '@phosphor-icons/react';
 import { useMutation, useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
-import { Link, Outlet, useRouter } from '@tanstack/react-router';
+import { Link, Outlet, useParams, useRouter } from '@tanstack/react-router';
 import { api } from '../api.ts';
 import { me } from '../queries.ts';
 import { Logo } from '../ui/logo.tsx';
@@ -53,9 +53,16 @@ export function ShellPending() {
 }
 
 function Navigation() {
+  const { sessionId } = useParams({ strict: false });
   return (
     <nav aria-label="Main" className="flex items-center gap-1 lg:flex-col lg:items-stretch">
-      <Link to="/" activeOptions={{ exact: true }} className={item} aria-label="Sessions">
+      <Link
+        to="/"
+        activeOptions={{ exact: true }}
+        className={item}
+        aria-label="Sessions"
+        {...(sessionId === undefined ? {} : { 'data-status': 'active' })}
+      >
         <ChatsCircleIcon className="size-[18px]" />
         <span className="max-sm:hidden">Sessions</span>
       </Link>
