@@ -2,9 +2,11 @@
 import { SandboxError } from '../error.ts';
 import { type Command, MAX_COMMAND_BYTES } from '../port.ts';
 
-/** At most 90 kB of UTF-8. */
+/** In characters: at most 90 kB of UTF-8. */
 const PART_LENGTH = 30_000;
 const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
+/** The SDK refuses argument lists of 64 KiB; the rest of the list and of the request need room too. */
+const MAX_INLINE_BYTES = 56_000;
 
 /** KIND and PARTs for command.sh. Throws `invalid` or `too_large`. */
 export function toParts(command: Command): string[] {
@@ -44,6 +46,12 @@ export function toEntries(env: Readonly<Record<string, string>> = {}): string[] 
       throw new SandboxError('too_large', `env.${name}: is longer than 127 KiB`);
     return `${name}=${value}`;
   });
+}
+
+/** Arguments that are too long for one call, as the content of a file that bash reads with `mapfile -d ''`; null when they fit. */
+export function toArgumentFile(args: readonly string[]): Uint8Array | null {
+  const content = Buffer.from(args.map((arg) => `${arg}\0`).join(''));
+  return content.length > MAX_INLINE_BYTES ? content : null;
 }
 
 function split(script: string): string[] {

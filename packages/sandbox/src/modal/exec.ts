@@ -1,12 +1,18 @@
 // Short commands over Modal: run, waited for, and gone with their output.
 import { SandboxError } from '../error.ts';
 import { DEFAULT_CHUNK_BYTES, type Exec, type ExecResult, WORKSPACE } from '../port.ts';
-import { toEntries, toParts, toSeconds } from './command.ts';
+import { toArgumentFile, toEntries, toParts, toSeconds } from './command.ts';
 import type { Connection } from './connection.ts';
+import { writeFile } from './files.ts';
+import { STATE } from './scripts.ts';
 
 export const DEFAULT_EXEC_MS = 30_000;
 
 const EXEC = `
+if [[ $1 == @ ]]; then
+  mapfile -d '' -t args <"$2" && rm -f -- "$2"
+  set -- "\${args[@]}"
+fi
 cd -- "$1" || exit 1
 limit=$2 count=$3 kind=\${@:$(($3 + 4)):1}
 for entry in "\${@:4:$3}"; do export -- "$entry"; done
@@ -18,11 +24,14 @@ export async function exec(connection: Connection, request: Exec, signal?: Abort
   const { stdin, maxBytes = DEFAULT_CHUNK_BYTES, timeoutMs = DEFAULT_EXEC_MS, cwd = WORKSPACE } = request;
   const entries = toEntries(request.env);
   const stage = [cwd, toSeconds(timeoutMs), String(entries.length), ...entries, ...toParts(request.command)];
+  const staged = toArgumentFile(stage);
+  const path = `${STATE}/exec/${crypto.randomUUID()}`;
+  if (staged) await writeFile(connection, { sandboxId: request.sandboxId, path, content: staged });
   // Closing an unused input is a call to Modal; opening /dev/null is none.
   const program = stdin ? EXEC : `${EXEC} </dev/null`;
   const startedAt = performance.now();
   const invoked = await connection.invoke(request.sandboxId, {
-    argv: ['bash', '-c', program, 'bash', ...stage],
+    argv: ['bash', '-c', program, 'bash', ...(staged ? ['@', path] : stage)],
     stdin,
     maxBytes,
     complete: true,

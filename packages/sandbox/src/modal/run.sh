@@ -1,5 +1,6 @@
 # Starts, joins, reads and stops runs inside a sandbox; needs bash 5 and GNU coreutils. Called as
-#   bash run.sh OP RUN_ID WAIT_SECONDS UNTIL OFFSET MAX_BYTES [start: KEY LIMIT_SECONDS SHELL ARGUMENT-of-command.sh...]
+#   bash run.sh OP RUN_ID WAIT_SECONDS UNTIL OFFSET MAX_BYTES [start: KEY LIMIT_SECONDS SHELL ARGUMENT...]
+# with the ARGUMENTs of command.sh, or `@` when they are in RUN.args, each ended by NUL,
 # and answers one line `capstan STATE EXIT_CODE CUT`, then output from OFFSET.
 #  1. mkfifo RUN.live is the claim: whoever makes it starts the command, everybody else joins.
 #  2. Only the supervisor holds RUN.live open for writing. Readers that see its end know that it is gone, however it
@@ -43,8 +44,12 @@ claim() { mkfifo "$run.live"; }
 
 # The command's output goes through a pump that keeps the first 64 MiB and swallows the rest.
 supervise() {
-  local limit=$1 shell=$2 pid stat code state=exited size=- begun
+  local limit=$1 shell=$2 args pid stat code state=exited size=- begun
   shift 2
+  if [[ $1 == @ ]]; then
+    mapfile -d '' -t args <"$run.args"
+    set -- "${args[@]}"
+  fi
   # Redirections of a compound command keep hidden copies of what they replace; `exec` does not.
   exec </dev/null >/dev/null 2>&1
   coproc PUMP {

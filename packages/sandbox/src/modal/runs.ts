@@ -10,8 +10,9 @@ import {
   type RunOutcome,
   type StartRun,
 } from '../port.ts';
-import { toEntries, toParts, toSeconds } from './command.ts';
+import { toArgumentFile, toEntries, toParts, toSeconds } from './command.ts';
 import type { Connection } from './connection.ts';
+import { writeFile } from './files.ts';
 import { INSTALL_ARGV, RUN_SCRIPT, STATE } from './scripts.ts';
 
 interface Ask {
@@ -25,7 +26,11 @@ interface Ask {
   signal?: AbortSignal;
 }
 
-export function startRun(connection: Connection, request: StartRun, signal?: AbortSignal): Promise<RunChunk> {
+export async function startRun(
+  connection: Connection,
+  request: StartRun,
+  signal?: AbortSignal,
+): Promise<RunChunk> {
   const { command, cwd = '', shell = '', env, waitMs = 0, maxBytes = DEFAULT_CHUNK_BYTES } = request;
   if (shell !== '' && typeof command !== 'string') {
     throw new SandboxError('invalid', 'shell: needs a script as command, not an argument list');
@@ -35,7 +40,13 @@ export function startRun(connection: Connection, request: StartRun, signal?: Abo
   const identity = createHash('sha256')
     .update(JSON.stringify([shell, cwd, parts]))
     .digest('hex');
-  const stage = [toSeconds(request.timeoutMs), shell, cwd, String(entries.length), ...entries, ...parts];
+  const stage = [cwd, String(entries.length), ...entries, ...parts];
+  const staged = toArgumentFile(stage);
+  if (staged) {
+    // Written again by whoever asks for the same run again: it holds the same.
+    const path = `${STATE}/runs/${request.runId}.args`;
+    await writeFile(connection, { sandboxId: request.sandboxId, path, content: staged });
+  }
   return ask(connection, {
     operation: 'start',
     key: request,
@@ -43,7 +54,7 @@ export function startRun(connection: Connection, request: StartRun, signal?: Abo
     until: 'end',
     offset: 0,
     maxBytes,
-    rest: [identity, ...stage],
+    rest: [identity, toSeconds(request.timeoutMs), shell, ...(staged ? ['@'] : stage)],
     signal,
   });
 }

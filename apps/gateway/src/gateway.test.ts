@@ -1,0 +1,209 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { type Emulator, startEmulator } from '@capstan/modal-emulator/emulator';
+import { isSandboxError } from '@capstan/sandbox/error';
+import { encodeFrame } from '@capstan/sandbox/frame';
+import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
+import type { Sandboxes } from '@capstan/sandbox/port';
+import { describeSandboxes } from '@capstan/sandbox/sandboxes.contract';
+import { createSigner } from '@capstan/shared/hmac';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+const SECRET = 'current-secret-current-secret-current';
+const PREVIOUS = 'previous-secret-previous-secret-prev';
+
+interface Gateway {
+  child: ChildProcess;
+  url: string;
+}
+
+interface World {
+  emulator: Emulator;
+  start(env?: Record<string, string>): Promise<Gateway>;
+  close(): Promise<void>;
+}
+
+async function openWorld(): Promise<World> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'capstan-gateway-'));
+  const emulator = await startEmulator({ stateDir, port: 0, tokenId: 'ak-test', tokenSecret: 'as-test' });
+  const children: ChildProcess[] = [];
+  return {
+    emulator,
+    start: async (env) => {
+      const child = spawnGateway({ MODAL_SERVER_URL: emulator.url, ...env });
+      children.push(child);
+      return { child, url: await listening(child) };
+    },
+    close: async () => {
+      await Promise.all(children.map((child) => end(child, 'SIGKILL')));
+      await emulator.stop();
+      await rm(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function spawnGateway(env: Record<string, string>): ChildProcess {
+  const settings = {
+    MODAL_TOKEN_ID: 'ak-test',
+    MODAL_TOKEN_SECRET: 'as-test',
+    MODAL_CONFIG_PATH: '/nonexistent',
+    CAPSTAN_GATEWAY_SECRET: SECRET,
+    CAPSTAN_GATEWAY_PORT: '0',
+    PATH: process.env.PATH ?? '',
+  };
+  return spawn(process.execPath, [MAIN], {
+    env: { ...settings, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+async function* events(child: ChildProcess): AsyncGenerator<Record<string, unknown>> {
+  if (!child.stdout) return;
+  for await (const line of createInterface({ input: child.stdout })) yield JSON.parse(line);
+}
+
+async function listening(child: ChildProcess): Promise<string> {
+  for await (const { event, url } of events(child)) if (event === 'gateway.listening') return String(url);
+  throw new Error('The gateway ended before it listened');
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+  return child.exitCode;
+}
+
+describeSandboxes('the gateway', async () => {
+  const world = await openWorld();
+  const { url } = await world.start();
+  return { sandboxes: createGatewaySandboxes({ url, secret: SECRET }), close: world.close };
+});
+
+describe('the gateway', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await openWorld();
+  }, 30_000);
+  afterAll(() => world.close());
+
+  const connect = (gateway: Gateway, secret = SECRET): Sandboxes =>
+    createGatewaySandboxes({ url: gateway.url, secret });
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+  it('loses and doubles nothing when it is killed while a command runs', async () => {
+    const first = await world.start();
+    const { sandboxId } = await connect(first).create({ name: 'killed-gateway' });
+    const command =
+      'echo once >> /workspace/count; for i in 1 2 3 4 5; do echo line $i; read -t 0.3 <> <(:); done; exit 4';
+    const run = { sandboxId, runId: 'run-1', command, timeoutMs: 60_000 };
+    const seen = await connect(first).startRun({ ...run, waitMs: 400 });
+    expect(seen.outcome).toEqual({ state: 'running' });
+    const waiting = connect(first).startRun({ ...run, waitMs: 30_000 });
+    const cut = expect(waiting).rejects.toSatisfy((error) => isSandboxError(error, 'unavailable'));
+    await end(first.child, 'SIGKILL');
+    await cut;
+
+    const second = connect(await world.start());
+    const rest = await second.readRun({ sandboxId, runId: 'run-1', offset: seen.nextOffset, waitMs: 10_000 });
+    expect(text(seen.bytes) + text(rest.bytes)).toBe('line 1\nline 2\nline 3\nline 4\nline 5\n');
+    expect(rest).toMatchObject({ outcome: { state: 'exited', exitCode: 4 }, eof: true });
+    const again = await second.startRun({ ...run, waitMs: 10_000 });
+    expect(text(again.bytes)).toBe('line 1\nline 2\nline 3\nline 4\nline 5\n');
+    const count = await second.readFile({ sandboxId, path: '/workspace/count' });
+    expect(text(count.bytes)).toBe('once\n');
+  }, 30_000);
+
+  it('answers a caller that left without starting its command twice', async () => {
+    const sandboxes = connect(await world.start());
+    const { sandboxId } = await sandboxes.create({ name: 'left-caller' });
+    const run = {
+      sandboxId,
+      runId: 'r',
+      command: 'echo once >> n; sleep 0.5; cat n',
+      timeoutMs: 10_000,
+      waitMs: 9_000,
+    };
+    const leaving = new AbortController();
+    const left = sandboxes.startRun(run, leaving.signal);
+    await sandboxes.health();
+    leaving.abort();
+    await expect(left).rejects.toThrow(/abort/i);
+    expect(text((await sandboxes.startRun(run)).bytes)).toBe('once\n');
+  });
+
+  it('refuses requests that are unsigned, forged, or seen before', async () => {
+    const gateway = await world.start();
+    const body = encodeFrame({});
+    const post = (headers: Record<string, string>) =>
+      fetch(`${gateway.url}/v1/list`, { method: 'POST', headers, body });
+    expect((await post({})).status).toBe(401);
+    const headers = await createSigner(SECRET).sign({ method: 'POST', path: '/v1/list', body });
+    expect((await post(headers)).status).toBe(200);
+    const replay = await post(headers);
+    expect(replay.status).toBe(401);
+    expect(await replay.json()).toEqual({
+      error: { code: 'unauthenticated', message: 'The signature is refused: replayed' },
+    });
+    const stranger = connect(gateway, 'x'.repeat(40)).list();
+    await expect(stranger).rejects.toSatisfy((error) => isSandboxError(error, 'unauthenticated'));
+  });
+
+  it('accepts the previous secret while it is rotated', async () => {
+    const gateway = await world.start({ CAPSTAN_GATEWAY_SECRET_PREVIOUS: PREVIOUS });
+    expect(await connect(gateway, PREVIOUS).list()).toBeInstanceOf(Array);
+    expect(await connect(gateway).list()).toBeInstanceOf(Array);
+  });
+
+  it('refuses what it does not serve, and a body over its limit', async () => {
+    const gateway = await world.start();
+    expect((await fetch(`${gateway.url}/v1/list`)).status).toBe(400);
+    expect((await fetch(`${gateway.url}/v1/nothing`, { method: 'POST' })).status).toBe(400);
+    const content = new Uint8Array(17 * 1024 * 1024);
+    const write = connect(gateway).writeFile({ sandboxId: 'sb-1', path: '/x', content });
+    await expect(write).rejects.toSatisfy(
+      (error) => isSandboxError(error, 'too_large') || isSandboxError(error, 'unavailable'),
+    );
+    const garbage = new TextEncoder().encode('no frame');
+    const headers = await createSigner(SECRET).sign({ method: 'POST', path: '/v1/exec', body: garbage });
+    expect((await fetch(`${gateway.url}/v1/exec`, { method: 'POST', headers, body: garbage })).status).toBe(
+      400,
+    );
+  });
+
+  it('tells health by asking Modal', async () => {
+    const gateway = await world.start();
+    expect(await (await fetch(`${gateway.url}/health`)).json()).toMatchObject({ status: 'ok' });
+    const refused = await world.start({ MODAL_TOKEN_SECRET: 'wrong' });
+    const response = await fetch(`${refused.url}/health`);
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({ error: { code: 'misconfigured' } });
+    await expect(connect(refused).health()).rejects.toThrow(/MODAL_TOKEN_ID/);
+  });
+
+  it('stops when it is asked to', async () => {
+    const gateway = await world.start();
+    await connect(gateway).health();
+    expect(await end(gateway.child, 'SIGTERM')).toBe(0);
+  });
+
+  it('does not start without a secret, and says what mends it', async () => {
+    for (const secret of ['', 'short']) {
+      const child = spawnGateway({ CAPSTAN_GATEWAY_SECRET: secret });
+      const seen: Record<string, unknown>[] = [];
+      for await (const event of events(child)) seen.push(event);
+      expect(seen).toHaveLength(1);
+      expect(seen[0]?.event).toBe('gateway.failed');
+      expect(seen[0]?.problem).toMatch(/CAPSTAN_GATEWAY_SECRET.*openssl rand -hex 32/);
+      expect(await end(child, 'SIGKILL')).toBe(1);
+    }
+  });
+});
