@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { Lock } from './lock.ts';
 import { groupIsAlive, markOf } from './process-table.ts';
 import { scratchDir, until } from './testing.ts';
@@ -35,14 +35,18 @@ describe('Lock', () => {
     await until('the orphan is gone', () => !groupIsAlive(orphan.pid ?? 0));
   });
 
-  it('spares a process that merely has the id of one that was started', () => {
+  it('spares a process that merely has the id of one that was started', async () => {
     const dir = scratchDir();
-    const bystander = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
-    const mark = { pid: bystander.pid, started: '1' };
-    writeFileSync(claim(dir), JSON.stringify({ pid: 4_194_304, started: '1', programs: [mark] }));
+    const [bystander, orphan] = [0, 1].map(() =>
+      spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }),
+    );
+    onTestFinished(() => void bystander?.kill('SIGKILL'));
+    const programs = [{ pid: bystander?.pid, started: '1' }, markOf(orphan?.pid ?? 0)];
+    writeFileSync(claim(dir), JSON.stringify({ pid: 4_194_304, started: '1', programs }));
     new Lock(dir).take();
-    expect(markOf(bystander.pid ?? 0)).toBeDefined();
-    bystander.kill('SIGKILL');
+    // Both would have been signalled by now, the bystander first.
+    await until('the orphan is gone', () => !groupIsAlive(orphan?.pid ?? 0));
+    expect(markOf(bystander?.pid ?? 0)).toBeDefined();
   });
 
   it('takes over a claim that cannot be read', () => {
