@@ -1,0 +1,79 @@
+import type { SessionEvent } from '@capstan/schema/events';
+import { describe, expect, it } from 'vitest';
+import { toTimeline } from './timeline.ts';
+
+const at = '2026-11-20T10:00:00Z';
+const use = (id: string): SessionEvent => ({
+  id,
+  type: 'agent.tool_use',
+  processed_at: at,
+  name: 'bash',
+  input: {},
+});
+const waitsFor = (ids: string[]): SessionEvent => ({
+  id: `idle-${ids.join()}`,
+  type: 'session.status_idle',
+  processed_at: at,
+  stop_reason: ids.length === 0 ? { type: 'end_turn' } : { type: 'requires_action', event_ids: ids },
+  stop_details: null,
+});
+const running: SessionEvent = { id: 'run', type: 'session.status_running', processed_at: at };
+const read = (...events: SessionEvent[]) => toTimeline({ events, previews: [] });
+
+describe('toTimeline', () => {
+  it('joins a use, its result and the decision about it', () => {
+    const timeline = read(
+      use('u'),
+      { id: 'c', type: 'user.tool_confirmation', processed_at: at, tool_use_id: 'u', result: 'allow' },
+      { id: 'r', type: 'agent.tool_result', processed_at: at, tool_use_id: 'u', content: [] },
+    );
+    expect(timeline.items).toMatchObject([
+      { kind: 'tool', use: { id: 'u' }, result: { id: 'r' }, confirmation: { id: 'c' }, awaiting: false },
+    ]);
+  });
+
+  it('shows a result whose use is on an earlier page', () => {
+    const result: SessionEvent = { id: 'r', type: 'agent.tool_result', processed_at: at, tool_use_id: 'u' };
+    expect(read(result).items).toMatchObject([{ kind: 'note', key: 'r' }]);
+  });
+
+  it('waits for the person only while the last status says so and no answer was given', () => {
+    const answer: SessionEvent = {
+      id: 'c',
+      type: 'user.tool_confirmation',
+      processed_at: null,
+      tool_use_id: 'a',
+      result: 'allow',
+    };
+    const ids = (...events: SessionEvent[]) =>
+      read(use('a'), use('b'), ...events).awaiting.map(({ id }) => id);
+    expect(ids(waitsFor(['a', 'b']))).toEqual(['a', 'b']);
+    expect(ids(waitsFor(['a', 'b']), answer)).toEqual(['b']);
+    expect(ids(waitsFor(['a', 'b']), answer, waitsFor(['b']))).toEqual(['b']);
+    expect(ids(waitsFor(['a', 'b']), running)).toEqual([]);
+  });
+
+  it('knows the status by its last event, and nothing without one', () => {
+    expect(read().status).toBeUndefined();
+    expect(read(running).status).toBe('running');
+    expect(read(running, waitsFor([])).status).toBe('idle');
+  });
+
+  it('names who answered each message', () => {
+    const timeline = read(
+      {
+        id: 's',
+        type: 'span.model_request_start',
+        processed_at: at,
+        capstan: { provider: 'dev', model: 'm' },
+      },
+      { id: 'm', type: 'agent.message', processed_at: at, content: [{ type: 'text', text: 'hi' }] },
+    );
+    expect(timeline.items).toMatchObject([{ kind: 'agent', text: 'hi', answerer: { provider: 'dev' } }]);
+  });
+
+  it('shows an event of a type it does not know by its name', () => {
+    const unknown: SessionEvent = JSON.parse(`{"id":"x","type":"agent.dreamed","processed_at":"${at}"}`);
+    expect(read(unknown).items).toMatchObject([{ kind: 'note', text: 'agent.dreamed' }]);
+  });
+});
