@@ -67,11 +67,17 @@ export function createModelCalls({ config, logger, clock }: ModelCallDeps): Mode
 async function* readReply(call: ModelCall, route: ModelRoute, watchdog: Watchdog): AsyncGenerator<ModelPart> {
   watchdog.signal.throwIfAborted();
   const request = toRequest(call, route, watchdog.signal);
-  const reply = new Reply(route);
+  const speed = route.official ? call.agent.model.speed : undefined;
+  const reply = new Reply(route, speed);
   const read = READERS[route.dialect];
   try {
     const events = openModel(route, watchdog).getStreamedResponse(request);
-    for await (const event of untilAborted(events, watchdog.signal)) yield* read(event, reply);
+    for await (const event of untilAborted(events, watchdog.signal)) {
+      for (const part of read(event, reply)) {
+        watchdog.heard(part.type === 'thinking');
+        yield part;
+      }
+    }
   } catch (error) {
     // Replies that end at a limit or filter are errors to the SDK; what was said until then still counts.
     if (watchdog.signal.aborted || (reply.stop !== 'limit' && reply.stop !== 'refused')) throw error;

@@ -2,6 +2,7 @@
 //   An output's number is given when its first piece is seen and never changes, so that previews name the right event.
 
 import type { StopDetails } from '@capstan/schema/events/session-events';
+import type { ModelUsage } from '@capstan/schema/usage';
 import { ModelFailure, type ModelOutput, type ModelPart } from '@capstan/session/harness';
 import type { AgentOutputItem } from '@openai/agents-core';
 import { toOutput } from './output-items.ts';
@@ -27,14 +28,17 @@ type Refusal = NonNullable<StopDetails>;
 
 export class Reply {
   #route: ModelRoute;
+  #speed: ModelUsage['speed'];
   #slots = new Map<string, Slot>();
   #called = new Set<string>();
   #done: Done | null = null;
   stop: Stop = 'cut';
   refusal: Refusal = { type: 'refusal', category: null, explanation: null };
 
-  constructor(route: ModelRoute) {
+  /** `speed`: what the provider was asked for. */
+  constructor(route: ModelRoute, speed?: ModelUsage['speed']) {
     this.#route = route;
+    this.#speed = speed;
   }
 
   text(key: string, delta: string): ModelPart {
@@ -66,7 +70,8 @@ export class Reply {
     // What a refused reply meant to call is not performed.
     const kept = refused ? outputs.filter((output) => output.type !== 'tool_call') : outputs;
     if (!refused && !kept.some((output) => output.type !== 'thinking')) throw empty(this.stop);
-    const usage = toUsage(this.#done?.usage);
+    const speed = this.#speed === undefined ? {} : { speed: this.#speed };
+    const usage = { ...toUsage(this.#done?.usage), ...speed };
     return { type: 'end', outputs: kept, usage, refusal: refused ? this.refusal : null };
   }
 

@@ -1,7 +1,10 @@
 // Watches the bytes of one model call: a server that says nothing for too long is given up, and its request closed.
-// Provider pings and comments count as life; the client libraries hide them, so the bytes are watched themselves.
+// A model that has said it thinks may be silent for longer. Provider pings and comments count as life; the client libraries hide them, so the bytes are watched themselves.
 import { ModelFailure } from '@capstan/session/harness';
 import type { ModelTimeouts } from '../config.ts';
+
+/** Some providers send nothing at all while a model thinks. */
+const THOUGHT_FACTOR = 5;
 
 export class Watchdog {
   #timeouts: ModelTimeouts;
@@ -11,6 +14,7 @@ export class Watchdog {
   #onAbort = () => this.#controller.abort(this.#outer.reason);
   /** The failure that ended the call, when the watchdog ended it. */
   expired: ModelFailure | null = null;
+  #thinking = false;
 
   constructor(timeouts: ModelTimeouts, outer: AbortSignal) {
     this.#timeouts = timeouts;
@@ -48,9 +52,17 @@ export class Watchdog {
     this.#controller.abort();
   }
 
+  /** Told of each part of the reply, so that a thought is given its time. */
+  heard(thinking: boolean): void {
+    if (thinking === this.#thinking) return;
+    this.#thinking = thinking;
+    this.#beat();
+  }
+
   #beat(): void {
-    if (!this.signal.aborted)
-      this.#arm(this.#timeouts.betweenPartsMs, 'fell silent in the middle of its answer');
+    if (this.signal.aborted) return;
+    const patience = this.#thinking ? THOUGHT_FACTOR : 1;
+    this.#arm(this.#timeouts.betweenPartsMs * patience, 'fell silent in the middle of its answer');
   }
 
   #arm(ms: number, what: string): void {

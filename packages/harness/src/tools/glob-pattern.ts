@@ -71,7 +71,9 @@ function bracket(rest: string): [string, number] {
   if (end < 0) throw new SyntaxError('a "[" is not closed');
   const set = rest.slice(start, end);
   if (set.includes('/')) throw new SyntaxError('a "[...]" must not contain "/"');
-  return [`[${negated ? '^/' : ''}${set}]`, end + 1];
+  if (!negated) return [`[${set}]`, end + 1];
+  // No name has a slash in it; a "]" has to stay first.
+  return [set.startsWith(']') ? `[^]/${set.slice(1)}]` : `[^/${set}]`, end + 1];
 }
 
 function quote(text: string): string {

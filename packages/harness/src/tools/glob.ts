@@ -1,6 +1,7 @@
 // Finds files by pattern, newest first.
 import { WORKSPACE } from '@capstan/sandbox/port';
 import { z } from 'zod';
+import { persist } from '../persistence.ts';
 import { filePath } from './file-path.ts';
 import { searchRoot, toPosixRegex } from './glob-pattern.ts';
 import { clean, decode } from './output-text.ts';
@@ -36,10 +37,8 @@ export const glob: Tool<z.infer<typeof input>> = {
     const print = ['-printf', '%T@ %p\\0'];
     const command = ['find', root, '-name', '.git', '-type', 'd', '-prune', '-o', ...tests, ...print];
     const env = { LC_ALL: 'C.UTF-8' };
-    const found = await sandboxes.exec(
-      { sandboxId, command, env, timeoutMs: 60_000, maxBytes: MAX_BYTES },
-      signal,
-    );
+    const search = { sandboxId, command, env, timeoutMs: 60_000, maxBytes: MAX_BYTES };
+    const found = await persist(() => sandboxes.exec(search, signal), { signal });
     if (found.timedOut) return failed('The search took longer than 60 s. Give a narrower path or pattern.');
     const paths = newestFirst(decodeNames(found.stdout));
     // What could not be entered matters only when nothing was found.

@@ -31,8 +31,8 @@ export const grep: Tool<z.infer<typeof input>> = {
   input,
   async perform({ sandboxes, sandboxId, effectId, signal }, { pattern, path = WORKSPACE }) {
     const command = ['bash', '-c', SEARCH, 'grep', pattern, path];
-    const limits = { timeoutMs: 60_000, maxBytes: MAX_BYTES };
-    const found = await sandboxes.exec({ sandboxId, command, ...limits }, signal);
+    const search = { sandboxId, command, timeoutMs: 60_000, maxBytes: MAX_BYTES };
+    const found = await persist(() => sandboxes.exec(search, signal), { signal });
     if (found.timedOut) return failed('The search took longer than 60 s. Give a narrower path or pattern.');
     if (found.stdout.length === 0) {
       if (found.exitCode <= 1) return answered(`No matches for ${pattern} in ${path}.`);

@@ -217,6 +217,30 @@ describe('recovery', () => {
   });
 });
 
+describe('a cancelled call', () => {
+  it('whose command had not begun yet never begins', async () => {
+    await bash('rm -f /workspace/late');
+    const call = callOf('bash', { command: 'touch /workspace/late' });
+    await tools.cancel(call);
+    expect((await tools.perform(call, NEVER)).isError).toBe(true);
+    expect(textOf(await bash('ls /workspace/late 2>/dev/null; true'))).toBe('(no output)');
+  });
+
+  it('is not performed when its sandbox was still being made', async () => {
+    const abort = new AbortController();
+    const call = callOf('bash', { command: 'touch /workspace/late' });
+    const held = {
+      ...world.sandboxes,
+      status: async (id: string) => {
+        abort.abort('stopped');
+        return world.sandboxes.status(id);
+      },
+    };
+    await expect(world.wake(held).perform(call, abort.signal)).rejects.toBe('stopped');
+    expect(textOf(await bash('ls /workspace/late 2>/dev/null; true'))).toBe('(no output)');
+  });
+});
+
 describe('the sandbox of a session', () => {
   it('is made once for callers that race', async () => {
     let created = 0;

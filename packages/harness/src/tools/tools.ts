@@ -3,7 +3,9 @@
 //   T2 A call is performed at most once in effect: bash and edit carry the call's id into the sandbox, the others may repeat.
 //   T3 Recovery attaches to what began; what never began is performed; what nobody can know is null.
 import { isSandboxError, type SandboxError } from '@capstan/sandbox/error';
+import type { RunKey, Sandboxes } from '@capstan/sandbox/port';
 import type { Harness, ToolCall, ToolOutcome } from '@capstan/session/harness';
+import { persist } from '../persistence.ts';
 import { SessionSandbox, type SessionSandboxDeps } from '../session-sandbox.ts';
 import { bash } from './bash.ts';
 import { SANDBOX_TOOLS, type SandboxTool } from './definitions.ts';
@@ -81,10 +83,11 @@ class SandboxTools implements Tools {
   async cancel(call: ToolCall): Promise<void> {
     const sandboxId = await this.#sandbox.last();
     if (sandboxId === null || toolOf(call.name)?.repeatable !== false) return;
+    const run = { sandboxId, runId: call.effectId };
     try {
-      await this.#deps.sandboxes.killRun({ sandboxId, runId: call.effectId });
+      await persist(() => kill(this.#deps.sandboxes, run));
     } catch (error) {
-      // Never begun, or ended with its sandbox: there is nothing left to stop.
+      // It ended with its sandbox: there is nothing left to stop.
       if (!isSandboxError(error) || !isLost(error)) throw error;
     }
   }
@@ -93,6 +96,7 @@ class SandboxTools implements Tools {
     for (let again = true; ; again = false) {
       try {
         const sandboxId = await this.#sandbox.acquire();
+        signal.throwIfAborted();
         const outcome = await tool.perform(this.#place(call, { sandboxId, signal }), call.input);
         this.#sandbox.seen();
         return outcome;
@@ -108,6 +112,25 @@ class SandboxTools implements Tools {
 
   #place(call: ToolCall, at: { sandboxId: string; signal: AbortSignal }): Place {
     return { sandboxes: this.#deps.sandboxes, effectId: call.effectId, ...at };
+  }
+}
+
+/** A run whose start is still under way is not known yet: its id is taken by one that does nothing, so that it never begins. */
+async function kill(sandboxes: Sandboxes, run: RunKey): Promise<void> {
+  for (;;) {
+    try {
+      await sandboxes.killRun(run);
+      return;
+    } catch (error) {
+      if (!isSandboxError(error, 'not_found')) throw error;
+    }
+    try {
+      await sandboxes.startRun({ ...run, command: ['true'], timeoutMs: 1_000 });
+      return;
+    } catch (error) {
+      // It began in between.
+      if (!isSandboxError(error, 'conflict')) throw error;
+    }
   }
 }
 
