@@ -20,13 +20,13 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-describe('the files of a sandbox', () => {
+describe('the files of a sandbox', { timeout: 30_000 }, () => {
   it('hold what was written, with missing directories made', async () => {
     const { filesystem } = sandbox;
-    await filesystem.writeText('häl\'lo\n', '/tmp/a/b/it\'s $x.txt');
-    expect(await filesystem.readText('/tmp/a/b/it\'s $x.txt')).toBe('häl\'lo\n');
-    await filesystem.writeText('shorter', '/tmp/a/b/it\'s $x.txt');
-    expect(await filesystem.readText('/tmp/a/b/it\'s $x.txt')).toBe('shorter');
+    await filesystem.writeText("häl'lo\n", "/tmp/a/b/it's $x.txt");
+    expect(await filesystem.readText("/tmp/a/b/it's $x.txt")).toBe("häl'lo\n");
+    await filesystem.writeText('shorter', "/tmp/a/b/it's $x.txt");
+    expect(await filesystem.readText("/tmp/a/b/it's $x.txt")).toBe('shorter');
     await filesystem.writeText('', '/tmp/empty');
     expect(await filesystem.readText('/tmp/empty')).toBe('');
     const bytes = new Uint8Array(700_000).map((_, index) => index % 251);
@@ -40,14 +40,22 @@ describe('the files of a sandbox', () => {
   });
 
   it('are listed by name with type, size, mode, owner and link target', async () => {
-    await bash(sandbox, 'mkdir -p /tmp/l/dir; cd /tmp/l; printf 12345 >"two\nlines"; ln -s /nowhere link; chmod 640 two*');
+    await bash(
+      sandbox,
+      'mkdir -p /tmp/l/dir; cd /tmp/l; printf 12345 >"two\nlines"; ln -s /nowhere link; chmod 640 two*',
+    );
     const entries = await sandbox.filesystem.listFiles('/tmp/l');
     expect(entries.map(({ name, type }) => [name, type])).toEqual([
       ['dir', 'directory'],
       ['link', 'symlink'],
       ['two\nlines', 'file'],
     ]);
-    expect(entries[2]).toMatchObject({ path: '/tmp/l/two\nlines', size: 5, permissions: '0640', owner: 'root' });
+    expect(entries[2]).toMatchObject({
+      path: '/tmp/l/two\nlines',
+      size: 5,
+      permissions: '0640',
+      owner: 'root',
+    });
     expect(entries[1]?.symlinkTarget).toBe('/nowhere');
     expect((await sandbox.filesystem.stat('/tmp/l/link')).type).toBe('symlink');
     expect((await sandbox.filesystem.stat('/tmp/l/dir')).mode & 0o170000).toBe(0o040000);
@@ -71,14 +79,20 @@ describe('the files of a sandbox', () => {
     await filesystem.makeDirectory('/tmp/folder');
     await expect(filesystem.readText('/tmp/none')).rejects.toThrow(SandboxFilesystemNotFoundError);
     await expect(filesystem.readText('/tmp/folder')).rejects.toThrow(SandboxFilesystemIsADirectoryError);
-    await expect(filesystem.writeText('x', '/tmp/folder')).rejects.toThrow(SandboxFilesystemIsADirectoryError);
-    await expect(filesystem.writeText('x', '/tmp/file/x')).rejects.toThrow(SandboxFilesystemNotADirectoryError);
+    await expect(filesystem.writeText('x', '/tmp/folder')).rejects.toThrow(
+      SandboxFilesystemIsADirectoryError,
+    );
+    await expect(filesystem.writeText('x', '/tmp/file/x')).rejects.toThrow(
+      SandboxFilesystemNotADirectoryError,
+    );
     await expect(filesystem.writeText('x', '/usr/x')).rejects.toThrow(SandboxFilesystemPermissionError);
     await expect(filesystem.listFiles('/tmp/file')).rejects.toThrow(SandboxFilesystemNotADirectoryError);
     await expect(filesystem.listFiles('/tmp/none')).rejects.toThrow(SandboxFilesystemNotFoundError);
     await expect(filesystem.stat('/tmp/file/x')).rejects.toThrow(SandboxFilesystemNotADirectoryError);
     await expect(filesystem.remove('/tmp/none')).rejects.toThrow(SandboxFilesystemNotFoundError);
-    await expect(filesystem.makeDirectory('/tmp/file')).rejects.toThrow(SandboxFilesystemPathAlreadyExistsError);
+    await expect(filesystem.makeDirectory('/tmp/file')).rejects.toThrow(
+      SandboxFilesystemPathAlreadyExistsError,
+    );
     await expect(filesystem.makeDirectory('/tmp/folder', { createParents: false })).rejects.toThrow(
       SandboxFilesystemPathAlreadyExistsError,
     );
@@ -88,9 +102,18 @@ describe('the files of a sandbox', () => {
   });
 });
 
-describe('parseFileOperation', () => {
+describe('parseFileOperation', { timeout: 30_000 }, () => {
   it('knows nothing but the operations of the file tools', () => {
-    for (const json of ['', 'null', '[]', '{}', '{"Exec":{"path":"/"}}', '{"Stat":{}}', '{"Stat":{"path":"\\u0000"}}', '{"toString":{"path":"/"}}'])
+    for (const json of [
+      '',
+      'null',
+      '[]',
+      '{}',
+      '{"Exec":{"path":"/"}}',
+      '{"Stat":{}}',
+      '{"Stat":{"path":"\\u0000"}}',
+      '{"toString":{"path":"/"}}',
+    ])
       expect([json, parseFileOperation(json)]).toEqual([json, undefined]);
   });
 });

@@ -25,7 +25,6 @@ missing() { [ -e "$1" ] || [ -L "$1" ] || {
   fail NotFound "No such file or directory"
 }; }
 denied() { fail PermissionDenied "Permission denied"; }
-other() { fail Other "The operation failed"; }
 `;
 
 /** The operation in `json`, or undefined when it is none this emulator knows. */
@@ -38,7 +37,7 @@ export function parseFileOperation(json: string): FileOperation | undefined {
   }
   const [name, args] = Object.entries(isRecord(parsed) ? parsed : {})[0] ?? [];
   if (name === undefined || !isRecord(args) || typeof args.path !== 'string') return undefined;
-  const operation = OPERATIONS[name];
+  const operation = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined;
   if (operation === undefined || args.path.includes('\0')) return undefined;
   const { script, render } = operation(args.path, args);
   return { script: `${PROLOGUE}p=${quote(args.path)}\n${script}\n`, render };

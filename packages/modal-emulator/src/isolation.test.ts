@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { createServer } from 'node:net';
+import { homedir } from 'node:os';
 import type { Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bash, startTestEmulator, type TestEmulator } from './testing.ts';
@@ -16,10 +16,12 @@ afterAll(() => world.stop());
 
 const outputOf = async (script: string) => (await bash(sandbox, script)).stdout.trim();
 
-describe('a sandbox', () => {
+describe('a sandbox', { timeout: 30_000 }, () => {
   it('has namespaces of its own', async () => {
     for (const name of ['user', 'mnt', 'pid', 'ipc', 'uts', 'net', 'cgroup']) {
-      expect(await outputOf(`readlink /proc/self/ns/${name}`)).not.toBe(readlinkSync(`/proc/self/ns/${name}`));
+      expect(await outputOf(`readlink /proc/self/ns/${name}`)).not.toBe(
+        readlinkSync(`/proc/self/ns/${name}`),
+      );
     }
   });
 
@@ -87,7 +89,10 @@ describe('a sandbox', () => {
   it('inherits no descriptor and no variable of the emulator', async () => {
     process.env.SECRET_OF_THE_HOST = 'hidden';
     const other = await world.create({ env: { GIVEN: 'yes' } });
-    const { stdout } = await bash(other, 'for p in 1 $$; do ls /proc/$p/fd; tr "\\0" "\\n" </proc/$p/environ; done; env');
+    const { stdout } = await bash(
+      other,
+      'for p in 1 $$; do ls /proc/$p/fd; tr "\\0" "\\n" </proc/$p/environ; done; env',
+    );
     expect(stdout).not.toContain('hidden');
     expect(stdout).not.toContain('MODAL_TOKEN');
     expect(stdout).toContain('GIVEN=yes');

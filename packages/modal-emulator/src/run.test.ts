@@ -8,12 +8,12 @@ let world: TestEmulator;
 let sandbox: Sandbox;
 
 beforeAll(async () => {
-  world = await startTestEmulator({ outputLimitBytes: 128 * MIB });
+  world = await startTestEmulator();
   sandbox = await world.create({ workdir: '/workspace/made', env: { BASE: 'sandbox', BOTH: 'sandbox' } });
 });
 afterAll(() => world.stop());
 
-describe('a command', () => {
+describe('a command', { timeout: 30_000 }, () => {
   it('keeps stdout, stderr and the exit code apart', async () => {
     expect(await bash(sandbox, 'echo out; echo err >&2; exit 7')).toEqual({
       code: 7,
@@ -49,7 +49,6 @@ describe('a command', () => {
 
   it('with an argument no program can receive is refused by name', async () => {
     await expect(sandbox.exec(['echo', 'a\0b'])).rejects.toThrow(/NUL/);
-    await expect(sandbox.exec(['echo', 'x'.repeat(200_000)])).rejects.toThrow(/over 131071 bytes/);
   });
 
   it('streams its output while it runs, and reads stdin until it is closed', async () => {
@@ -89,19 +88,23 @@ describe('a command', () => {
     let size = 0;
     for await (const chunk of run.stdout) size += chunk.length;
     expect(size).toBe(104_857_600);
-  });
+  }, 60_000);
 
   it('has its output cut at the limit, and the cut is announced', async () => {
-    const run = await sandbox.exec(['head', '-c', String(129 * MIB), '/dev/zero'], { mode: 'binary' });
+    const small = await startTestEmulator({ outputLimitBytes: MIB });
+    const run = await (await small.create()).exec(['head', '-c', String(3 * MIB), '/dev/zero'], {
+      mode: 'binary',
+    });
     expect(await run.wait()).toBe(0);
     const output = Buffer.from(await run.stdout.readBytes());
-    expect(output.length).toBeLessThan(128 * MIB + 100);
-    expect(output.subarray(128 * MIB).toString()).toContain(`output over ${128 * MIB} bytes is discarded`);
+    expect(output.subarray(MIB).toString()).toBe(`\n[output over ${MIB} bytes is discarded]\n`);
+    await small.stop();
   });
 
   it('is over when it exits, while its background child lives on and may still write', async () => {
     const started = performance.now();
-    const script = '(while [ ! -e /tmp/stop ]; do echo tick; echo tick >>/tmp/ticks; sleep 0.01; done) & echo main';
+    const script =
+      '(while [ ! -e /tmp/stop ]; do echo tick; echo tick >>/tmp/ticks; sleep 0.01; done) & echo main';
     const { code, stdout } = await bash(sandbox, script);
     expect(performance.now() - started).toBeLessThan(2000);
     expect(code).toBe(0);
@@ -114,7 +117,10 @@ describe('a command', () => {
 
   it('leaves a detached process that dies with the sandbox', async () => {
     const other = await world.create();
-    await bash(other, 'setsid sh -c "echo \\$\\$ >/tmp/pid; exec sleep 4713" >/dev/null 2>&1 & until [ -s /tmp/pid ]; do :; done');
+    await bash(
+      other,
+      'setsid sh -c "echo \\$\\$ >/tmp/pid; exec sleep 4713" >/dev/null 2>&1 & until [ -s /tmp/pid ]; do :; done',
+    );
     expect((await bash(other, 'kill -0 $(cat /tmp/pid)')).code).toBe(0);
     await other.terminate();
     const { stdout } = await bash(sandbox, 'true');
@@ -136,10 +142,12 @@ describe('a command', () => {
   });
 
   it('can reopen /dev/stdout and /dev/stdin', async () => {
-    const run = await sandbox.exec(['bash', '-c', 'cat /dev/stdin >/dev/stdout; echo e >/dev/stderr']);
+    const run = await sandbox.exec(['bash', '-c', 'echo e >/dev/stderr; cat /dev/stdin >/dev/stdout']);
     await run.stdin.writeText('through');
+    const reader = run.stdout.getReader();
+    expect((await reader.read()).value).toBe('through');
     await run.stdin.close();
-    expect([await run.stdout.readText(), await run.stderr.readText()]).toEqual(['through', 'e\n']);
+    expect([await run.wait(), await run.stderr.readText()]).toEqual([0, 'e\n']);
   });
 
   it('runs on a terminal when it asks for one', async () => {

@@ -174,7 +174,7 @@ export class Run {
 
   #end(): void {
     const { render } = this.#options;
-    if (render !== undefined && this.exit?.code === 0 && this.#collected.length > 0)
+    if (render !== undefined && this.exit?.code === 0)
       this.stdout.append(render(Buffer.concat(this.#collected)));
     this.#collected = [];
     this.stdout.end();

@@ -13,6 +13,8 @@ export const SANDBOX_ENV = {
   HOME: '/root',
   LANG: 'C.UTF-8',
 };
+/** Bash takes a socket on stdin for a remote login, and would read the startup files of that user. */
+const PLAIN = ['--norc', '--noprofile'];
 const NAMESPACES = ['--user', '--map-root-user', '--mount', '--pid', '--uts', '--ipc', '--net', '--cgroup'];
 
 export interface SandboxProcess {
@@ -31,7 +33,18 @@ export async function startSandboxProcess(
   directory: string,
   ownerId: number | undefined,
 ): Promise<SandboxProcess> {
-  const unshare = ['unshare', '--fork', '--kill-child', ...NAMESPACES, 'bash', '-c', SETUP, 'setup', AGENT];
+  const unshare = [
+    'unshare',
+    '--fork',
+    '--kill-child',
+    ...NAMESPACES,
+    'bash',
+    ...PLAIN,
+    '-c',
+    SETUP,
+    'setup',
+    AGENT,
+  ];
   const [program, ...args] = [...closingDescriptors(), 'setpriv', '--pdeathsig', 'KILL', ...unshare];
   const child = spawn(program ?? 'setpriv', args, {
     cwd: directory,
@@ -100,7 +113,7 @@ function killTree(child: ChildProcess): void {
 function closingDescriptors(): string[] {
   const inherited = inheritedDescriptors();
   if (inherited.length === 0) return [];
-  return ['bash', '-c', `exec ${inherited.map((fd) => `${fd}>&-`).join(' ')}; exec "$@"`, 'close'];
+  return ['bash', ...PLAIN, '-c', `exec ${inherited.map((fd) => `${fd}>&-`).join(' ')}; exec "$@"`, 'close'];
 }
 
 const CLOSE_ON_EXEC = 0o2000000;

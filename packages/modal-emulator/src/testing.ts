@@ -65,7 +65,11 @@ export async function connect(url: string, tokens = TOKENS): Promise<Connection>
 
 export async function bash(sandbox: Sandbox, script: string): Promise<Result> {
   const run = await sandbox.exec(['bash', '-c', script]);
-  const [stdout, stderr, code] = await Promise.all([run.stdout.readText(), run.stderr.readText(), run.wait()]);
+  const [stdout, stderr, code] = await Promise.all([
+    run.stdout.readText(),
+    run.stderr.readText(),
+    run.wait(),
+  ]);
   return { code, stdout, stderr };
 }
 
