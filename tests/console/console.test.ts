@@ -185,6 +185,17 @@ describe('one session', () => {
     expect(platform.sent).toMatchObject([{ type: 'user.message', content: text('hello there') }]);
   });
 
+  it('takes a message for sent when the line broke after the server had it', async () => {
+    await openSession();
+    platform.breakSend = true;
+    await messageBox().fill('only once');
+    await page.keyboard.press('Enter');
+    await page.locator('ol').getByText('only once').waitFor();
+    await expect.poll(() => messageBox().inputValue()).toBe('');
+    expect(await page.getByRole('alert').count()).toBe(0);
+    expect(platform.sent).toHaveLength(1);
+  });
+
   it('stops a running agent', async () => {
     const live = await openSession();
     expect(await page.getByRole('button', { name: 'Stop the agent' }).count()).toBe(0);

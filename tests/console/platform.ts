@@ -52,6 +52,8 @@ export class FakePlatform {
   opened: (string | null)[] = [];
   /** Answers this to the next send instead of accepting it. */
   refuseSend: { status: number; message: string } | null = null;
+  /** Accepts the next send, but breaks the line before it answers. */
+  breakSend = false;
   offline = false;
   #dist: string;
   #server = createServer((request, response) => void this.#answer(request, response));
@@ -213,6 +215,10 @@ export class FakePlatform {
     const drafts = body.events.map((event) => (event.type === 'user.define_outcome' ? null : event));
     const data = this.emit(live, ...drafts.filter((event) => event !== null));
     this.sent.push(...data);
+    if (this.breakSend) {
+      this.breakSend = false;
+      return void response.destroy();
+    }
     send(response, { data });
   }
 

@@ -67,7 +67,10 @@ export async function request(url: string, init: RequestInit): Promise<Response>
     response = await fetch(url, init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new Failure(0, 'The server cannot be reached. Check that it is running, then try again.');
+    throw new Failure(
+      0,
+      'The server cannot be reached, or the line broke before it answered. Try again in a moment.',
+    );
   }
   if (response.ok) return response;
   if (response.status === 401 && url !== '/api/login') signedOut.dispatchEvent(new Event('change'));

@@ -1,13 +1,13 @@
-// Where the person writes. A text stays until the server has accepted it, and a repeated press sends it once.
+// Where the person writes, stops the agent, and is told what waits for them.
 
 import type { SessionStatus } from '@capstan/schema/sessions';
 import { Button } from '@cloudflare/kumo/components/button';
 import { ArrowUpIcon, HandPalmIcon, StopIcon } from '@phosphor-icons/react';
 import { useMutation } from '@tanstack/react-query';
-import { type KeyboardEvent, type SubmitEvent, useRef, useState } from 'react';
-import { randomKey } from '../api.ts';
+import type { KeyboardEvent, SubmitEvent } from 'react';
 import { ButtonLink } from '../ui/button-link.tsx';
 import { FailureNotice } from '../ui/notice.tsx';
+import { useDraft } from './draft.ts';
 import type { Live } from './session.ts';
 
 interface Props {
@@ -23,7 +23,9 @@ export function Composer({ live, status, archived }: Props) {
         {archived || status === 'terminated' ? (
           <div className="flex flex-wrap items-center justify-between gap-3 text-kumo-subtle">
             This session is {archived ? 'archived' : 'over'}: it can be read, not continued.
-            <ButtonLink to="/sessions/new">New session</ButtonLink>
+            <ButtonLink to="/sessions/new" variant="secondary">
+              New session
+            </ButtonLink>
           </div>
         ) : (
           <MessageBox live={live} busy={status === 'running' || status === 'rescheduling'} />
@@ -34,32 +36,18 @@ export function Composer({ live, status, archived }: Props) {
 }
 
 function MessageBox({ live, busy }: { live: Live; busy: boolean }) {
-  const [text, setText] = useState('');
-  const key = useRef(randomKey());
-  const send = useMutation({
-    mutationFn: (message: string) =>
-      live.session.send({ type: 'user.message', content: [{ type: 'text', text: message }] }, key.current),
-    onSuccess: () => {
-      setText('');
-      key.current = randomKey();
-    },
-  });
+  const draft = useDraft(live);
   const stop = useMutation({ mutationFn: () => live.session.send({ type: 'user.interrupt' }) });
-  const change = (next: string) => {
-    // Another text is another message: a failed one must not be replayed in its place.
-    if (send.isError) key.current = randomKey();
-    setText(next);
-  };
-  const submit = (event?: SubmitEvent) => {
-    event?.preventDefault();
-    if (text.trim() !== '' && !send.isPending) send.mutate(text);
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    draft.send();
   };
   const keyDown = (event: KeyboardEvent) => {
     if (!sends(event)) return;
     event.preventDefault();
-    submit();
+    draft.send();
   };
-  const error = send.error ?? stop.error;
+  const error = draft.error ?? stop.error;
   return (
     <form onSubmit={submit} className="flex flex-col gap-2">
       {live.timeline.awaiting.length > 0 && <Waiting uses={live.timeline.awaiting} />}
@@ -71,8 +59,8 @@ function MessageBox({ live, busy }: { live: Live; busy: boolean }) {
             busy ? 'Write ahead: it is taken up when the agent next listens' : 'Write to the agent'
           }
           rows={1}
-          value={text}
-          onChange={(event) => change(event.target.value)}
+          value={draft.text}
+          onChange={(event) => draft.change(event.target.value)}
           onKeyDown={keyDown}
           className="field-sizing-content max-h-48 min-h-9 min-w-0 flex-1 resize-none bg-transparent py-1.5 text-lg outline-none placeholder:text-kumo-placeholder sm:text-base"
         />
@@ -92,8 +80,8 @@ function MessageBox({ live, busy }: { live: Live; busy: boolean }) {
           shape="circle"
           aria-label="Send"
           icon={<ArrowUpIcon weight="bold" />}
-          loading={send.isPending}
-          disabled={text.trim() === ''}
+          loading={draft.sending}
+          disabled={draft.text.trim() === ''}
         />
       </div>
     </form>

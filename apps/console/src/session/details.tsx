@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { toolNames } from '../agents/tools.ts';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { Ago } from '../ui/time.tsx';
-import type { Timeline } from './timeline.ts';
+import type { Answerer, Timeline } from './timeline.ts';
 
 export function Details({ session, timeline }: { session: Session; timeline: Timeline }) {
   const usage = timeline.usage ?? session.usage;
@@ -17,9 +17,7 @@ export function Details({ session, timeline }: { session: Session; timeline: Tim
       </Fact>
       <Fact name="Model">
         {session.agent.model.id}
-        {answerer !== undefined && answerer.model !== session.agent.model.id && (
-          <span className="block text-kumo-subtle">answered by {answerer.model}</span>
-        )}
+        <AnsweredBy answerer={answerer} asked={session.agent.model.id} />
       </Fact>
       <Fact name="Tools">{toolNames(session.agent).join(', ') || 'none'}</Fact>
       <Fact name="Tokens">
@@ -48,6 +46,13 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
       <dd className="break-words text-kumo-default">{children}</dd>
     </div>
   );
+}
+
+function AnsweredBy({ answerer, asked }: { answerer: Answerer | undefined; asked: string }) {
+  if (answerer === undefined) return null;
+  if (answerer.provider !== 'dev' && answerer.model === asked) return null;
+  const by = answerer.provider === 'dev' ? 'the development model' : answerer.model;
+  return <span className="block text-kumo-subtle">answered by {by}</span>;
 }
 
 function count(tokens: number): string {

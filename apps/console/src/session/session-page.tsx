@@ -127,7 +127,9 @@ function Missing() {
       <p className="max-w-sm text-kumo-subtle">
         It may have been deleted, or it belongs to another key's tenant.
       </p>
-      <ButtonLink to="/">Go to your sessions</ButtonLink>
+      <ButtonLink to="/" variant="secondary">
+        Go to your sessions
+      </ButtonLink>
     </div>
   );
 }

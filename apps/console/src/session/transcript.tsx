@@ -126,6 +126,7 @@ const SessionError = memo(function SessionError({ event }: { event: EventOf<'ses
 });
 
 function sentence(type: string): string {
+  if (type === 'unknown_error') return 'Something went wrong';
   const words = type.replace(/_error$/, '').replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -12,7 +12,9 @@ export function NotFoundPage() {
       <p className="max-w-sm break-words text-kumo-subtle">
         Nothing answers at <code className="font-mono text-sm">{location.pathname}</code>.
       </p>
-      <ButtonLink to="/">Go to your sessions</ButtonLink>
+      <ButtonLink to="/" variant="secondary">
+        Go to your sessions
+      </ButtonLink>
     </main>
   );
 }

@@ -1,0 +1,62 @@
+// The message being written. It stays until the server is known to have it, and it is not sent twice:
+// a repeated press carries the same idempotency key, and when the line broke before the answer,
+// the event arriving on the stream counts as the answer.
+import { useMutation } from '@tanstack/react-query';
+import { useEffect, useRef, useState } from 'react';
+import { Failure, randomKey } from '../api.ts';
+import type { Live } from './session.ts';
+
+interface Draft {
+  text: string;
+  change: (next: string) => void;
+  send: () => void;
+  sending: boolean;
+  error: Error | null;
+}
+
+export function useDraft(live: Live): Draft {
+  const [text, setText] = useState('');
+  const key = useRef(randomKey());
+  const seen = useRef<ReadonlySet<string>>(new Set());
+  const { items } = live.timeline;
+  const { mutate, reset, error, isPending } = useMutation({
+    mutationFn: (message: string) =>
+      live.session.send({ type: 'user.message', content: [{ type: 'text', text: message }] }, key.current),
+    onSuccess: () => {
+      setText('');
+      key.current = randomKey();
+    },
+  });
+
+  const unanswered = error instanceof Failure && error.status === 0;
+  useEffect(() => {
+    if (!unanswered) return;
+    const arrived = items.some(
+      (item) => item.kind === 'user' && !seen.current.has(item.key) && textOf(item.event) === text,
+    );
+    if (!arrived) return;
+    reset();
+    setText('');
+    key.current = randomKey();
+  }, [unanswered, items, text, reset]);
+
+  return {
+    text,
+    change: (next) => {
+      // Another text is another message: it must not be taken for the one that failed.
+      if (error !== null) key.current = randomKey();
+      setText(next);
+    },
+    send: () => {
+      if (text.trim() === '' || isPending) return;
+      seen.current = new Set(items.map((item) => item.key));
+      mutate(text);
+    },
+    sending: isPending,
+    error,
+  };
+}
+
+function textOf(event: { content: readonly { type: string; text?: string }[] }): string {
+  return event.content.map((block) => block.text ?? '').join('');
+}
