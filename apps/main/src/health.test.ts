@@ -1,7 +1,9 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openWorld, type World } from './testing/world.ts';
 
 let world: World;
+// Each test starts Workers of its own.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 afterEach(() => world.close());
 
 const ROOT_SECRET = 'a root secret for tests, 32 characters and more';

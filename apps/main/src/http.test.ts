@@ -9,7 +9,7 @@ beforeAll(async () => {
   world = await openWorld();
   agentId = await created('/v1/agents', { name: 'Classic', model: 'some-model', tools: [{ type: 'bash' }] });
   sessionId = await created('/v1/sessions', { agent_id: agentId });
-});
+}, 60_000);
 afterAll(() => world.close());
 
 const auth = () => ({ 'x-api-key': world.key });
@@ -47,7 +47,9 @@ describe('the classic smoke test', () => {
     const responses = await Promise.all(
       Array.from({ length: 4 }, () => post('/v1/sessions', { agent: agentId, environment_id: null })),
     );
-    const sessions: { environment_id: string }[] = await Promise.all(responses.map((r) => r.json()));
+    const sessions: { environment_id: string }[] = await Promise.all(
+      responses.map(async (response) => response.json()),
+    );
     expect(new Set(sessions.map((session) => session.environment_id)).size).toBe(1);
   });
 

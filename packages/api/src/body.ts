@@ -30,11 +30,21 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
     if (done) return text + decode(decoder, undefined);
     size += value.byteLength;
     if (size > maxBytes) {
-      await reader.cancel();
+      await discard(reader, maxBytes);
       throw new ApiError('too_large', `body: larger than ${maxBytes} bytes; send less at a time`);
     }
     text += decode(decoder, value);
   }
+}
+
+/** Lets a client that is still sending finish, within reason, so that it comes to read why it was refused. */
+async function discard(reader: ReadableStreamDefaultReader<Uint8Array>, most: number): Promise<void> {
+  for (let size = 0; size < most; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    size += value.byteLength;
+  }
+  await reader.cancel();
 }
 
 function decode(decoder: TextDecoder, chunk: Uint8Array | undefined): string {

@@ -46,6 +46,7 @@ function reply<R extends RouteSpec>(route: R, answer: Answer<R>, { status, heade
   if (route.stream) {
     headers.set('content-type', 'text/event-stream; charset=utf-8');
     headers.set('cache-control', 'no-cache');
+    // Passed on untouched: when the client leaves, the runtime cancels the source at its next frame.
     return new Response(answer instanceof ReadableStream ? answer : null, { status, headers });
   }
   headers.set('content-type', 'application/json');

@@ -19,7 +19,7 @@ export function runRouteContract(open: () => Promise<Served>): void {
   let served: Served;
   beforeAll(async () => {
     served = await open();
-  });
+  }, 60_000);
   afterAll(() => served.close());
 
   const send = (route: RouteSpec, { path = route.path, key = served.key, body }: Sending = {}) =>

@@ -12,6 +12,8 @@ export interface TestDatabase {
 const ROOT = `${import.meta.dirname}/../../..`;
 
 export async function openTestDatabase(): Promise<TestDatabase> {
+  // The runtime would ask Cloudflare for a sample of request properties.
+  process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false';
   const harness = createTestHarness({
     root: ROOT,
     workers: [

@@ -22,6 +22,7 @@ interface Remembered {
 }
 
 const remembered = new Map<string, Remembered>();
+const HEARTBEAT_MS = 50;
 let openStreams = 0;
 
 export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
@@ -49,23 +50,13 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
 
   async streamEvents(address: SessionAddress, query: StreamQuery): Promise<ReadableStream<Uint8Array>> {
     const { events } = await this.#open(address);
-    const encoder = new TextEncoder();
-    openStreams += 1;
-    return new ReadableStream({
-      type: 'bytes',
-      start(controller) {
-        const note = JSON.stringify({ type: 'test.query', query });
-        controller.enqueue(encoder.encode(`event: test.query\ndata: ${note}\n\n`));
-        for (const [index, event] of events.entries()) {
-          if (index < (query.after ?? events.length)) continue;
-          const frame = `id: ${index + 1}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
-          controller.enqueue(encoder.encode(frame));
-        }
-      },
-      cancel() {
-        openStreams -= 1;
-      },
-    });
+    const note = JSON.stringify({ type: 'test.query', query });
+    const frames = [`event: test.query\ndata: ${note}\n\n`];
+    for (const [index, event] of events.entries()) {
+      if (index < (query.after ?? events.length)) continue;
+      frames.push(`id: ${index + 1}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    }
+    return toStream(frames);
   }
 
   async archive(address: SessionAddress): Promise<SessionView> {
@@ -93,6 +84,23 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
 }
 
 export default { fetch: () => new Response(null, { status: 404 }) };
+
+/** The frames, then a comment now and then: what is written tells a stream that its reader left. */
+function toStream(frames: string[]): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  openStreams += 1;
+  return new ReadableStream({
+    type: 'bytes',
+    async pull(controller) {
+      const frame = frames.shift();
+      if (frame === undefined) await scheduler.wait(HEARTBEAT_MS);
+      controller.enqueue(encoder.encode(frame ?? ': still here\n\n'));
+    },
+    cancel() {
+      openStreams -= 1;
+    },
+  });
+}
 
 function echo(param: EventParam): SessionEvent {
   if (param.type !== 'user.message')

@@ -30,6 +30,8 @@ export async function sha256Hex(text: string): Promise<string> {
 
 export async function openWorld(over: { secrets?: Record<string, string> } = {}): Promise<World> {
   const secrets = over.secrets ?? { ...SECRETS, BOOTSTRAP_API_KEY_SHA256: await sha256Hex(KEY) };
+  // The runtime would ask Cloudflare for a sample of request properties.
+  process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false';
   const harness = createTestHarness({
     root: ROOT,
     workers: [
