@@ -217,7 +217,9 @@ export class FakePlatform {
     this.sent.push(...data);
     if (this.breakSend) {
       this.breakSend = false;
-      return void response.destroy();
+      // Not before the first byte: a browser repeats a request whose reused connection gave nothing.
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return void response.write('{', () => response.destroy());
     }
     send(response, { data });
   }

@@ -53,7 +53,12 @@ function endpoint<R extends RouteSpec>(method: R['method'], path: R['path']) {
       body: parts.body === undefined ? undefined : JSON.stringify(parts.body),
       signal: options.signal,
     });
-    return response.json();
+    try {
+      return await response.json();
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+      throw unreachable();
+    }
   };
 }
 
@@ -67,14 +72,18 @@ export async function request(url: string, init: RequestInit): Promise<Response>
     response = await fetch(url, init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new Failure(
-      0,
-      'The server cannot be reached, or the line broke before it answered. Try again in a moment.',
-    );
+    throw unreachable();
   }
   if (response.ok) return response;
   if (response.status === 401 && url !== '/api/login') signedOut.dispatchEvent(new Event('change'));
   throw await toFailure(response);
+}
+
+function unreachable(): Failure {
+  return new Failure(
+    0,
+    'The server cannot be reached, or the line broke before it answered. Try again in a moment.',
+  );
 }
 
 async function toFailure(response: Response): Promise<Failure> {
