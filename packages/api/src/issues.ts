@@ -81,6 +81,6 @@ function oneOf(options: readonly unknown[], input: unknown): string {
 }
 
 function kindOf(input: unknown): string {
-  if (input === null) return 'null';
+  if (input === null || Number.isNaN(input)) return String(input);
   return Array.isArray(input) ? 'array' : typeof input;
 }

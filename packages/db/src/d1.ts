@@ -1,4 +1,5 @@
 // Opens a D1 binding. D1 has no interactive transactions: what must happen together goes through `batch`.
+import type { D1Database } from '@cloudflare/workers-types';
 import { drizzle } from 'drizzle-orm/d1';
 import type { Database } from './database.ts';
 

@@ -1,4 +1,5 @@
 // A real D1 with every migration applied, in a workerd of its own.
+import type { D1Database } from '@cloudflare/workers-types';
 import { createTestHarness } from 'wrangler';
 import { openD1 } from './d1.ts';
 import type { Database } from './database.ts';

@@ -10,17 +10,19 @@ import { equalInConstantTime, sha256Hex } from './digest.ts';
 export const REMEMBERED_MS = 5_000;
 const MOST_REMEMBERED = 1_000;
 
+type KeyringPorts = Pick<ApiPorts, 'db' | 'clock' | 'secrets'>;
+
 interface Remembered {
   principal: Principal;
   until: number;
 }
 
 export class Keyring {
-  #ports: ApiPorts;
+  #ports: KeyringPorts;
   #keys: ApiKeyStore;
   #remembered = new Map<string, Remembered>();
 
-  constructor(ports: ApiPorts) {
+  constructor(ports: KeyringPorts) {
     this.#ports = ports;
     this.#keys = new ApiKeyStore(ports.db);
   }

@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readJson } from './body.ts';
+
+function request(body: ReadableStream<Uint8Array> | string | null, type = 'application/json'): Request {
+  const init: RequestInit & { duplex: 'half' } = {
+    method: 'POST',
+    headers: { 'content-type': type },
+    body,
+    duplex: 'half',
+  };
+  return new Request('http://capstan.test/', init);
+}
+
+function inPieces(bytes: Uint8Array, size: number): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.slice(at, at + size));
+      at += size;
+    },
+  });
+}
+
+describe('readJson', () => {
+  it('reads any JSON, wherever the bytes are cut', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.json({ noUnicodeString: false }),
+        fc.integer({ min: 1, max: 5 }),
+        async (text, size) => {
+          const body = inPieces(new TextEncoder().encode(text), size);
+          expect(await readJson(request(body), 100_000)).toEqual(JSON.parse(text));
+        },
+      ),
+    );
+  });
+
+  it('counts bytes, not characters, and not what the client claims', async () => {
+    const text = JSON.stringify('ä'.repeat(10));
+    const bytes = new TextEncoder().encode(text).length;
+    expect(await readJson(request(text), bytes)).toBe('ä'.repeat(10));
+    await expect(readJson(request(text), bytes - 1)).rejects.toMatchObject({ code: 'too_large' });
+    const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1000)) });
+    await expect(readJson(request(endless), 5000)).rejects.toMatchObject({ code: 'too_large' });
+  });
+
+  it('takes no body for an empty object', async () => {
+    expect(await readJson(request(null), 10)).toEqual({});
+    expect(await readJson(request(' \n'), 10)).toEqual({});
+  });
+
+  it('refuses what is not JSON, not UTF-8 or a form', async () => {
+    await expect(readJson(request('{"a":'), 99)).rejects.toMatchObject({ code: 'invalid_request' });
+    const latin1 = inPieces(new Uint8Array([0x22, 0xe4, 0x22]), 3);
+    await expect(readJson(request(latin1), 99)).rejects.toThrow('body: not valid UTF-8');
+    await expect(readJson(request('x', 'multipart/form-data; boundary=b'), 99)).rejects.toMatchObject({
+      code: 'unsupported_media_type',
+    });
+  });
+});
