@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { array, assert, property, string } from 'fast-check';
+import { array, assert, asyncProperty, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Command, CommandError, commandScript } from './shell-script.ts';
 
@@ -18,10 +18,10 @@ const run = (script: string) =>
   }).toString();
 
 describe('commandScript', { timeout: 30_000 }, () => {
-  it('hands any arguments and values to the program unchanged', () => {
+  it('hands any arguments and values to the program unchanged', async () => {
     const word = string({ unit: 'binary' }).filter((text) => !text.includes('\0'));
-    assert(
-      property(array(word, { minLength: 1, maxLength: 5 }), word, (words, value) => {
+    await assert(
+      asyncProperty(array(word, { minLength: 1, maxLength: 5 }), word, async (words, value) => {
         const script = commandScript(
           command(['sh', '-c', 'printf "%s\\0" "$@" "$V"', 'sh', ...words], { V: value }),
         );

@@ -24,9 +24,9 @@ describe('a spool', () => {
       asyncProperty(chunks, nat(320_000), integer({ min: 0, max: 8 }), async (written, offset, early) => {
         const spool = makeSpool();
         const expected = Buffer.concat(written).subarray(offset);
-        written.slice(0, early).forEach((chunk) => spool.append(Buffer.from(chunk)));
+        for (const chunk of written.slice(0, early)) spool.append(Buffer.from(chunk));
         const reading = collect(spool, offset);
-        written.slice(early).forEach((chunk) => spool.append(Buffer.from(chunk)));
+        for (const chunk of written.slice(early)) spool.append(Buffer.from(chunk));
         spool.end();
         expect(Buffer.compare(await reading, expected)).toBe(0);
         expect(Buffer.compare(await collect(spool, offset), expected)).toBe(0);
