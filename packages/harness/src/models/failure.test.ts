@@ -2,6 +2,7 @@ import { isModelFailure, type ModelFailure } from '@capstan/session/harness';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   ask,
+  collect,
   configFor,
   DIALECTS,
   type DialectName,
@@ -181,6 +182,36 @@ describe('a failure', () => {
       type: 'model_request_failed_error',
       retryable: true,
     });
+  });
+});
+
+describe('a refusal of Anthropic', () => {
+  it('says its category and explanation, and what it meant to call is not called', async () => {
+    const message = {
+      id: 'm',
+      type: 'message',
+      role: 'assistant',
+      model: 'm',
+      content: [],
+      stop_reason: null,
+    };
+    const stop = { type: 'refusal', category: 'bio', explanation: 'Not this.' };
+    const block = { type: 'tool_use', id: 'toolu_1', name: 'bash', input: {} };
+    const delta = { stop_reason: 'refusal', stop_sequence: null, stop_details: stop };
+    const events = [
+      { type: 'message_start', message: { ...message, usage: { input_tokens: 1, output_tokens: 1 } } },
+      { type: 'content_block_start', index: 0, content_block: block },
+      { type: 'content_block_delta', index: 0, delta: { type: 'input_json_delta', partial_json: '{}' } },
+      { type: 'content_block_stop', index: 0 },
+      { type: 'message_delta', delta, usage: { output_tokens: 2 } },
+      { type: 'message_stop' },
+    ];
+    server = await startServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(events.map((event) => frame(event, event.type)).join(''));
+    });
+    const { end } = await collect(ask({ config: configFor('messages', server.url), context: [say('hi')] }));
+    expect(end).toMatchObject({ refusal: stop, outputs: [] });
   });
 });
 

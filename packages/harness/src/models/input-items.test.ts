@@ -66,6 +66,17 @@ describe.each(DIALECTS)('the context over %s', (dialect) => {
     expect(pairs(dialect, body)).toEqual(['call a', 'call b', 'result a', 'result b']);
   });
 
+  it('keeps the rounds of a turn apart', async () => {
+    const body = await sentFor(dialect, [
+      say('go'),
+      call('a'),
+      result('a', 'A'),
+      call('b'),
+      result('b', 'B'),
+    ]);
+    expect(pairs(dialect, body)).toEqual(['call a', 'result a', 'call b', 'result b']);
+  });
+
   it('gives a call without a result one that says so', async () => {
     const body = await sentFor(dialect, [say('go'), call('a'), say('well?')]);
     expect(pairs(dialect, body)).toEqual(['call a', 'result a']);

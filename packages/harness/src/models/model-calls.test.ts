@@ -49,12 +49,18 @@ describe.each(DIALECTS)('a call over %s', (dialect) => {
 
   it('numbers thinking and text as the end has them', async () => {
     const { parts, end } = await reply('[[think deeply about it]] [[say done now]]');
-    const text = parts.find((part) => part.type === 'text');
-    const thinking = parts.find((part) => part.type === 'thinking');
-    if (text?.type !== 'text') throw new TypeError('No text came.');
-    expect(end.outputs[text.output]).toMatchObject({ type: 'message', text: 'done now' });
-    if (thinking?.type === 'thinking') expect(end.outputs[thinking.output]?.type).toBe('thinking');
-    expect(end.outputs.filter((output) => output.type === 'thinking').length).toBe(thinking ? 1 : 0);
+    const kinds = new Set(parts.flatMap((part) => ('output' in part ? [`${part.type} ${part.output}`] : [])));
+    expect([...kinds]).toEqual(['thinking 0', 'text 1']);
+    expect(end.outputs).toEqual([
+      { type: 'thinking', opaque: expect.any(String) },
+      expect.objectContaining({ type: 'message', text: 'done now' }),
+    ]);
+  });
+
+  it('keeps what was said when the reply reaches its limit', async () => {
+    const collected = await reply('[[words 40]] [[truncate]]');
+    expect(said(collected)[0]).toMatch(/^w1 w2/);
+    expect(collected.end.refusal).toBeNull();
   });
 
   it('tells a tool call as it begins and gives its input at the end', async () => {

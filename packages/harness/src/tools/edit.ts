@@ -39,8 +39,6 @@ export const edit: Tool<Input> = {
 
   async perform(place, { file_path: path, old_string: old, new_string: next, replace_all: all = false }) {
     const { sandboxes, sandboxId, effectId, signal } = place;
-    const known = await edit.attach?.(place, { file_path: path, old_string: old, new_string: next });
-    if (known) return known;
     const file = { sandboxId, path, maxBytes: MAX_CHUNK_BYTES };
     const { bytes, eof } = await persist(() => sandboxes.readFile(file), { signal });
     if (!eof) return failed(`${path} is over ${MAX_CHUNK_BYTES} bytes: edit it with bash.`);

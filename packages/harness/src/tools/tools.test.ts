@@ -63,6 +63,12 @@ describe('bash', () => {
     expect(textOf(await bash('printf "\\033[31mred\\033[0m\\a plain"'))).toBe('red plain');
   });
 
+  it('says where the rest is even when little of the beginning can be shown', async () => {
+    expect(textOf(await bash('yes "$(printf "\\033[0m")" | tr -d "\\n" | head -c 1000000'))).toMatch(
+      /whole output is in/,
+    );
+  });
+
   it('runs once, however often the same call is performed', async () => {
     const call = callOf('bash', { command: 'echo x >> /workspace/once; wc -l < /workspace/once' });
     const [first, second] = await Promise.all([tools.perform(call, NEVER), tools.perform(call, NEVER)]);
@@ -127,6 +133,25 @@ describe('files', () => {
     expect(textOf(await edit('bb', 'b$&b'))).toBe('Replaced one occurrence in /workspace/e.');
     expect(textOf(await edit('aa', 'c', true))).toBe('Replaced 2 occurrences in /workspace/e.');
     expect(textOf(await bash('cat e'))).toBe('c\nb$&b\nc\n$& é\n');
+  });
+
+  it('replaces nothing when the file changes between its reading and its writing', async () => {
+    await run('write', { file_path: 'raced', content: 'a' });
+    const racing: Sandboxes = {
+      ...world.sandboxes,
+      async readFile(request) {
+        const chunk = await world.sandboxes.readFile(request);
+        await bash('echo changed > /workspace/raced');
+        return chunk;
+      },
+    };
+    const call = callOf('edit', { file_path: 'raced', old_string: 'a', new_string: 'b' });
+    const outcome = await world.wake(racing).perform(call, NEVER);
+    expect([outcome.isError, textOf(outcome)]).toEqual([
+      true,
+      expect.stringMatching(/changed while it was edited/),
+    ]);
+    expect(textOf(await bash('cat raced; ls /tmp/.capstan | grep -c edit'))).toMatch(/^changed\n0/);
   });
 
   it('keeps the mode of a file it edits', async () => {
@@ -205,6 +230,8 @@ describe('recovery', () => {
     await tools.perform(call, NEVER);
     await world.sandboxes.terminate(world.remembered.sandboxId ?? '');
     expect(await world.wake().recover(call, NEVER)).toBeNull();
+    world.remembered.sandboxId = 'sb-nobodyknowsthisone00000';
+    expect(await world.wake().recover(call, NEVER)).toBeNull();
   });
 
   it('stops a command that is cancelled', async () => {
@@ -228,7 +255,7 @@ describe('a cancelled call', () => {
 
   it('is not performed when its sandbox was still being made', async () => {
     const abort = new AbortController();
-    const call = callOf('bash', { command: 'touch /workspace/late' });
+    const call = callOf('write', { file_path: 'late', content: 'x' });
     const held = {
       ...world.sandboxes,
       status: async (id: string) => {
