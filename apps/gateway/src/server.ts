@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isOperation } from '@capstan/sandbox/arguments';
 import { isSandboxError, SANDBOX_ERRORS, SandboxError } from '@capstan/sandbox/error';
-import { decodeFrame, encodeFrame } from '@capstan/sandbox/frame';
+import { decodeFrame, frameParts } from '@capstan/sandbox/frame';
 import { MAX_CHUNK_BYTES, MAX_COMMAND_BYTES, type Sandboxes } from '@capstan/sandbox/port';
 import { createVerifier, type Verifier } from '@capstan/shared/hmac';
 import type { Logger } from '@capstan/shared/logger';
@@ -64,7 +64,7 @@ async function call(
   sandboxes: Sandboxes,
   verifier: Verifier,
   { request, response }: Exchange,
-): Promise<Uint8Array> {
+): Promise<Uint8Array[]> {
   const operation = operationOf(request);
   if (request.method !== 'POST' || !isOperation(operation)) {
     throw new SandboxError('invalid', 'There is only POST /v1/<operation> and GET /health here');
@@ -75,9 +75,7 @@ async function call(
   if (!verdict.ok) throw new SandboxError('unauthenticated', `The signature is refused: ${verdict.reason}`);
   const abandoned = new AbortController();
   response.once('close', () => abandoned.abort());
-  return encodeFrame(
-    await perform(sandboxes, { operation, args: parseBody(body), signal: abandoned.signal }),
-  );
+  return frameParts(await perform(sandboxes, { operation, args: parseBody(body), signal: abandoned.signal }));
 }
 
 function operationOf(request: IncomingMessage): string {
@@ -111,9 +109,14 @@ async function sendHealth(sandboxes: Sandboxes, response: ServerResponse): Promi
   sendJson(response, 200, { status: 'ok', detail });
 }
 
-function send(response: ServerResponse, frame: Uint8Array): void {
-  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': frame.length });
-  response.end(frame);
+function send(response: ServerResponse, parts: readonly Uint8Array[]): void {
+  const length = parts.reduce((size, part) => size + part.length, 0);
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': length });
+  // One write to the socket for a small answer.
+  response.cork();
+  for (const part of parts) response.write(part);
+  response.end();
+  response.uncork();
 }
 
 function sendError({ request, response }: Exchange, error: SandboxError): void {

@@ -7,7 +7,8 @@ interface Head {
   bytes?: [name: string, length: number][];
 }
 
-export function encodeFrame(value: unknown): Uint8Array<ArrayBuffer> {
+/** The frame in the pieces it is made of, none of them copied. */
+export function frameParts(value: unknown): Uint8Array[] {
   const entries = isRecord(value) ? Object.entries(value) : [];
   const attached = entries.filter((entry): entry is [string, Uint8Array] => entry[1] instanceof Uint8Array);
   const head: Head =
@@ -18,12 +19,16 @@ export function encodeFrame(value: unknown): Uint8Array<ArrayBuffer> {
           bytes: attached.map(([name, field]) => [name, field.length]),
         };
   const line = new TextEncoder().encode(`${JSON.stringify(head)}\n`);
-  const frame = new Uint8Array(attached.reduce((size, [, field]) => size + field.length, line.length));
-  frame.set(line);
-  let at = line.length;
-  for (const [, field] of attached) {
-    frame.set(field, at);
-    at += field.length;
+  return [line, ...attached.map(([, field]) => field)];
+}
+
+export function encodeFrame(value: unknown): Uint8Array<ArrayBuffer> {
+  const parts = frameParts(value);
+  const frame = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    frame.set(part, at);
+    at += part.length;
   }
   return frame;
 }

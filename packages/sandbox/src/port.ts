@@ -18,7 +18,7 @@ export const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** The longest script or argv of one command. */
 export const MAX_COMMAND_BYTES = 1024 * 1024;
 /** What one call carries at most: a read of output or of a file, or the content of writeFile. */
-export const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
+export const MAX_CHUNK_BYTES = 8 * 1024 * 1024;
 /** What a read of output or of a file returns unless `maxBytes` says otherwise. */
 export const DEFAULT_CHUNK_BYTES = 1024 * 1024;
 /** The longest that one call waits for a run. Callers that want to wait longer call again. */
