@@ -1,8 +1,6 @@
 // `npx -y pnpm@12.21.0 dev`: the whole platform on this machine, from nothing. It owns every process it starts: however it
 // ends, they end; whichever of them dies comes back.
 import { rmSync, writeFileSync } from 'node:fs';
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { applyMigrations, buildConsole, bundleWorkers, type Site, watchedPaths } from './dev/builds.ts';
 import { endCommands } from './dev/command.ts';
@@ -49,7 +47,6 @@ async function start(flags: Flags): Promise<void> {
   lock.take();
   undo.push(() => lock.release());
   if (flags.reset) clearState(state);
-  enableCompileCache(join(state.built, 'compiled'));
   const secrets = secretsOf(state);
   const site: Site = { root: ROOT, state, tell };
   let url: string | undefined;
