@@ -1,5 +1,6 @@
 // Watches the bytes of one model call: a server that says nothing for too long is given up, and its request closed.
-// A model that has said it thinks may be silent for longer. Provider pings and comments count as life; the client libraries hide them, so the bytes are watched themselves.
+// A model that has said it thinks may be silent for longer. Provider pings and comments count as life; the client
+// libraries hide them, so the bytes are watched themselves.
 import { ModelFailure } from '@capstan/session/harness';
 import type { ModelTimeouts } from '../config.ts';
 

@@ -1,6 +1,6 @@
 import type { Sandboxes } from '@capstan/sandbox/port';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { callOf, NEVER, type SandboxWorld, startSandboxWorld, textOf } from './sandbox-world.testing.ts';
+import { callOf, NEVER, type SandboxWorld, startSandboxWorld, textOf } from './testing.ts';
 import type { Tools } from './tools.ts';
 
 let world: SandboxWorld;
