@@ -11,14 +11,15 @@ import { type ModelRoute, routeTo } from './models/route.ts';
 const FRESH_MS = 30_000;
 const TIMEOUT_MS = 4_000;
 
-const answers = new Map<string, { at: number; health: Promise<BackendHealth> }>();
+/** Answers, never promises: in Workers a request cannot wait for the I/O of another. */
+const answers = new Map<string, { at: number; health: BackendHealth }>();
 
 /** Never rejects. `now` is epoch ms. */
-export function modelHealth(config: HarnessConfig, now: number): Promise<BackendHealth> {
+export async function modelHealth(config: HarnessConfig, now: number): Promise<BackendHealth> {
   const key = JSON.stringify(config);
   const known = answers.get(key);
   if (known !== undefined && now - known.at < FRESH_MS) return known.health;
-  const health = ask(config);
+  const health = await ask(config);
   answers.set(key, { at: now, health });
   return health;
 }
