@@ -306,7 +306,16 @@ describe('one session', () => {
         .evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
     await expect.poll(fromEnd).toBeLessThan(2);
     platform.emit(live, { type: 'agent.message', content: text('newest') });
-    await page.getByText('newest').waitFor();
+    // Growth between two frames must not look like a reader who left.
+    await page.locator('section .overflow-y-auto > div').evaluate(async (inner) => {
+      for (let n = 0; n < 10; n += 1) {
+        await new Promise(requestAnimationFrame);
+        await new Promise((done) => setTimeout(done));
+        const line = document.createElement('div');
+        line.style.height = '300px';
+        inner.append(line);
+      }
+    });
     await expect.poll(fromEnd).toBeLessThan(2);
     await page.locator('section .overflow-y-auto').evaluate((box) => box.scrollTo(0, 100));
     await page.getByRole('button', { name: 'Latest' }).waitFor();

@@ -1,6 +1,7 @@
 // Follows the newest line while the reader is at the end, and leaves a reader who scrolled up alone.
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 
+const AT_END_PX = 4;
 const NEAR_PX = 64;
 
 interface Follow {
@@ -12,7 +13,8 @@ interface Follow {
   keepPlace: () => void;
 }
 
-export function useFollow(firstKey: string | undefined): Follow {
+/** `firstKey`: the oldest line shown. `sent`: counts what the reader sent, after which they want to see the end. */
+export function useFollow(firstKey: string | undefined, sent: number): Follow {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
@@ -29,8 +31,14 @@ export function useFollow(firstKey: string | undefined): Follow {
     const box = scroller.current;
     const inner = content.current;
     if (box === null || inner === null) return;
+    let top = box.scrollTop;
     const noted = () => {
-      atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
+      // Growth alone never moves the top up: only a reader does, so only that stops the following.
+      const below = box.scrollHeight - box.scrollTop - box.clientHeight;
+      const up = box.scrollTop < top;
+      if (below < AT_END_PX || (below < NEAR_PX && !up)) atEnd.current = true;
+      else if (up) atEnd.current = false;
+      top = box.scrollTop;
       setFollowing(atEnd.current);
     };
     const grown = new ResizeObserver(() => {
@@ -53,6 +61,12 @@ export function useFollow(firstKey: string | undefined): Follow {
     box.scrollTop = box.scrollHeight - fromBottom.current;
     fromBottom.current = null;
   }, [firstKey]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs once for each thing sent
+  useEffect(() => {
+    atEnd.current = true;
+    toEnd();
+  }, [sent, toEnd]);
 
   const keepPlace = useCallback(() => {
     const box = scroller.current;

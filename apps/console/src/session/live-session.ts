@@ -17,6 +17,8 @@ export interface View {
   loaded: boolean;
   hasEarlier: boolean;
   failure: Failure | null;
+  /** How many events this page has sent. */
+  sent: number;
 }
 
 const PAGE_SIZE = 250;
@@ -42,6 +44,7 @@ export class LiveSession {
       loaded: false,
       hasEarlier: false,
       failure: null,
+      sent: 0,
     };
   }
 
@@ -69,7 +72,7 @@ export class LiveSession {
       idempotencyKey === undefined ? {} : { idempotencyKey },
     );
     for (const accepted of sent.data) this.#log.take(accepted);
-    this.#show({});
+    this.#show({ sent: this.#view.sent + 1 });
   }
 
   async loadEarlier(): Promise<void> {

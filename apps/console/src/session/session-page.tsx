@@ -85,7 +85,7 @@ function OneSession({ id }: { id: string }) {
 
 function Reading({ live }: { live: Live }) {
   const { session, timeline } = live;
-  const follow = useFollow(timeline.items[0]?.key);
+  const follow = useFollow(timeline.items[0]?.key, live.sent);
   const earlier = () => {
     follow.keepPlace();
     void session.loadEarlier();
