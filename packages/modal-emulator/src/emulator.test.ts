@@ -146,6 +146,8 @@ describe('an emulator that stops', { timeout: 60_000 }, () => {
     const first = await startProgram(stateDir);
     const before = await connect(first.url);
     const sandbox = await before.create({ name: 'kept' });
+    const descriptors = await bash(sandbox, 'ls /proc/1/fd; echo; ls /proc/$$/fd; :');
+    expect(descriptors.stdout).not.toMatch(/^[45]$/m);
     before.close();
     first.child.kill('SIGTERM');
     await first.exited;

@@ -11,6 +11,7 @@ import type { ExitStatus } from './wire.ts';
 
 /** How long output may trail the exit of the main process while another process holds the pipe. */
 const DRAIN_MS = 25;
+const MAX_RENDERED_BYTES = 64 * 1024 * 1024;
 const SIGKILL = 9;
 
 export interface RunOptions {
@@ -48,6 +49,7 @@ export class Run {
   #killed = false;
   #status = '';
   #collected: Buffer[] = [];
+  #collectedBytes = 0;
   #open = 2;
   #timer: NodeJS.Timeout | undefined;
   #resolve: (status: ExitStatus) => void = () => {};
@@ -126,8 +128,18 @@ export class Run {
   }
 
   #takeStdout(chunk: Buffer): void {
-    if (this.#options.render !== undefined) this.#collected.push(chunk);
+    if (this.#options.render !== undefined) this.#collect(chunk);
     else if (this.#options.keepStdout) this.stdout.append(chunk);
+  }
+
+  /** What has to be rendered is held in memory, so a command that writes more than that is for is stopped. */
+  #collect(chunk: Buffer): void {
+    this.#collected.push(chunk);
+    this.#collectedBytes += chunk.length;
+    if (this.#collectedBytes > MAX_RENDERED_BYTES) {
+      this.#collected = [];
+      this.kill();
+    }
   }
 
   /** The sandbox could write anything here; only the two known lines count, and only for this run. */

@@ -3,6 +3,8 @@
 # mapped user may not be able to walk the directories above it.
 set -e
 umask 022
+# When memory runs out, the kernel takes a sandbox before anything of the host.
+echo 1000 >/proc/self/oom_score_adj
 mount --all --fstab ./fstab --no-canonicalize
 cd root
 echo 0 >proc/sys/user/max_user_namespaces

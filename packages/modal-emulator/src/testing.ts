@@ -83,7 +83,8 @@ export interface Program {
 /** Starts the emulator's program; throws with what it wrote when it ends without listening. */
 export async function startProgram(stateDir: string, owner?: number): Promise<Program> {
   const child = spawn(process.execPath, [MAIN], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    // The last three are descriptors a careless parent passes on.
+    stdio: ['ignore', 'pipe', 'inherit', 'pipe', 'pipe', 'pipe'],
     uid: owner,
     gid: owner,
     env: {
