@@ -1,5 +1,6 @@
 // The gateway program: environment to ports to server. Prints one JSON line per event, `gateway.listening` when it is ready.
 import type { Server } from 'node:http';
+import { flushCompileCache } from 'node:module';
 import { createModalSandboxes } from '@capstan/sandbox/modal';
 import { createLogger } from '@capstan/shared/logger';
 import { ModalClient } from 'modal';
@@ -22,7 +23,11 @@ function start(): void {
   server.once('error', (error) =>
     fail(`Cannot listen on ${settings.host}:${settings.port}: ${error.message}`),
   );
-  server.listen(settings.port, settings.host, () => log.info('gateway.listening', { url: urlOf(server) }));
+  server.listen(settings.port, settings.host, () => {
+    log.info('gateway.listening', { url: urlOf(server) });
+    // With NODE_COMPILE_CACHE set, the next start needs no TypeScript compiler: 30 MB less.
+    flushCompileCache();
+  });
   const stop = () => {
     log.info('gateway.stopping');
     server.close(() => {
