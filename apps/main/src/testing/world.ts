@@ -28,14 +28,20 @@ export async function sha256Hex(text: string): Promise<string> {
   return Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(text))).toString('hex');
 }
 
-export async function openWorld(over: { secrets?: Record<string, string> } = {}): Promise<World> {
+export interface WorldOptions {
+  secrets?: Record<string, string>;
+  /** The Console's files; a Console of three small ones when absent. */
+  consoleDirectory?: string;
+}
+
+export async function openWorld(over: WorldOptions = {}): Promise<World> {
   const secrets = over.secrets ?? { ...SECRETS, BOOTSTRAP_API_KEY_SHA256: await sha256Hex(KEY) };
   // The runtime would ask Cloudflare for a sample of request properties.
   process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false';
   const harness = createTestHarness({
     root: ROOT,
     workers: [
-      { config: mainConfig(secrets) },
+      { config: mainConfig(secrets, over.consoleDirectory) },
       { configPath: 'apps/jobs/wrangler.jsonc' },
       { config: agentConfig() },
     ],
@@ -65,13 +71,13 @@ export async function openWorld(over: { secrets?: Record<string, string> } = {})
   };
 }
 
-/** The Worker's own configuration, with the test's secrets and a Console of two files. */
-function mainConfig(secrets: Record<string, string>) {
+/** The Worker's own configuration, with the test's secrets and Console. */
+function mainConfig(secrets: Record<string, string>, directory = './apps/main/src/testing/console') {
   const own = JSON.parse(withoutComments(readFileSync(`${ROOT}/apps/main/wrangler.jsonc`, 'utf8')));
   return {
     ...own,
     main: './apps/main/src/index.ts',
-    assets: { ...own.assets, directory: './apps/main/src/testing/console' },
+    assets: { ...own.assets, directory },
     d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
     vars: { ...own.vars, ...secrets },
   };
