@@ -277,6 +277,28 @@ describe('one session', () => {
     expect(await page.getByText('before').count()).toBe(1);
   });
 
+  it('reads history again when the line broke before any event came', async () => {
+    const live = await openSession([{ type: 'agent.message', content: text('before') }]);
+    await page.getByText('before').waitFor();
+    platform.offline = true;
+    platform.cutStreams(live);
+    await page.getByText('Connection lost. Reconnecting…').waitFor();
+    platform.emit(live, { type: 'agent.message', content: text('meanwhile') });
+    platform.offline = false;
+    await page.getByText('meanwhile').waitFor();
+    expect(await page.getByText('before').count()).toBe(1);
+    expect(platform.opened).toEqual([null, null]);
+  });
+
+  it('stops asking once the session is over', async () => {
+    const live = await openSession([{ type: 'session.status_terminated' }]);
+    await page.getByText('it can be read, not continued').waitFor();
+    platform.cutStreams(live);
+    await page.getByText('The session has ended').waitFor();
+    expect(await page.getByText('Connection lost').count()).toBe(0);
+    expect(platform.opened).toEqual([null]);
+  });
+
   it('clips long output until asked, and folds a tool call away', async () => {
     const use = makeId('sevt');
     const output = Array.from({ length: 100 }, (_, line) => `line ${line + 1}`).join('\n');

@@ -6,14 +6,14 @@ const PAGE_SIZE = 25;
 
 export const me = queryOptions({
   queryKey: ['me'],
-  queryFn: ({ signal }) => api.me({}, { signal }),
+  queryFn: ({ signal }) => api.console.me({}, { signal }),
   staleTime: 60_000,
 });
 
 export const sessions = infiniteQueryOptions({
   queryKey: ['sessions'],
   queryFn: ({ pageParam, signal }) =>
-    api.listSessions({ query: { limit: PAGE_SIZE, page: pageParam } }, { signal }),
+    api.sessions.list({ query: { limit: PAGE_SIZE, page: pageParam } }, { signal }),
   initialPageParam: undefined as string | undefined,
   getNextPageParam: (last) => last.next_page ?? undefined,
 });
@@ -21,10 +21,10 @@ export const sessions = infiniteQueryOptions({
 export const session = (id: string) =>
   queryOptions({
     queryKey: ['session', id],
-    queryFn: ({ signal }) => api.retrieveSession({ params: { session_id: id } }, { signal }),
+    queryFn: ({ signal }) => api.sessions.retrieve({ params: { session_id: id } }, { signal }),
   });
 
 export const agents = queryOptions({
   queryKey: ['agents'],
-  queryFn: ({ signal }) => api.listAgents({ query: { limit: 100 } }, { signal }),
+  queryFn: ({ signal }) => api.agents.list({ query: { limit: 100 } }, { signal }),
 });

@@ -1,4 +1,6 @@
 // Every page of the Console, and the one gate before them: who is not signed in signs in first and comes back.
+
+import { Failure } from '@capstan/client/failure';
 import { QueryClient } from '@tanstack/react-query';
 import {
   createRootRoute,
@@ -7,7 +9,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from '@tanstack/react-router';
-import { Failure, signedOut } from './api.ts';
+import { signedOut } from './api.ts';
 import { me } from './queries.ts';
 import { FailurePage } from './shell/failure-page.tsx';
 import { NotFoundPage } from './shell/not-found-page.tsx';

@@ -125,7 +125,7 @@ function Tools({ draft, change }: { draft: Draft; change: (part: Partial<Draft>)
 }
 
 function createAgent({ name, model, system, tools, ask }: Draft): Promise<Agent> {
-  return api.createAgent({
+  return api.agents.create({
     body: {
       name: name.trim(),
       model: model.trim(),

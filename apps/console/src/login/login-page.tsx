@@ -1,10 +1,12 @@
 // Sign-in: an API key, or the one-time link that the terminal prints.
+
+import { Failure } from '@capstan/client/failure';
 import { Button } from '@cloudflare/kumo/components/button';
 import { Input } from '@cloudflare/kumo/components/input';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, useRouter } from '@tanstack/react-router';
 import { type SubmitEvent, useEffect, useState } from 'react';
-import { api, Failure } from '../api.ts';
+import { api } from '../api.ts';
 import { Logo } from '../ui/logo.tsx';
 import { FailureNotice } from '../ui/notice.tsx';
 import { useTitle } from '../ui/title.ts';
@@ -91,14 +93,14 @@ function useLogin() {
 
 async function signIn(credential: Credential): Promise<void> {
   try {
-    await api.login({ body: credential });
+    await api.console.login({ body: credential });
   } catch (error) {
     if (!(error instanceof Failure) || error.status !== 401) throw error;
-    throw new Failure(
-      401,
-      'code' in credential
-        ? 'This sign-in link has expired or was already used. Start the platform again for a new one, or use an API key.'
-        : 'This API key is not valid. Check that all of it was copied and that it belongs to this server.',
-    );
+    throw new Error('code' in credential ? STALE_LINK : WRONG_KEY, { cause: error });
   }
 }
+
+const STALE_LINK =
+  'This sign-in link has expired or was already used. Start the platform again for a new one, or use an API key.';
+const WRONG_KEY =
+  'This API key is not valid. Check that all of it was copied and that it belongs to this server.';

@@ -1,9 +1,11 @@
 // The message being written. It stays until the server is known to have it, and it is not sent twice:
 // a repeated press carries the same idempotency key, and when the line broke before the answer,
 // the event arriving on the stream counts as the answer.
+
+import { Failure } from '@capstan/client/failure';
 import { useMutation } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
-import { Failure, randomKey } from '../api.ts';
+import { randomKey } from '../api.ts';
 import type { Live } from './session.ts';
 
 interface Draft {

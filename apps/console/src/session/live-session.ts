@@ -1,12 +1,11 @@
 // One session, live: history by pages, then the stream, for as long as somebody looks.
 // S1 The stream is opened before history is read, so nothing falls between them; the log drops what both bring.
-// S2 A broken stream is resumed after the last sequence seen; without one, everything is read again.
+// S2 A broken stream is resumed after the last sequence seen; without one, history is read again into a fresh log.
 // S3 A refusal that a retry cannot cure ends the attempts and is shown.
-import type { StreamEvent } from '@capstan/schema/events';
+import { Failure } from '@capstan/client/failure';
 import type { EventParam } from '@capstan/schema/events/user-events';
-import { api, Failure, request } from '../api.ts';
+import { api } from '../api.ts';
 import { SessionLog, type Snapshot } from './log.ts';
-import { readFrames } from './sse.ts';
 
 export type Connection = 'connecting' | 'live' | 'reconnecting' | 'closed';
 
@@ -22,15 +21,16 @@ export interface View {
 }
 
 const PAGE_SIZE = 250;
-const SILENCE_MS = 60_000;
 const RENDER_MS = 16;
-const MAX_DELAY_MS = 10_000;
+const RETRY_MS = 1_000;
 
 export class LiveSession {
   #id: string;
+  /** What is shown, and what the stream feeds: the same but while history is read again. */
   #log = new SessionLog();
+  #incoming = this.#log;
+  #resumable = false;
   #earlier: string | null = null;
-  #lastSequence: string | null = null;
   #listeners = new Set<() => void>();
   #stop: AbortController | null = null;
   #pending = false;
@@ -55,7 +55,7 @@ export class LiveSession {
     this.#listeners.add(listener);
     if (this.#stop === null) {
       this.#stop = new AbortController();
-      void this.#run(this.#stop.signal);
+      void this.#run(this.#stop);
     }
     return () => {
       this.#listeners.delete(listener);
@@ -67,9 +67,9 @@ export class LiveSession {
 
   /** Sends one event and shows it at once. `idempotencyKey` makes a repeated press harmless. */
   async send(event: EventParam, idempotencyKey?: string): Promise<void> {
-    const sent = await api.sendEvents(
+    const sent = await api.events.send(
       { params: { session_id: this.#id }, body: { events: [event] } },
-      idempotencyKey === undefined ? {} : { idempotencyKey },
+      idempotencyKey === undefined ? {} : { headers: { 'idempotency-key': idempotencyKey } },
     );
     for (const accepted of sent.data) this.#log.take(accepted);
     this.#show({ sent: this.#view.sent + 1 });
@@ -81,61 +81,69 @@ export class LiveSession {
     this.#show({ hasEarlier: this.#earlier !== null });
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    let failures = 0;
+  async #run(stop: AbortController): Promise<void> {
+    this.#resumable = false;
     this.#show({ connection: 'connecting', failure: null });
-    while (!signal.aborted) {
-      try {
-        await this.#connect(signal);
-        failures = 0;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof Failure && isFinal(error)) {
-          this.#show({ connection: 'closed', failure: error });
-          return;
-        }
-      }
-      if (signal.aborted) return;
-      if (this.#isOver()) return this.#show({ connection: 'closed' });
-      this.#show({ connection: 'reconnecting' });
-      await pause(Math.min(500 * 2 ** failures, MAX_DELAY_MS), signal);
-      failures += 1;
-    }
-  }
-
-  async #connect(signal: AbortSignal): Promise<void> {
-    const attempt = new AbortController();
-    const both = AbortSignal.any([signal, attempt.signal]);
+    const { signal } = stop;
+    const onLine = ({ connected }: { connected: boolean }) => {
+      if (connected) this.#connected(stop);
+      else this.#broken(stop);
+    };
+    const events = api.events.follow(this.#id, {
+      deltas: ['agent.message', 'agent.thinking'],
+      signal,
+      onLine,
+      wait: pause,
+    });
     try {
-      const headers = new Headers({ accept: 'text/event-stream' });
-      if (this.#view.loaded && this.#lastSequence !== null) headers.set('last-event-id', this.#lastSequence);
-      const path = `/v1/sessions/${encodeURIComponent(this.#id)}/events/stream`;
-      const response = await request(`${path}?event_deltas[]=agent.message&event_deltas[]=agent.thinking`, {
-        headers,
-        signal: both,
-      });
-      if (response.body === null) throw new Failure(0, 'The stream has no body.');
-      const resumed = headers.has('last-event-id');
-      const log = resumed ? this.#log : new SessionLog();
-      log.dropPreviews();
-      const consuming = this.#consume(response.body, log, attempt);
-      if (resumed) this.#show({ connection: 'live' });
-      else await Promise.all([consuming, this.#readHistory(log, both)]);
-      await consuming;
-    } finally {
-      attempt.abort();
+      for await (const { event, sequence } of events) {
+        this.#incoming.take(event);
+        if (sequence !== null) this.#resumable = true;
+        this.#showSoon();
+      }
+      if (!signal.aborted) this.#show({ connection: 'closed' });
+    } catch (error) {
+      this.#fail(error, stop);
     }
   }
 
-  async #readHistory(log: SessionLog, signal: AbortSignal): Promise<void> {
-    this.#earlier = null;
-    await this.#readPage(log, signal);
-    this.#log = log;
-    this.#show({ connection: 'live', loaded: true, hasEarlier: this.#earlier !== null, failure: null });
+  #connected(stop: AbortController): void {
+    if (this.#resumable) {
+      if (this.#view.loaded) this.#show({ connection: 'live' });
+      return;
+    }
+    this.#incoming = new SessionLog();
+    void this.#readHistory(this.#incoming, stop);
+  }
+
+  #broken(stop: AbortController): void {
+    this.#incoming.dropPreviews();
+    const last = this.#log.snapshot().events.at(-1)?.type;
+    // The server has nothing more to tell of a session that is over.
+    const over = last === 'session.status_terminated' || last === 'session.deleted';
+    if (over) stop.abort();
+    this.#show({ connection: over ? 'closed' : 'reconnecting' });
+  }
+
+  async #readHistory(log: SessionLog, stop: AbortController): Promise<void> {
+    while (!stop.signal.aborted && this.#incoming === log) {
+      try {
+        this.#earlier = null;
+        await this.#readPage(log, stop.signal);
+        if (this.#incoming !== log) return;
+        this.#log = log;
+        this.#show({ connection: 'live', loaded: true, hasEarlier: this.#earlier !== null });
+        return;
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        if (!(error instanceof Failure && error.passing)) return this.#fail(error, stop);
+        await pause(RETRY_MS, stop.signal);
+      }
+    }
   }
 
   async #readPage(log: SessionLog, signal: AbortSignal | undefined): Promise<void> {
-    const page = await api.listEvents(
+    const page = await api.events.list(
       {
         params: { session_id: this.#id },
         query: { order: 'desc', limit: PAGE_SIZE, page: this.#earlier ?? undefined },
@@ -146,27 +154,11 @@ export class LiveSession {
     this.#earlier = page.next_page;
   }
 
-  async #consume(body: ReadableStream<Uint8Array>, log: SessionLog, attempt: AbortController): Promise<void> {
-    // The server keeps a quiet line alive with comments: silence means the line is dead.
-    let silence = setTimeout(() => attempt.abort(), SILENCE_MS);
-    try {
-      for await (const frame of readFrames(body)) {
-        clearTimeout(silence);
-        silence = setTimeout(() => attempt.abort(), SILENCE_MS);
-        if (frame === 'comment') continue;
-        const event: StreamEvent = JSON.parse(frame.data);
-        log.take(event);
-        this.#lastSequence = frame.id ?? this.#lastSequence;
-        if (log === this.#log) this.#showSoon();
-      }
-    } finally {
-      clearTimeout(silence);
-    }
-  }
-
-  #isOver(): boolean {
-    const last = this.#log.snapshot().events.at(-1)?.type;
-    return last === 'session.status_terminated' || last === 'session.deleted';
+  #fail(error: unknown, stop: AbortController): void {
+    if (stop.signal.aborted) return;
+    stop.abort();
+    if (!(error instanceof Failure)) throw error;
+    this.#show({ connection: 'closed', failure: error });
   }
 
   #showSoon(): void {
@@ -182,21 +174,17 @@ export class LiveSession {
   }
 }
 
-function isFinal(failure: Failure): boolean {
-  return failure.status >= 400 && failure.status < 500 && failure.status !== 408 && failure.status !== 429;
-}
-
 /** Waits, but no longer once the network is back or nobody waits any more. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
       removeEventListener('online', done);
-      signal.removeEventListener('abort', done);
+      signal?.removeEventListener('abort', done);
       resolve();
     };
     const timer = setTimeout(done, ms);
     addEventListener('online', done);
-    signal.addEventListener('abort', done);
+    signal?.addEventListener('abort', done);
   });
 }

@@ -86,12 +86,12 @@ function useStart(agentId: string) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: async ({ title, message }: { title: string; message: string }) => {
-      const session = await api.createSession({
+      const session = await api.sessions.create({
         body: { agent: agentId, title: title || firstLine(message) },
       });
       if (message !== '') {
         const event: EventParam = { type: 'user.message', content: [{ type: 'text', text: message }] };
-        await api.sendEvents({ params: { session_id: session.id }, body: { events: [event] } });
+        await api.events.send({ params: { session_id: session.id }, body: { events: [event] } });
       }
       return session;
     },

@@ -1,7 +1,8 @@
 // The error boundary: says what failed and offers to try again, without losing the address.
+
+import { Failure } from '@capstan/client/failure';
 import { Button } from '@cloudflare/kumo/components/button';
 import { type ErrorComponentProps, useRouter } from '@tanstack/react-router';
-import { Failure } from '../api.ts';
 import { Logo } from '../ui/logo.tsx';
 import { FailureNotice } from '../ui/notice.tsx';
 import { useTitle } from '../ui/title.ts';
