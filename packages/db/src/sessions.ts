@@ -8,7 +8,7 @@ import type { Metadata } from '@capstan/schema/metadata';
 import type { Session, SessionStatus } from '@capstan/schema/sessions';
 import { type SessionUsage, ZERO_USAGE } from '@capstan/schema/usage';
 import { newId } from '@capstan/shared/ids';
-import { and, asc, desc, eq, gt, inArray, isNull, lt, lte } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { EnvironmentStore } from './environments.ts';
 import type { Scope } from './scope.ts';
@@ -61,6 +61,8 @@ export interface SessionPage {
 
 export type SessionRow = typeof sessions.$inferSelect;
 
+const CREATE_ATTEMPTS = 3;
+
 export class SessionStore {
   #scope: Scope;
 
@@ -68,30 +70,34 @@ export class SessionStore {
     this.#scope = scope;
   }
 
-  /** Refuses unknown agents and environments (`not_found`) and archived ones (`invalid_request`). One read, one write. */
+  /**
+   * Refuses unknown agents and environments (`not_found`) and archived ones (`invalid_request`).
+   * One statement finds both, copies them and writes the session: only what it refuses is looked at more closely.
+   */
   async create(input: NewSession): Promise<Session> {
-    const { db, tenantId } = this.#scope;
     const { now, title, metadata } = input;
-    const { agent, environment } = await this.#parents(input);
-    const row: SessionRow = {
+    const fresh = {
       id: newId('session', now),
-      tenantId,
+      tenantId: this.#scope.tenantId,
       threadId: newId('thread', now),
-      agentId: agent.id,
-      agent,
-      environmentId: environment.id,
-      environment: environment.config,
+      agentId: input.agent.id,
       title,
       metadata,
       createdAt: now,
-      status: 'idle',
+      status: 'idle' as const,
       usage: ZERO_USAGE,
       activeSeconds: 0,
       updatedAt: now,
       archivedAt: null,
     };
-    await db.insert(sessions).values(row);
-    return toSession(row, row, now);
+    for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
+      const [copied] = await this.#insert(fresh, input);
+      if (copied) return toSession({ ...fresh, ...copied }, fresh, now);
+      await this.#prepare(input);
+    }
+    throw new ApiError('unavailable', 'The agent or environment is being changed: try again', {
+      retryAfterSeconds: 1,
+    });
   }
 
   /** Null: this tenant has no such session. */
@@ -152,49 +158,88 @@ export class SessionStore {
     };
   }
 
-  async #parents(input: NewSession) {
-    const first = await this.#readParents(input);
-    if (first.environment || input.environmentId !== null) return checked(first, input);
-    await new EnvironmentStore(this.#scope).ensureDefault(input.now);
-    return checked(await this.#readParents(input), input);
+  #insert(fresh: Omit<SessionRow, 'agent' | 'environment' | 'environmentId'>, input: NewSession) {
+    const { db } = this.#scope;
+    const { agent, environment } = this.#wanted(input);
+    const given = <K extends keyof typeof fresh>(name: K) =>
+      sql<(typeof fresh)[K]>`${sql.param(fresh[name], sessions[name])}`.as(sessions[name].name);
+    const copy = db
+      .select({
+        id: given('id'),
+        tenantId: given('tenantId'),
+        threadId: given('threadId'),
+        agentId: given('agentId'),
+        agent: agentVersions.definition,
+        environmentId: sql<string>`${environments.id}`.as('environment_id'),
+        environment: environments.config,
+        title: given('title'),
+        metadata: given('metadata'),
+        createdAt: given('createdAt'),
+        status: given('status'),
+        usage: given('usage'),
+        activeSeconds: given('activeSeconds'),
+        updatedAt: given('updatedAt'),
+        archivedAt: given('archivedAt'),
+      })
+      .from(agents)
+      .innerJoin(agentVersions, agent.version)
+      .innerJoin(environments, and(environment, isNull(environments.archivedAt)))
+      .where(and(agent.found, isNull(agents.archivedAt)));
+    return db.insert(sessions).select(copy).returning({
+      agent: sessions.agent,
+      environmentId: sessions.environmentId,
+      environment: sessions.environment,
+    });
   }
 
-  async #readParents({ agent, environmentId }: NewSession): Promise<Parents> {
-    const { db, tenantId } = this.#scope;
-    const wanted =
-      environmentId === null ? eq(environments.isDefault, true) : eq(environments.id, environmentId);
-    const [[agentRow], [environment]] = await db.batch([
+  /** Says why nothing was inserted, or makes the default environment that was missing. */
+  async #prepare(input: NewSession): Promise<void> {
+    const parents = await this.#readParents(input);
+    check(parents, input);
+    if (!parents.environment) await new EnvironmentStore(this.#scope).ensureDefault(input.now);
+  }
+
+  #wanted({ agent, environmentId }: NewSession) {
+    const { tenantId } = this.#scope;
+    return {
+      agent: {
+        found: and(eq(agents.tenantId, tenantId), eq(agents.id, agent.id)),
+        version: and(
+          eq(agentVersions.agentId, agents.id),
+          eq(agentVersions.version, agent.version ?? agents.version),
+        ),
+      },
+      environment: and(
+        eq(environments.tenantId, tenantId),
+        environmentId === null ? eq(environments.isDefault, true) : eq(environments.id, environmentId),
+      ),
+    };
+  }
+
+  async #readParents(input: NewSession): Promise<Parents> {
+    const { db } = this.#scope;
+    const { agent, environment } = this.#wanted(input);
+    const [[foundAgent], [foundEnvironment]] = await db.batch([
       db
-        .select({ definition: agentVersions.definition, archivedAt: agents.archivedAt })
+        .select({ archivedAt: agents.archivedAt })
         .from(agents)
-        .innerJoin(
-          agentVersions,
-          and(
-            eq(agentVersions.agentId, agents.id),
-            eq(agentVersions.version, agent.version ?? agents.version),
-          ),
-        )
-        .where(and(eq(agents.tenantId, tenantId), eq(agents.id, agent.id))),
-      db
-        .select({
-          id: environments.id,
-          config: environments.config,
-          archivedAt: environments.archivedAt,
-        })
-        .from(environments)
-        .where(and(eq(environments.tenantId, tenantId), wanted)),
+        .innerJoin(agentVersions, agent.version)
+        .where(agent.found),
+      db.select({ archivedAt: environments.archivedAt }).from(environments).where(environment),
     ]);
-    return { agent: agentRow, environment };
+    return { agent: foundAgent, environment: foundEnvironment };
   }
 }
 
 interface Parents {
-  agent: { definition: AgentSnapshot; archivedAt: number | null } | undefined;
-  environment: { id: string; config: EnvironmentConfig; archivedAt: number | null } | undefined;
+  agent: { archivedAt: number | null } | undefined;
+  environment: { archivedAt: number | null } | undefined;
 }
 
-function checked({ agent, environment }: Parents, input: NewSession) {
+/** The default environment may be missing: it is made then. */
+function check({ agent, environment }: Parents, input: NewSession): void {
   const { id, version } = input.agent;
+  const { environmentId } = input;
   if (!agent) {
     throw new ApiError(
       'not_found',
@@ -204,17 +249,14 @@ function checked({ agent, environment }: Parents, input: NewSession) {
   if (agent.archivedAt !== null) {
     throw new ApiError('invalid_request', `agent: ${id} is archived and starts no new sessions`);
   }
-  if (!environment) {
-    throw new ApiError('not_found', `No environment ${input.environmentId}`, {
-      reason: 'environment_not_found',
-    });
+  if (!environment && environmentId !== null) {
+    const reason = 'environment_not_found';
+    throw new ApiError('not_found', `No environment ${environmentId}`, { reason });
   }
-  if (environment.archivedAt !== null) {
-    throw new ApiError('invalid_request', `environment_id: ${environment.id} is archived`, {
-      reason: 'environment_archived',
-    });
+  if (environment && environment.archivedAt !== null) {
+    const reason = 'environment_archived';
+    throw new ApiError('invalid_request', 'environment_id: the environment is archived', { reason });
   }
-  return { agent: agent.definition, environment };
 }
 
 /** The resource: `row` says what the session is, `index` what is true of it at `now` (epoch ms). */

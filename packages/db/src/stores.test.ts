@@ -88,8 +88,15 @@ describe('EnvironmentStore', () => {
 describe('SessionStore', () => {
   it('keeps the agent as it was at creation', async () => {
     const agent = await ours.agents.create({ settings, metadata: {}, now });
-    const created = await ours.sessions.create({ ...plain, agent: { id: agent.id }, title: 'First' });
+    const created = await ours.sessions.create({
+      ...plain,
+      agent: { id: agent.id, version: 1 },
+      title: 'First',
+      metadata: { ticket: '7' },
+    });
     expect(created).toMatchObject({ status: 'idle', title: 'First', agent: { id: agent.id, version: 1 } });
+    const filter = { limit: 1, order: 'desc' as const, includeArchived: false, agentId: agent.id };
+    expect((await ours.sessions.list(filter, now)).data, 'stored as it was answered').toEqual([created]);
     await ours.agents.archive(agent.id, now);
     const loaded = await ours.sessions.load(created.id);
     expect(loaded).toMatchObject({
