@@ -63,7 +63,7 @@ async function start(flags: Flags): Promise<void> {
   const platform = await launch(site, stack, { port, secrets });
   url = platform.url;
   changed();
-  undo.push(watchSources(watchedPaths(site), () => rebuild(site, stack)));
+  if (flags.watch) undo.push(watchSources(watchedPaths(site), () => rebuild(site, stack)));
   tell(welcomeText(platform));
   tell(`Started in ${seconds(startedAt)}.`);
 }

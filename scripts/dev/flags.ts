@@ -7,6 +7,8 @@ export type Flags = {
   port: number;
   reset: boolean;
   help: boolean;
+  /** Whether changed sources are built and taken over while it runs. */
+  watch: boolean;
   /** Where state lives; absolute. */
   stateDir: string;
   /** File that receives the running platform as JSON; absolute. */
@@ -21,6 +23,7 @@ export const USAGE = `Starts Capstan on this machine.
   --reset            clear the local state first: sessions, agents, files and the API key
   --state DIR        keep state in DIR (.capstan)
   --ready-file PATH  when ready, write {url, apiKey, pids, …} as JSON to PATH
+  --no-watch         keep what was built at the start, whatever happens to the sources
   --help             print this`;
 
 /** Reads the command line; relative paths are meant from `root`. */
@@ -33,6 +36,7 @@ export function parseFlags(argv: string[], root: string): Flags {
     port,
     reset: values.reset ?? false,
     help: values.help ?? false,
+    watch: values['no-watch'] !== true,
     stateDir: resolve(root, values.state ?? '.capstan'),
     readyFile: values['ready-file'] === undefined ? undefined : resolve(root, values['ready-file']),
   };
@@ -50,9 +54,13 @@ function read(argv: string[]) {
         help: { type: 'boolean' },
         state: { type: 'string' },
         'ready-file': { type: 'string' },
+        'no-watch': { type: 'boolean' },
       },
     }).values;
   } catch (error) {
-    throw new Fault(reasonOf(error), 'Flags: --port N, --reset, --state DIR, --ready-file PATH, --help');
+    throw new Fault(
+      reasonOf(error),
+      'Flags: --port N, --reset, --state DIR, --ready-file PATH, --no-watch, --help',
+    );
   }
 }
