@@ -5,6 +5,7 @@ import {
   chmodSync,
   existsSync,
   lchownSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -37,18 +38,19 @@ const SHARED_ETC = [
   'ssl',
   'terminfo',
 ];
+/** A sandbox may write these in place; the others of its /etc it can only replace. */
 const OWN_ETC: Record<string, string> = {
   passwd: 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n',
   group: 'root:x:0:\nnogroup:x:65534:\n',
   hosts: '127.0.0.1 localhost sandbox\n::1 localhost\n',
-  hostname: 'sandbox\n',
   'resolv.conf': '',
+};
+const FIXED_ETC: Record<string, string> = {
+  hostname: 'sandbox\n',
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',
 };
 const DIRECTORIES = [
   'dev',
-  'dev/pts',
-  'dev/shm',
   'etc',
   'home',
   'mnt',
@@ -78,58 +80,83 @@ const DEVICE_LINKS: Record<string, string> = {
 };
 const PROGRAM_DIRECTORIES = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 
-/** Makes the tree all sandboxes share read-only as `/__modal`: public configuration and the place for runs. */
-export function prepareBase(base: string): void {
-  rmSync(base, { recursive: true, force: true });
-  mkdirSync(join(base, 'etc'), { recursive: true });
-  mkdirSync(join(base, 'run'));
-  const present = SHARED_ETC.map((name) => join('/etc', name)).filter((path) => existsSync(path));
-  // What this user may not read is not public: cp skips it, reports it by its exit code, and goes on.
-  spawnSync('cp', ['-R', '-H', '--preserve=mode,links', ...present, join(base, 'etc')], { stdio: 'ignore' });
-  rmSync(join(base, 'etc/ssl/private'), { recursive: true, force: true });
-  chmodSync(base, 0o755);
+/** What all sandboxes of an emulator have in common; made once per start. */
+export interface Base {
+  directory: string;
+  /** Host directories that become mount points of the root, beside those in DIRECTORIES. */
+  mounted: string[];
+  /** Names below `shared/`, hard-linked into each root: that is faster than making them and takes no inode. */
+  links: string[];
 }
 
-/** Lays out one sandbox's directory: `root/`, `run/` and the `fstab` that setup.sh mounts. `ownerId` is its host uid. */
-export function prepareRoot(directory: string, base: string, ownerId: number | undefined): void {
-  const root = join(directory, 'root');
-  const created = [directory, root, join(directory, 'run')];
-  for (const path of created) mkdirSync(path, { mode: 0o700 });
-  for (const name of DIRECTORIES) created.push(makeDirectory(join(root, name)));
-  for (const name of ['tmp', 'var/tmp']) chmodSync(join(root, name), 0o1777);
-  for (const [name, text] of Object.entries(OWN_ETC)) created.push(makeFile(join(root, 'etc', name), text));
-  for (const name of readdirSync(join(base, 'etc'))) {
-    created.push(makeLink(join(root, 'etc', name), `/__modal/etc/${name}`));
-  }
-  created.push(makeLink(join(root, 'etc/mtab'), '/proc/self/mounts'));
-  for (const name of DEVICES) created.push(makeFile(join(root, 'dev', name), ''));
-  for (const [name, target] of Object.entries(DEVICE_LINKS)) {
-    created.push(makeLink(join(root, 'dev', name), target));
-  }
-  const mounted: string[] = ['usr'];
+/** Makes `modal/` (seen as /__modal), `dev/`, `shared/` and the `fstab` that setup.sh mounts. */
+export function prepareBase(directory: string): Base {
+  rmSync(directory, { recursive: true, force: true });
+  for (const name of ['modal/etc', 'modal/run', 'dev/pts', 'dev/shm', 'shared/etc'])
+    mkdirSync(join(directory, name), { recursive: true });
+  copyEtc(join(directory, 'modal/etc'));
+  for (const name of DEVICES) writeFileSync(join(directory, 'dev', name), '');
+  for (const [name, target] of Object.entries(DEVICE_LINKS))
+    symlinkSync(target, join(directory, 'dev', name));
+  const etc = join(directory, 'shared/etc');
+  for (const name of readdirSync(join(directory, 'modal/etc')))
+    symlinkSync(`/__modal/etc/${name}`, join(etc, name));
+  symlinkSync('/proc/self/mounts', join(etc, 'mtab'));
+  for (const [name, text] of Object.entries(FIXED_ETC)) writeFileSync(join(etc, name), text);
+  const mounted: string[] = [];
+  const links = readdirSync(etc).map((name) => join('etc', name));
   for (const name of PROGRAM_DIRECTORIES) {
     const host = lstatSync(join('/', name), { throwIfNoEntry: false });
-    if (host?.isSymbolicLink()) created.push(makeLink(join(root, name), readlinkSync(join('/', name))));
-    else if (host?.isDirectory()) {
-      created.push(makeDirectory(join(root, name)));
-      mounted.push(name);
-    }
+    if (host?.isDirectory()) mounted.push(name);
+    if (!host?.isSymbolicLink()) continue;
+    symlinkSync(readlinkSync(join('/', name)), join(directory, 'shared', name));
+    links.push(name);
   }
-  writeFileSync(join(directory, 'fstab'), fstab(mounted), { mode: 0o644 });
+  writeFileSync(join(directory, 'fstab'), fstab(['usr', ...mounted]));
+  return { directory, mounted, links };
+}
+
+export interface RootOptions {
+  base: Base;
+  /** The directory the agent finds its runs in. */
+  runDirectory: string;
+  /** The sandbox's host uid; absent: this user. */
+  ownerId: number | undefined;
+}
+
+/** Lays out one sandbox's directory, beside others in one next to the base: `root/`, and `run` for its runs. */
+export function prepareRoot(directory: string, { base, runDirectory, ownerId }: RootOptions): void {
+  const root = join(directory, 'root');
+  const created = [directory, root, runDirectory];
+  for (const path of created) mkdirSync(path, { mode: 0o700 });
+  for (const name of [...DIRECTORIES, ...base.mounted]) created.push(makeDirectory(join(root, name)));
+  for (const name of ['tmp', 'var/tmp']) chmodSync(join(root, name), 0o1777);
+  for (const [name, text] of Object.entries(OWN_ETC)) created.push(makeFile(join(root, 'etc', name), text));
+  for (const name of base.links) linkSync(join(base.directory, 'shared', name), join(root, name));
+  symlinkSync(runDirectory, join(directory, 'run'));
   if (ownerId !== undefined) for (const path of created) lchownSync(path, ownerId, ownerId);
+}
+
+function copyEtc(target: string): void {
+  const present = SHARED_ETC.map((name) => join('/etc', name)).filter((path) => existsSync(path));
+  // What this user may not read is not public: cp skips it, reports it by its exit code, and goes on.
+  spawnSync('cp', ['-R', '-H', '--preserve=mode,links', ...present, target], { stdio: 'ignore' });
+  rmSync(join(target, 'ssl/private'), { recursive: true, force: true });
 }
 
 function fstab(programs: string[]): string {
   const here = '/proc/self/cwd';
+  const base = `${here}/../../base`;
   const lines = [
     `${here}/root ${here}/root none bind,nosuid,nodev`,
     ...programs.map((name) => `/${name} ${here}/root/${name} none rbind,ro,nosuid,nodev`),
+    `${base}/dev ${here}/root/dev none bind,ro,nosuid,noexec`,
     ...DEVICES.map((name) => `/dev/${name} ${here}/root/dev/${name} none bind`),
     `devpts ${here}/root/dev/pts devpts newinstance,ptmxmode=0666,mode=620`,
     `tmpfs ${here}/root/dev/shm tmpfs nosuid,nodev,mode=1777,size=64m`,
     `proc ${here}/root/proc proc nosuid,nodev,noexec`,
     `${here}/root/proc/sys ${here}/root/proc/sys none bind`,
-    `${here}/../../base ${here}/root/__modal none bind,ro,nosuid,nodev`,
+    `${base}/modal ${here}/root/__modal none bind,ro,nosuid,nodev`,
     `${here}/run ${here}/root/__modal/run none bind,ro,nosuid,nodev,noexec`,
   ];
   return lines.map((line) => `${line} 0 0\n`).join('');
@@ -142,10 +169,5 @@ function makeDirectory(path: string): string {
 
 function makeFile(path: string, text: string): string {
   writeFileSync(path, text);
-  return path;
-}
-
-function makeLink(path: string, target: string): string {
-  symlinkSync(target, path);
   return path;
 }

@@ -3,7 +3,6 @@
 // the kernel kills the parent with the emulator and the agent with the parent, and the agent ends with its order pipe.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
 const SETUP = readFileSync(new URL('./setup.sh', import.meta.url), 'utf8');
@@ -31,6 +30,7 @@ export interface SandboxProcess {
 /** Starts the sandbox laid out in `directory` as host uid `ownerId` (absent: as this user); throws what setup complained of. */
 export async function startSandboxProcess(
   directory: string,
+  runDirectory: string,
   ownerId: number | undefined,
 ): Promise<SandboxProcess> {
   const unshare = [
@@ -63,7 +63,7 @@ export async function startSandboxProcess(
   if (orders === null) throw new TypeError('A sandbox starts with an order pipe; spawn gave none.');
   orders.on('error', () => {});
   return {
-    runDirectory: join(directory, 'run'),
+    runDirectory,
     exited,
     run: (runId) => order(orders, `x ${runId}`),
     killGroup: (groupId) => order(orders, `k ${groupId}`),

@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import type { Logger } from '@capstan/shared/logger';
 import { newId } from './identifiers.ts';
 import { NamedPipes } from './named-pipes.ts';
-import { prepareBase, prepareRoot } from './root-filesystem.ts';
+import { type Base, prepareBase, prepareRoot } from './root-filesystem.ts';
 import { Run, type RunOptions } from './run.ts';
 import { type SandboxProcess, startSandboxProcess } from './sandbox-process.ts';
 import type { SandboxRecord, Store } from './store.ts';
+import { makeVolatileDirectory, type VolatileDirectory } from './volatile-directory.ts';
 import { type GenericResult, GenericStatus, type NamedTag } from './wire.ts';
 
 /** Above the ranges distributions give to people and to their containers. */
@@ -68,6 +69,8 @@ export class NameTakenError extends Error {
 export class Sandboxes {
   readonly #ports: SandboxesPorts;
   readonly #pipes: NamedPipes;
+  readonly #base: Base;
+  readonly #volatile: VolatileDirectory;
   readonly #directory: string;
   readonly #byId = new Map<string, Entry>();
   readonly #byTask = new Map<string, Entry>();
@@ -86,10 +89,11 @@ export class Sandboxes {
     const spool = join(ports.stateDir, 'spool');
     rmSync(spool, { recursive: true, force: true });
     mkdirSync(spool, { mode: 0o700 });
-    prepareBase(join(ports.stateDir, 'base'));
+    this.#base = prepareBase(join(ports.stateDir, 'base'));
     // The sandboxes' host users pass through these two directories, and can neither list nor write them.
     for (const path of [ports.stateDir, this.#directory]) chmodSync(path, 0o711);
-    this.#pipes = new NamedPipes(join(ports.stateDir, 'pipes'));
+    this.#volatile = makeVolatileDirectory(ports.stateDir);
+    this.#pipes = new NamedPipes(join(this.#volatile.path, 'pipes'));
   }
 
   /** Throws NameTakenError, or SandboxStartError when the host does not let the sandbox start. */
@@ -156,13 +160,15 @@ export class Sandboxes {
     await Promise.all([...this.#byId.keys()].map((id) => this.terminate(id)));
     for (const entry of this.#byTask.values()) for (const run of entry.runs.values()) run.dispose();
     await Promise.all(this.#removals);
+    this.#volatile.remove();
   }
 
   async #start(record: SandboxRecord, options: SandboxOptions): Promise<LiveSandbox> {
     const ownerId = this.#freeHostUser();
     const directory = join(this.#directory, record.id);
-    prepareRoot(directory, join(this.#ports.stateDir, 'base'), ownerId);
-    const sandboxProcess = await startSandboxProcess(directory, ownerId);
+    const runDirectory = join(this.#volatile.path, record.id);
+    prepareRoot(directory, { base: this.#base, runDirectory, ownerId });
+    const sandboxProcess = await startSandboxProcess(directory, runDirectory, ownerId);
     const { promise: ended, resolve } = Promise.withResolvers<GenericResult>();
     const entry: Entry = {
       record,
@@ -231,6 +237,7 @@ export class Sandboxes {
     this.#ports.store.finishSandbox(id, entry.result);
     this.#ports.log.info('sandbox.ended', { sandbox_id: id, status: entry.result.status });
     this.#remove(entry.directory);
+    this.#remove(entry.process.runDirectory);
     setTimeout(() => this.#forget(entry), GRACE_MS).unref();
     entry.resolve(entry.result);
   }

@@ -5,7 +5,7 @@ set -e
 umask 022
 # When memory runs out, the kernel takes a sandbox before anything of the host.
 echo 1000 >/proc/self/oom_score_adj
-mount --all --fstab ./fstab --no-canonicalize
+mount --all --fstab ../../base/fstab --no-canonicalize
 cd root
 echo 0 >proc/sys/user/max_user_namespaces
 mount --no-canonicalize -o remount,bind,ro,nosuid,nodev,noexec /proc/self/cwd/proc/sys
