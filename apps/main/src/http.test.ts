@@ -168,6 +168,28 @@ describe('input', () => {
     expect(await messageOf(await send('multipart/form-data; boundary=x'), 415)).toMatch(/^content-type: /);
   });
 
+  it('keeps any text as it was sent, and refuses what no row can hold', async () => {
+    const strange = ['a\u0000b', '😀 ä \u202e', "'; DROP TABLE sessions; --", '"\\'];
+    for (const title of strange) {
+      const id = await created('/v1/sessions', { agent: agentId, title, metadata: { title } });
+      const session = await (await world.fetch(`/v1/sessions/${id}`, { headers: auth() })).json();
+      expect(session).toMatchObject({ title, metadata: { title } });
+    }
+    const description = 'x'.repeat(1_000_000);
+    const tools = [{ type: 'custom', name: 'big', description, input_schema: { type: 'object' } }];
+    const refused = await post('/v1/agents', { name: 'x', model: 'm', tools });
+    expect(await messageOf(refused, 413)).toMatch(/^agent: \d+ bytes/);
+  });
+
+  it('does not stumble over ids and paths that are not well formed', async () => {
+    for (const id of ['%E0%A4%A', '%00', '..%2F..', "'", 'x'.repeat(128)]) {
+      const response = await world.fetch(`/v1/agents/${id}`, { headers: auth() });
+      expect(await messageOf(response, 404)).toBeTypeOf('string');
+    }
+    const long = await world.fetch(`/v1/agents/${'x'.repeat(129)}`, { headers: auth() });
+    expect(await messageOf(long, 400)).toMatch(/^agent_id: /);
+  });
+
   it('takes bodiless posts without a content type', async () => {
     const id = await created('/v1/agents', { name: 'x', model: 'm' });
     const response = await world.fetch(`/v1/agents/${id}/archive?beta=true`, {

@@ -6,6 +6,7 @@ import type { Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
 import { type Listing, seek, toPage } from './cursor.ts';
+import { requireFit } from './fit.ts';
 import type { Scope } from './scope.ts';
 import { agents, agentVersions } from './tables.ts';
 import { toTimestamp } from './timestamp.ts';
@@ -39,6 +40,7 @@ export class AgentStore {
   }
 
   async create({ settings, metadata, now }: NewAgent): Promise<Agent> {
+    requireFit(settings, 'agent');
     const { db, tenantId } = this.#scope;
     const agent = {
       id: newId('agent', now),

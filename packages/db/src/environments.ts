@@ -7,6 +7,7 @@ import type { Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
 import { type Listing, seek, toPage } from './cursor.ts';
+import { requireFit } from './fit.ts';
 import type { Scope } from './scope.ts';
 import { environments } from './tables.ts';
 import { toTimestamp } from './timestamp.ts';
@@ -44,6 +45,7 @@ export class EnvironmentStore {
   }
 
   async create(input: NewEnvironment): Promise<Environment> {
+    requireFit(input.config, 'config');
     const { db, tenantId } = this.#scope;
     const row = toRow(tenantId, input, false);
     await db.insert(environments).values(row);

@@ -144,7 +144,7 @@ export class SessionStore {
           eq(sessions.tenantId, tenantId),
           filter.includeArchived ? undefined : isNull(sessions.archivedAt),
           filter.agentId === undefined ? undefined : eq(sessions.agentId, filter.agentId),
-          filter.statuses === undefined ? undefined : inArray(sessions.status, filter.statuses),
+          filter.statuses === undefined ? undefined : inArray(sessions.status, [...new Set(filter.statuses)]),
           at.id === null ? undefined : at.order === 'desc' ? lt(id, at.id) : gt(id, at.id),
         ),
       )
@@ -261,7 +261,9 @@ function check({ agent, environment }: Parents, input: NewSession): void {
 
 /** The resource: `row` says what the session is, `index` what is true of it at `now` (epoch ms). */
 export function toSession(row: SessionRow, index: SessionIndex, now: number): Session {
-  const until = index.status === 'terminated' ? index.updatedAt : Math.max(now, index.updatedAt);
+  // A session nothing was sent to has not been touched since it was created.
+  const updatedAt = Math.max(row.createdAt, index.updatedAt);
+  const until = index.status === 'terminated' ? updatedAt : Math.max(now, updatedAt);
   return {
     id: row.id,
     type: 'session',
@@ -276,12 +278,12 @@ export function toSession(row: SessionRow, index: SessionIndex, now: number): Se
     outcome_evaluations: [],
     stats: {
       active_seconds: index.activeSeconds,
-      duration_seconds: Math.max(0, until - row.createdAt) / 1000,
+      duration_seconds: (until - row.createdAt) / 1000,
     },
     usage: index.usage,
     deployment_id: null,
     created_at: toTimestamp(row.createdAt),
-    updated_at: toTimestamp(index.updatedAt),
+    updated_at: toTimestamp(updatedAt),
     archived_at: index.archivedAt === null ? null : toTimestamp(index.archivedAt),
   };
 }

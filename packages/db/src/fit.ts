@@ -1,0 +1,11 @@
+// What one row may hold. D1 refuses rows over 2 MB; a session keeps a copy of its agent and its environment.
+import { ApiError } from '@capstan/schema/error';
+
+const MOST_BYTES = 900_000;
+
+/** Refuses (`too_large`) a value whose JSON would not fit; `what` names it to the client. */
+export function requireFit(value: unknown, what: string): void {
+  const size = new TextEncoder().encode(JSON.stringify(value)).byteLength;
+  if (size <= MOST_BYTES) return;
+  throw new ApiError('too_large', `${what}: ${size} bytes as JSON; at most ${MOST_BYTES} can be kept`);
+}
