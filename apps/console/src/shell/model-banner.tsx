@@ -9,7 +9,7 @@ export function ModelBanner({ model }: { model: ModelNotice }) {
   return (
     <aside
       aria-label="Model"
-      className={`flex gap-2.5 border-b border-kumo-hairline px-4 py-2 text-sm sm:px-6 ${dev ? 'bg-accent-tint' : 'bg-kumo-warning-tint'}`}
+      className={`flex gap-2.5 border-b border-kumo-hairline px-4 py-2 text-xs sm:px-6 sm:text-sm ${dev ? 'bg-accent-tint' : 'bg-kumo-warning-tint'}`}
     >
       <Icon weight="fill" className={`mt-0.5 size-4 shrink-0 ${dev ? 'text-accent' : 'text-kumo-warning'}`} />
       <p className="text-kumo-default">{model.message}</p>
