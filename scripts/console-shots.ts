@@ -1,5 +1,5 @@
 // Screenshots of every page of the Console, at 1440 and 390 pixels, light and dark: `node scripts/console-shots.ts [folder]`.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
 import { buildConsole, launch } from '../tests/console/browser.ts';
 import { API_KEY, FakePlatform } from '../tests/console/platform.ts';
@@ -245,4 +245,5 @@ const browser = await launch();
 for (const size of SIZES)
   for (const scheme of ['light', 'dark'] as const) await capture(browser, dist, { size, scheme });
 await browser.close();
+await rm(dist, { recursive: true });
 console.log(`screenshots are in ${folder}`);
