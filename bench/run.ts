@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Platform, startPlatform } from '../scripts/platform.ts';
 import { ApiClient } from './api-client.ts';
 import { Conversation, type TurnTimes } from './conversation.ts';
-import { type Platform, startPlatform } from './platform.ts';
 import { memoryOf } from './process-memory.ts';
 import { summarize } from './statistics.ts';
 

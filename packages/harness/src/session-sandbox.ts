@@ -69,6 +69,11 @@ export class SessionSandbox {
     if (this.#held !== null) this.#held.seenAt = this.#deps.clock.now();
   }
 
+  /** The sandbox could not be reached: the next `acquire` asks whether it lives before anything is sent to it. */
+  doubt(): void {
+    if (this.#held !== null) this.#held.seenAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** The sandbox turned out to be gone: the next `acquire` checks and replaces it. */
   forget(): void {
     this.#held = null;

@@ -49,7 +49,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const store = new Store(join(privateDir, 'emulator.sqlite'));
   const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES;
   const sandboxes = new Sandboxes({ stateDir, store, log, outputLimitBytes });
-  const tokens = createTokens();
+  const tokens = createTokens(tokenSecret);
   let port = 0;
   const routerUrl = () => `https://${HOST}:${port}`;
   const server = createServer({

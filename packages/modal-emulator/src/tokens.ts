@@ -1,5 +1,5 @@
-// Signed tokens in the form the SDK reads: a JWT whose `exp` tells it when to ask again. The key lives as long as the
-// emulator; after a restart clients are refused once and fetch a fresh token.
+// Signed tokens in the form the SDK reads: a JWT whose `exp` tells it when to ask again. The key is made from the
+// account's secret, so that a token outlives a restart of the emulator as it does one of Modal's servers.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 const LIFETIME_SECONDS = 20 * 60;
@@ -10,8 +10,8 @@ export interface Tokens {
   verify(token: string): string | undefined;
 }
 
-export function createTokens(): Tokens {
-  const key = randomBytes(32);
+export function createTokens(accountSecret: string): Tokens {
+  const key = createHmac('sha256', accountSecret).update('capstan task tokens').digest();
   const digest = (text: string) => createHmac('sha256', key).update(text).digest();
   const nowSeconds = () => Math.floor(Date.now() / 1000);
   return {

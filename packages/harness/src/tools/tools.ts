@@ -102,7 +102,10 @@ class SandboxTools implements Tools {
         return outcome;
       } catch (error) {
         if (!isSandboxError(error)) throw error;
-        if (!isLost(error)) return failed(describe(error, call));
+        if (!isLost(error)) {
+          if (!ANSWERS.has(error.code)) this.#sandbox.doubt();
+          return failed(describe(error, call));
+        }
         this.#sandbox.forget();
         // A command may have run before its sandbox ended; the others changed nothing that still exists.
         if (call.name === 'bash' || !again) return failed(ENDED);
@@ -138,6 +141,17 @@ function toolOf(name: string): BoundTool | null {
   const known = SANDBOX_TOOLS.find((tool) => tool === name);
   return known === undefined ? null : TOOLS[known];
 }
+
+/** Failures that only a sandbox that lives can report. */
+const ANSWERS: ReadonlySet<SandboxError['code']> = new Set([
+  'file_not_found',
+  'is_directory',
+  'not_directory',
+  'forbidden',
+  'conflict',
+  'too_large',
+  'invalid',
+]);
 
 function isLost(error: SandboxError): boolean {
   return error.code === 'gone' || error.code === 'not_found';

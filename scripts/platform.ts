@@ -1,31 +1,51 @@
-// A platform under measurement: the `dev` command on a state directory of its own, and the processes it is made of.
+// A platform as a child process: the `dev` command on a state directory of its own. For benchmarks and crash tests.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const READY_WITHIN_MS = 180_000;
 
-export interface Platform {
+export interface Ready {
   url: string;
   apiKey: string;
+  /** The programs it runs, by name: workers, gateway, emulator, dev-model. */
+  pids: Record<string, number>;
+}
+
+export interface Platform extends Ready {
   pid: number;
   /** From the command to the first answer of its health check. */
   startedInMs: number;
+  /** As it stands now: a program that died and came back has another pid. */
+  ready(): Ready;
   stop(): Promise<void>;
 }
 
 export async function startPlatform(stateDir: string): Promise<Platform> {
-  const readyFile = join(stateDir, '..', 'ready.json');
+  const readyFile = join(dirname(stateDir), 'ready.json');
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
-    [join(ROOT, 'scripts/dev.ts'), '--port', '0', '--state', stateDir, '--ready-file', readyFile],
-    { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+    [
+      join(ROOT, 'scripts/dev.mjs'),
+      '--no-watch',
+      '--port',
+      '0',
+      '--state',
+      stateDir,
+      '--ready-file',
+      readyFile,
+    ],
+    { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
+  const keep = (data: Buffer) => {
+    output += data;
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
   const ready = await readWhenThere(readyFile, () => {
     if (child.exitCode !== null) throw new Error(`The platform did not start:\n${output}`);
   });
@@ -34,21 +54,26 @@ export async function startPlatform(stateDir: string): Promise<Platform> {
     ...ready,
     pid: child.pid ?? 0,
     startedInMs: performance.now() - startedAt,
+    ready: () => read(readyFile) ?? ready,
     stop: () => stop(child),
   };
 }
 
-async function readWhenThere(path: string, check: () => void): Promise<{ url: string; apiKey: string }> {
+async function readWhenThere(path: string, check: () => void): Promise<Ready> {
   const until = performance.now() + READY_WITHIN_MS;
   while (performance.now() < until) {
     check();
-    if (existsSync(path)) {
-      const text = readFileSync(path, 'utf8');
-      if (text.endsWith('}')) return JSON.parse(text);
-    }
+    const ready = read(path);
+    if (ready) return ready;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   throw new Error('The platform was not ready in time');
+}
+
+/** Null while it is not there, or half written. */
+function read(path: string): Ready | null {
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  return text.endsWith('}') ? JSON.parse(text) : null;
 }
 
 async function firstHealth(url: string): Promise<void> {
