@@ -67,9 +67,13 @@ export function describeSandboxes(subject: string, open: () => Promise<Subject>)
       });
 
       it('gives every command the environment it was asked for', async () => {
-        const made = await sandboxes.create({ name: newName(), env: { GREETING: 'hello you' } });
-        const { stdout } = await sandboxes.exec({ sandboxId: made.sandboxId, command: 'echo "$GREETING"' });
-        expect(text(stdout)).toBe('hello you\n');
+        const env = { GREETING: 'hello you', state: 'mine', run: 'mine', code: '7' };
+        const made = await sandboxes.create({ name: newName(), env });
+        const command = 'echo "$GREETING $state $run $code"';
+        const { stdout } = await sandboxes.exec({ sandboxId: made.sandboxId, command });
+        expect(text(stdout)).toBe('hello you mine mine 7\n');
+        const chunk = await start(command, { sandboxId: made.sandboxId });
+        expect(text(chunk.bytes)).toBe('hello you mine mine 7\n');
         await sandboxes.terminate(made.sandboxId);
       });
 

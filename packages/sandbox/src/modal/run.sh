@@ -7,12 +7,13 @@
 #     went: they wait in the kernel and never poll.
 #  3. RUN.exit is one write of one line, and counts once the line is whole. The supervisor writes it before it goes: a supervisor
 #     that is gone without it is a lost run.
-base=/var/tmp/.capstan
-op=$1 run=$base/runs/$2 wait=$3 until=$4 offset=$5 max=$6
+# Names begin with _ because assigning to a name that the sandbox exports would change it for the command.
+_base=/var/tmp/.capstan
+_op=$1 _run=$_base/runs/$2 _seconds=$3 _goal=$4 _offset=$5 _max=$6
 shift 6
 
 main() {
-  case $op in
+  case $_op in
     start) start "$@" ;;
     read) join ;;
     kill) stop ;;
@@ -21,34 +22,34 @@ main() {
 }
 
 start() {
-  key=$1
-  if claim || { [[ ! -p $run.live ]] && mkdir -p "$base/runs" "$base/shells" && claim; }; then
-    exec 8<>"$run.live"
-    : >"$run.out"
-    printf '%s\n' "$key" >"$run.key"
+  _key=$1
+  if claim || { [[ ! -p $_run.live ]] && mkdir -p "$_base/runs" "$_base/shells" && claim; }; then
+    exec 8<>"$_run.live"
+    : >"$_run.out"
+    printf '%s\n' "$_key" >"$_run.key"
     # Job control gives the supervisor a process group of its own: it outlives whoever called.
     set -m
     supervise "${@:2}" &
     set +m
-    exec 7<"$run.live" 8>&-
-    started=1
+    exec 7<"$_run.live" 8>&-
+    _started=1
     await
   else
     join
-    read -r known <"$run.key"
-    [[ $known == "$key" ]] || say conflict
+    read -r _known <"$_run.key"
+    [[ $_known == "$_key" ]] || say conflict
   fi
 }
 
-claim() { mkfifo "$run.live"; }
+claim() { mkfifo "$_run.live"; }
 
 # The command's output goes through a pump that keeps the first 64 MiB and swallows the rest.
 supervise() {
-  local limit=$1 shell=$2 args pid stat code state=exited size=- begun
+  local _limit=$1 _shell=$2 _args _pid _line _code _state=exited _size=- _begun
   shift 2
   if [[ $1 == @ ]]; then
-    mapfile -d '' -t args <"$run.args"
-    set -- "${args[@]}"
+    mapfile -d '' -t _args <"$_run.args"
+    set -- "${_args[@]}"
   fi
   # Redirections of a compound command keep hidden copies of what they replace; `exec` does not.
   exec </dev/null >/dev/null 2>&1
@@ -56,37 +57,37 @@ supervise() {
     exec 8>&-
     ulimit -f 65536
     trap '' XFSZ
-    cat >>"$run.out" || {
-      : >"$run.cut"
+    cat >>"$_run.out" || {
+      : >"$_run.cut"
       exec cat >/dev/null
     }
   }
   exec 9>&"${PUMP[1]}" {PUMP[1]}>&- # subshells do not get a coprocess's own descriptors
-  begun=${EPOCHREALTIME/[.,]/}
+  _begun=${EPOCHREALTIME/[.,]/}
   {
     ulimit -Su 4096
     exec >&9 2>&9 8>&- 9>&-
-    exec timeout -k 5 "$limit" bash -c '. "$1"; eval -- "$__capstan_script"' bash "${0%/*}/command.sh" "$run" "${shell:+$base/shells/$shell}" "$@"
+    exec timeout -k 5 "$_limit" bash -c '. "$1"; eval -- "$__capstan_script"' bash "${0%/*}/command.sh" "$_run" "${_shell:+$_base/shells/$_shell}" "$@"
   } &
-  pid=$!
-  read -r stat <"/proc/$pid/stat"
-  born "$stat"
-  printf '%s %s %s\n' "$pid" "$REPLY" "$BASHPID" >"$run.pid"
+  _pid=$!
+  read -r _line <"/proc/$_pid/stat"
+  born "$_line"
+  printf '%s %s %s\n' "$_pid" "$REPLY" "$BASHPID" >"$_run.pid"
   exec 9>&-
-  [[ -e $run.kill ]] && kill -TERM "$pid"
-  wait "$pid"
-  code=$?
-  if [[ -e $run.kill ]]; then
-    state=killed
-  elif ((code == 124 || code == 137)) && ((${EPOCHREALTIME/[.,]/} - begun >= 10#${limit/./}000)); then
-    state=timed_out
+  [[ -e $_run.kill ]] && kill -TERM "$_pid"
+  wait "$_pid"
+  _code=$?
+  if [[ -e $_run.kill ]]; then
+    _state=killed
+  elif ((_code == 124 || _code == 137)) && ((${EPOCHREALTIME/[.,]/} - _begun >= 10#${_limit/./}000)); then
+    _state=timed_out
   fi
   # What a stopped command leaves in its group goes with it; a finished one may leave a server running.
-  if [[ $state != exited ]] || ((code == 137)); then kill -KILL -- "-$pid"; fi
+  if [[ $_state != exited ]] || ((_code == 137)); then kill -KILL -- "-$_pid"; fi
   # The pump ends once every writer is gone. A background process that keeps writing is not waited for.
   read -r -t 0.5 -u "${PUMP[0]}"
-  (($? > 128)) && size=$(stat -c %s "$run.out")
-  printf '%s %s %s\n' "$state" "$code" "$size" >"$run.exit"
+  (($? > 128)) && _size=$(stat -c %s "$_run.out")
+  printf '%s %s %s\n' "$_state" "$_code" "$_size" >"$_run.exit"
 }
 
 # When a process was born: field 22 of its stat line, counted behind its name, which may hold anything.
@@ -96,18 +97,18 @@ born() {
 }
 
 join() {
-  [[ -p $run.live ]] || say missing
-  local tries
-  for ((tries = 0; tries < 100; tries++)); do
+  [[ -p $_run.live ]] || say missing
+  local _tries
+  for ((_tries = 0; _tries < 100; _tries++)); do
     ended && return
-    local claimed=
-    [[ -s $run.key ]] && claimed=1
-    exec 6<>"$run.live" # opening a fifo to read blocks until somebody writes
-    exec 7<"$run.live" 6>&-
-    started=$claimed
+    local _claimed=
+    [[ -s $_run.key ]] && _claimed=1
+    exec 6<>"$_run.live" # opening a fifo to read blocks until somebody writes
+    exec 7<"$_run.live" 6>&-
+    _started=$_claimed
     await && return
     # Its claimer has not come to opening it yet.
-    read -r -t 0.02 <>"$run.live"
+    read -r -t 0.02 <>"$_run.live"
   done
   lost
 }
@@ -115,15 +116,15 @@ join() {
 # Waits on descriptor 7. Fails when the run is neither running, nor ended, nor known to have been started.
 await() {
   ended && return
-  if [[ $until == output ]]; then growth; ended && return; fi
-  if [[ $wait == 0 ]]; then
+  if [[ $_goal == output ]]; then growth; ended && return; fi
+  if [[ $_seconds == 0 ]]; then
     read -t 0 -u 7 || return 0
   else
-    read -r -t "$wait" -u 7
+    read -r -t "$_seconds" -u 7
     (($? > 128)) && return 0
   fi
   ended && return
-  [[ $started ]] || return 1
+  [[ $_started ]] || return 1
   lost
 }
 
@@ -131,33 +132,33 @@ await() {
 growth() {
   exec 5< <(
     set -m
-    tail -c "+$((offset + 1))" -f -- "$run.out" | head -c 1 | tr '\0' . &
-    read -r -t "$wait" -u 7
+    tail -c "+$((_offset + 1))" -f -- "$_run.out" | head -c 1 | tr '\0' . &
+    read -r -t "$_seconds" -u 7
     kill %1
   )
   read -r -N 1 -u 5
-  wait=0
+  _seconds=0
 }
 
-ended() { [[ -s $run.exit ]] && read -r state code size <"$run.exit"; }
+ended() { [[ -s $_run.exit ]] && read -r _state _code _size <"$_run.exit"; }
 
 # Nothing watches what is left of a lost run, so it is stopped. A pid that another process got since is left alone.
 lost() {
-  if leader; then kill -KILL -- "-$pid"; fi
-  state=lost code=- size=-
+  if leader; then kill -KILL -- "-$_pid"; fi
+  _state=lost _code=- _size=-
 }
 
 # The process that leads the command's group, if it lives.
 leader() {
-  local stat then
-  read -r pid then _ <"$run.pid" && read -r stat <"/proc/$pid/stat" && born "$stat" && [[ $REPLY == "$then" ]]
+  local _line _birth
+  read -r _pid _birth _ <"$_run.pid" && read -r _line <"/proc/$_pid/stat" && born "$_line" && [[ $REPLY == "$_birth" ]]
 }
 
 stop() {
-  [[ -p $run.live ]] || say missing
+  [[ -p $_run.live ]] || say missing
   if ! ended; then
-    : >"$run.kill"
-    leader && kill -TERM "$pid"
+    : >"$_run.kill"
+    leader && kill -TERM "$_pid"
   fi
   join
 }
@@ -168,16 +169,16 @@ say() {
 }
 
 answer() {
-  local cut=whole text
-  [[ -e $run.cut ]] && cut=cut
-  [[ ${size:--} == - ]] || max=$((size - offset < max ? size - offset : max))
+  local _kept=whole _text
+  [[ -e $_run.cut ]] && _kept=cut
+  [[ ${_size:--} == - ]] || _max=$((_size - _offset < _max ? _size - _offset : _max))
   # Output this short costs no process: `read` fails at the end of the file, unless a NUL or the 4096th byte comes first.
-  if ((offset == 0 && max >= 4096)) && ! LC_ALL=C IFS= read -r -d '' -n 4096 text <"$run.out"; then
-    LC_ALL=C printf 'capstan %s %s %s\n%s' "${state:-running}" "${code:--}" "$cut" "$text"
+  if ((_offset == 0 && _max >= 4096)) && ! LC_ALL=C IFS= read -r -d '' -n 4096 _text <"$_run.out"; then
+    LC_ALL=C printf 'capstan %s %s %s\n%s' "${_state:-running}" "${_code:--}" "$_kept" "$_text"
     return
   fi
-  printf 'capstan %s %s %s\n' "${state:-running}" "${code:--}" "$cut"
-  ((max > 0)) && exec dd if="$run.out" bs=131072 skip="$offset" count="$max" iflag=skip_bytes,count_bytes status=none
+  printf 'capstan %s %s %s\n' "${_state:-running}" "${_code:--}" "$_kept"
+  ((_max > 0)) && exec dd if="$_run.out" bs=131072 skip="$_offset" count="$_max" iflag=skip_bytes,count_bytes status=none
 }
 
 exec 2>/dev/null
