@@ -11,7 +11,7 @@ type Backends = Record<string, BackendHealth>;
 
 interface Question {
   name: string;
-  ask(): Promise<Backends>;
+  answer(): Promise<Backends>;
   fix: string;
 }
 
@@ -19,7 +19,7 @@ export function mountHealth(surface: Surface): void {
   const { ports } = surface;
   const questions = questionsTo(ports);
   mount(surface, healthRoutes.check, async ({ head }) => {
-    const answers = await Promise.all(questions.map(answer));
+    const answers = await Promise.all(questions.map((question) => ask(question, DEADLINE_MS)));
     const backends: Backends = Object.assign({}, ...answers);
     const ok = Object.values(backends).every((backend) => backend.status === 'ok');
     head.status = ok ? 200 : 503;
@@ -35,20 +35,25 @@ function questionsTo({ db, blobs, sessions, jobs }: ApiPorts): Question[] {
   return [
     {
       name: 'database',
-      ask: database,
+      answer: database,
       fix: 'pnpm wrangler d1 migrations apply DB -c apps/main/wrangler.jsonc',
     },
-    { name: 'blobs', ask: () => blobs.health(), fix: 'pnpm wrangler r2 bucket create capstan-blobs' },
-    { name: 'agent', ask: () => sessions.health(), fix: 'pnpm wrangler deploy -c apps/agent/wrangler.jsonc' },
-    { name: 'jobs', ask: () => jobs.health(), fix: 'pnpm wrangler deploy -c apps/jobs/wrangler.jsonc' },
+    { name: 'blobs', answer: () => blobs.health(), fix: 'pnpm wrangler r2 bucket create capstan-blobs' },
+    {
+      name: 'agent',
+      answer: () => sessions.health(),
+      fix: 'pnpm wrangler deploy -c apps/agent/wrangler.jsonc',
+    },
+    { name: 'jobs', answer: () => jobs.health(), fix: 'pnpm wrangler deploy -c apps/jobs/wrangler.jsonc' },
   ];
 }
 
-async function answer({ name, ask, fix }: Question): Promise<Backends> {
+/** What the backend says of itself; one that throws or takes longer than `deadlineMs` has failed. */
+export async function ask({ name, answer, fix }: Question, deadlineMs: number): Promise<Backends> {
   const deadline = Promise.withResolvers<Backends>();
-  const timer = setTimeout(() => deadline.reject(new Error(`no answer in ${DEADLINE_MS} ms`)), DEADLINE_MS);
+  const timer = setTimeout(() => deadline.reject(new Error(`no answer in ${deadlineMs} ms`)), deadlineMs);
   try {
-    return await Promise.race([ask(), deadline.promise]);
+    return await Promise.race([answer(), deadline.promise]);
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : 'no answer';
     return { [name]: { status: 'failed', problem, fix } };

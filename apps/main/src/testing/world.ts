@@ -15,7 +15,6 @@ export interface World {
   db: Database;
   keys: ApiKeyStore;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  jobs: { scheduled(): Promise<void> };
   close(): Promise<void>;
 }
 
@@ -62,11 +61,6 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     db,
     keys,
     fetch: (path, init) => fetch(new URL(path, url), init),
-    jobs: {
-      scheduled: async () => {
-        await harness.getWorker('capstan-jobs').scheduled({ cron: '17 * * * *' });
-      },
-    },
     close: () => harness.close(),
   };
 }
