@@ -40,9 +40,10 @@ export class Run {
   readonly exited: Promise<ExitStatus>;
   stdinBytes = 0;
   stdinClosed = false;
-  readonly #options: RunOptions;
+  readonly #options: Omit<RunOptions, 'script'>;
   readonly #process: SandboxProcess;
-  readonly #ends: Record<'in' | 'out' | 'err' | 'status', PipeEnd>;
+  /** Gone once all are closed: a finished run is kept for its output alone. */
+  #ends: Record<'in' | 'out' | 'err' | 'status', PipeEnd> | undefined;
   readonly #pipeFiles: string[];
   readonly #scriptFile: string;
   #group: number | undefined;
@@ -55,7 +56,11 @@ export class Run {
   #resolve: (status: ExitStatus) => void = () => {};
 
   /** Starts at once; `id` names its files and is used once per sandbox. */
-  constructor(process: SandboxProcess, pipes: NamedPipes, { id, ...options }: RunOptions & { id: string }) {
+  constructor(
+    process: SandboxProcess,
+    pipes: NamedPipes,
+    { id, script, ...options }: RunOptions & { id: string },
+  ) {
     this.#process = process;
     this.#options = options;
     this.stdout = new Spool(`${options.spoolPath}.out`, options.limitBytes);
@@ -70,14 +75,15 @@ export class Run {
       pipes.place(`${base}.${suffix}`);
       return new PipeEnd(`${base}.${suffix}`, direction);
     };
-    this.#ends = {
+    const ends = {
       in: end('in', 'write'),
       out: end('out', 'read'),
       err: end('err', 'read'),
       status: end('status', 'read'),
     };
-    writeFileSync(this.#scriptFile, options.script, { mode: 0o644 });
-    this.#listen();
+    this.#ends = ends;
+    writeFileSync(this.#scriptFile, script, { mode: 0o644 });
+    this.#listen(ends);
     process.run(id);
     if (options.timeoutMs) this.#timer = setTimeout(() => this.kill(), options.timeoutMs);
     process.exited.then(
@@ -100,15 +106,16 @@ export class Run {
     if (fresh.length === 0) return;
     if (this.stdinClosed) throw new StdinError('Stdin is closed.');
     this.stdinBytes += fresh.length;
-    const { socket } = this.#ends.in;
+    const socket = this.#ends?.in.socket;
     // A program may end, or close its stdin, without reading it all: that is its choice and no error.
-    if (socket.writable) await new Promise<void>((resolve) => socket.write(fresh, () => resolve()));
+    if (socket?.writable) await new Promise<void>((resolve) => socket.write(fresh, () => resolve()));
   }
 
   closeStdin(): void {
     this.stdinClosed = true;
     // Before the command holds the pipe, closing it would leave the command waiting for a writer for ever.
-    if (this.#group !== undefined) this.#ends.in.socket.end(() => this.#ends.in.close());
+    const end = this.#ends?.in;
+    if (this.#group !== undefined) end?.socket.end(() => end.close());
   }
 
   dispose(): void {
@@ -116,8 +123,7 @@ export class Run {
     this.stderr.dispose();
   }
 
-  #listen(): void {
-    const { out, err, status } = this.#ends;
+  #listen({ out, err, status }: Record<'out' | 'err' | 'status', PipeEnd>): void {
     out.socket.on('data', (chunk: Buffer) => this.#takeStdout(chunk));
     err.socket.on('data', (chunk: Buffer) => {
       if (this.#options.keepStderr) this.stderr.append(chunk);
@@ -155,7 +161,7 @@ export class Run {
   }
 
   #release(): void {
-    for (const end of Object.values(this.#ends)) end.release();
+    for (const end of Object.values(this.#ends ?? {})) end.release();
     for (const file of this.#pipeFiles.splice(0)) rmSync(file, { force: true });
   }
 
@@ -172,7 +178,7 @@ export class Run {
     this.#release();
     // Not before: the command may still be reading it when it reports its pipes open.
     rmSync(this.#scriptFile, { force: true });
-    this.#ends.in.close();
+    this.#ends?.in.close();
     if (this.#open === 0) this.#end();
     // Once more around the event loop: what the command left in its pipes is then read.
     else setTimeout(() => setImmediate(() => this.#end()), DRAIN_MS);
@@ -189,6 +195,7 @@ export class Run {
     if (render !== undefined && this.exit?.code === 0)
       this.stdout.append(render(Buffer.concat(this.#collected)));
     this.#collected = [];
+    this.#ends = undefined;
     this.stdout.end();
     this.stderr.end();
   }

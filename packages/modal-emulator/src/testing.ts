@@ -82,13 +82,14 @@ export interface Program {
 
 /** Starts the emulator's program; throws with what it wrote when it ends without listening. */
 export async function startProgram(stateDir: string, owner?: number): Promise<Program> {
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=2', MAIN], {
     // The last three are descriptors a careless parent passes on.
     stdio: ['ignore', 'pipe', 'inherit', 'pipe', 'pipe', 'pipe'],
     uid: owner,
     gid: owner,
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       CAPSTAN_EMULATOR_STATE: stateDir,
       MODAL_TOKEN_ID: TOKENS.tokenId,
       MODAL_TOKEN_SECRET: TOKENS.tokenSecret,
