@@ -304,6 +304,11 @@ export function describeSandboxes(subject: string, open: () => Promise<Subject>)
         expect(await say('echo $WORD')).toBe('new\n');
       });
 
+      it('know the directory they were in before', async () => {
+        await say('cd /usr; cd /tmp');
+        expect(await say('cd -; cd -')).toBe('/usr\n/tmp\n');
+      });
+
       it('do not remember the variables of one run', async () => {
         expect(await say('echo $ONCE', { env: { ONCE: 'secret' } })).toBe('secret\n');
         expect(await say('echo "[$ONCE]"')).toBe('[]\n');

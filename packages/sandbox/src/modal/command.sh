@@ -21,7 +21,7 @@ if [[ $__capstan_shell ]]; then
     for __capstan_name in "${__capstan_env[@]%%=*}"; do export -n "$__capstan_name"; done
     {
       export -p
-      printf 'cd -- %q 2>/dev/null || { echo "%s is gone; back in /workspace" >&2; cd /workspace; }\n' "$PWD" "${PWD//[^A-Za-z0-9.\/_-]/?}"
+      printf 'cd -- %q 2>/dev/null || { echo "%s is gone; back in /workspace" >&2; cd /workspace; }\nOLDPWD=%q\n' "$PWD" "${PWD//[^A-Za-z0-9.\/_-]/?}" "$OLDPWD"
     } >"$__capstan_run.env"
     IFS= read -r -d '' old <"$__capstan_shell"
     IFS= read -r -d '' new <"$__capstan_run.env"
