@@ -135,6 +135,15 @@ describe('input', () => {
     expect(await messageOf(twice, 400)).toMatch(/^limit: given 2 times/);
   });
 
+  it('lists what was created within bounds, and refuses bounds that are no dates', async () => {
+    const list = (query: string) => world.fetch(`/v1/sessions?${query}`, { headers: auth() });
+    const none: { data: unknown[] } = await (await list('created_at%5Bgt%5D=2999-01-01T00:00:00Z')).json();
+    expect(none.data).toEqual([]);
+    const some: { data: unknown[] } = await (await list('created_at[lt]=2999-01-01T00:00:00%2B02:00')).json();
+    expect(some.data.length).toBeGreaterThan(0);
+    expect(await messageOf(await list('created_at[lte]=yesterday'), 400)).toMatch(/^created_at\[lte\]: /);
+  });
+
   it('refuses a body over the limit while it arrives, whatever length it claims', async () => {
     let sent = 0;
     const chunk = new Uint8Array(1024 * 1024).fill(0x20);

@@ -2,9 +2,10 @@
 import type { Agent, AgentSnapshot } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
 import type { Metadata } from '@capstan/schema/metadata';
-import type { Page } from '@capstan/schema/page';
+import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
+import { within } from './bounds.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
 import type { Scope } from './scope.ts';
@@ -25,6 +26,7 @@ export interface AgentFilter {
   limit: number;
   page?: string | undefined;
   includeArchived: boolean;
+  created: CreatedAtBounds;
 }
 
 interface AgentRow {
@@ -81,6 +83,7 @@ export class AgentStore {
         and(
           eq(agents.tenantId, tenantId),
           filter.includeArchived ? undefined : isNull(agents.archivedAt),
+          within(agents.createdAt, filter.created),
           at.id === null ? undefined : at.order === 'desc' ? lt(agents.id, at.id) : gt(agents.id, at.id),
         ),
       )

@@ -5,10 +5,12 @@ import type { AgentSnapshot } from '@capstan/schema/agents';
 import type { EnvironmentConfig } from '@capstan/schema/environments';
 import { ApiError } from '@capstan/schema/error';
 import type { Metadata } from '@capstan/schema/metadata';
+import type { CreatedAtBounds } from '@capstan/schema/page';
 import type { Session, SessionStatus } from '@capstan/schema/sessions';
 import { type SessionUsage, ZERO_USAGE } from '@capstan/schema/usage';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
+import { within } from './bounds.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { EnvironmentStore } from './environments.ts';
 import type { Scope } from './scope.ts';
@@ -31,6 +33,8 @@ export interface SessionFilter {
   order: 'asc' | 'desc';
   includeArchived: boolean;
   agentId?: string | undefined;
+  agentVersion?: number | undefined;
+  created: CreatedAtBounds;
   statuses?: SessionStatus[] | undefined;
 }
 
@@ -144,6 +148,10 @@ export class SessionStore {
           eq(sessions.tenantId, tenantId),
           filter.includeArchived ? undefined : isNull(sessions.archivedAt),
           filter.agentId === undefined ? undefined : eq(sessions.agentId, filter.agentId),
+          filter.agentVersion === undefined
+            ? undefined
+            : eq(sql`json_extract(${sessions.agent}, '$.version')`, filter.agentVersion),
+          within(sessions.createdAt, filter.created),
           filter.statuses === undefined ? undefined : inArray(sessions.status, [...new Set(filter.statuses)]),
           at.id === null ? undefined : at.order === 'desc' ? lt(id, at.id) : gt(id, at.id),
         ),

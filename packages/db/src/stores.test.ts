@@ -53,8 +53,8 @@ describe('AgentStore', () => {
     const { id } = await mine.agents.create({ settings, metadata: {}, now });
     const first = await mine.agents.archive(id, now + 1000);
     expect(await mine.agents.archive(id, now + 9000)).toEqual(first);
-    expect((await mine.agents.list({ limit: 10, includeArchived: false })).data).toEqual([]);
-    expect((await mine.agents.list({ limit: 10, includeArchived: true })).data).toEqual([first]);
+    expect((await mine.agents.list({ limit: 10, includeArchived: false, created: {} })).data).toEqual([]);
+    expect((await mine.agents.list({ limit: 10, includeArchived: true, created: {} })).data).toEqual([first]);
   });
 
   it('lists newest first, page by page', async () => {
@@ -66,7 +66,7 @@ describe('AgentStore', () => {
     const seen: string[] = [];
     let page: string | undefined;
     do {
-      const answer = await mine.agents.list({ limit: 2, page, includeArchived: false });
+      const answer = await mine.agents.list({ limit: 2, page, includeArchived: false, created: {} });
       seen.push(...answer.data.map(({ id }) => id));
       page = answer.next_page ?? undefined;
     } while (page);
@@ -95,7 +95,13 @@ describe('SessionStore', () => {
       metadata: { ticket: '7' },
     });
     expect(created).toMatchObject({ status: 'idle', title: 'First', agent: { id: agent.id, version: 1 } });
-    const filter = { limit: 1, order: 'desc' as const, includeArchived: false, agentId: agent.id };
+    const filter = {
+      limit: 1,
+      order: 'desc' as const,
+      includeArchived: false,
+      created: {},
+      agentId: agent.id,
+    };
     expect((await ours.sessions.list(filter, now)).data, 'stored as it was answered').toEqual([created]);
     await ours.agents.archive(agent.id, now);
     const loaded = await ours.sessions.load(created.id);
@@ -133,7 +139,8 @@ describe('SessionStore', () => {
     await theirs.sessions.putIndex(id, { ...indexAt(now + 5), status: 'terminated' });
     expect((await ours.sessions.find(id))?.status).toBe('idle');
     expect(
-      (await theirs.sessions.list({ limit: 10, order: 'desc', includeArchived: true }, now)).data,
+      (await theirs.sessions.list({ limit: 10, order: 'desc', includeArchived: true, created: {} }, now))
+        .data,
     ).toEqual([]);
   });
 
@@ -158,10 +165,16 @@ describe('SessionStore', () => {
     }
     const odd = await mine.sessions.create({ ...plain, agent: { id: other.id }, now: now + 9 });
     await mine.sessions.putIndex(odd.id, { ...indexAt(now + 10), status: 'running' });
-    const base = { limit: 2, order: 'asc' as const, includeArchived: false };
+    const base = { limit: 2, order: 'asc' as const, includeArchived: false, created: {} };
 
     const running = await mine.sessions.list({ ...base, statuses: ['running'] }, now);
     expect(running.data.map(({ id }) => id)).toEqual([odd.id]);
+    const dated = { ...base, created: { 'created_at[gt]': at(0), 'created_at[lte]': at(2) } };
+    expect((await mine.sessions.list(dated, now)).data.map(({ id }) => id)).toEqual(ids.slice(1, 3));
+    const late = { ...base, created: { 'created_at[gte]': at(3), 'created_at[lt]': at(9) } };
+    expect((await mine.sessions.list(late, now)).data.map(({ id }) => id)).toEqual(ids.slice(3));
+    expect((await mine.sessions.list({ ...base, agentVersion: 2 }, now)).data).toEqual([]);
+    expect((await mine.sessions.list({ ...base, agentVersion: 1 }, now)).data).toHaveLength(2);
     const first = await mine.sessions.list({ ...base, agentId: agent.id }, now);
     expect(first.prev_page).toBeNull();
     const second = await mine.sessions.list({ ...base, agentId: agent.id, page: first.next_page ?? '' }, now);
@@ -171,6 +184,10 @@ describe('SessionStore', () => {
     expect(back.data).toEqual(first.data);
     expect(back.prev_page).toBeNull();
   });
+
+  function at(ms: number): string {
+    return new Date(now + ms).toISOString();
+  }
 
   function indexAt(updatedAt: number) {
     const usage = {

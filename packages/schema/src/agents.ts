@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { metadata } from './metadata.ts';
-import { pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
+import { createdAtBounds, pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 import { tool, toolParam } from './tools.ts';
 
@@ -107,7 +107,10 @@ export const agentRoutes = {
     summary: 'List agents, newest first',
     tag,
     access: 'key',
-    query: pageQuery({ default: 20, max: 100 }).extend({ include_archived: queryBoolean.default(false) }),
+    query: pageQuery({ default: 20, max: 100 }).extend({
+      include_archived: queryBoolean.default(false),
+      ...createdAtBounds,
+    }),
     response: pageOf(agent),
   }),
   retrieve: defineRoute({

@@ -6,7 +6,7 @@ import { sessionEvents } from './events/session-events.ts';
 import { spanEvents, workflowEvents } from './events/span-events.ts';
 import { eventParam, userEvents } from './events/user-events.ts';
 import { idSchema } from './ids.ts';
-import { order, pageOf, pageQuery, timestamp } from './page.ts';
+import { createdAtBounds, order, pageOf, pageQuery } from './page.ts';
 import { defineRoute } from './route.ts';
 
 const logged = [...userEvents, ...agentEvents, ...sessionEvents, ...spanEvents, ...workflowEvents] as const;
@@ -55,10 +55,7 @@ export const eventRoutes = {
     query: pageQuery({ default: 1000, max: 1000 }).extend({
       order: order.default('asc'),
       types: z.array(z.enum(EVENT_TYPES)).optional(),
-      'created_at[gt]': timestamp.optional(),
-      'created_at[gte]': timestamp.optional(),
-      'created_at[lt]': timestamp.optional(),
-      'created_at[lte]': timestamp.optional(),
+      ...createdAtBounds,
     }),
     response: pageOf(sessionEvent),
     errors: ['not_found'],

@@ -11,6 +11,15 @@ export function pageQuery(limits: { default: number; max: number }) {
   });
 }
 
+/** Bounds on when something was created, e.g. `created_at[gte]=2026-11-21T00:00:00Z`. */
+export const createdAtBounds = {
+  'created_at[gt]': timestamp.optional(),
+  'created_at[gte]': timestamp.optional(),
+  'created_at[lt]': timestamp.optional(),
+  'created_at[lte]': timestamp.optional(),
+};
+export type CreatedAtBounds = { [K in keyof typeof createdAtBounds]?: string | undefined };
+
 export function pageOf<T extends z.ZodType>(item: T) {
   return z.object({ data: z.array(item), next_page: z.string().nullable() });
 }

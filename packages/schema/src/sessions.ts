@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { agentSnapshot } from './agents.ts';
 import { idSchema } from './ids.ts';
 import { metadata } from './metadata.ts';
-import { order, pageQuery, queryBoolean, timestamp } from './page.ts';
+import { createdAtBounds, order, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 import { sessionUsage } from './usage.ts';
 
@@ -93,6 +93,10 @@ export const sessionRoutes = {
     access: 'key',
     query: pageQuery({ default: 20, max: 100 }).extend({
       agent_id: idSchema('agent').optional(),
+      agent_version: z.coerce.number().int().min(1).optional(),
+      deployment_id: z.string().min(1).optional(),
+      memory_store_id: z.string().min(1).optional(),
+      ...createdAtBounds,
       statuses: z.array(sessionStatus).optional(),
       order: order.default('desc'),
       include_archived: queryBoolean.default(false),

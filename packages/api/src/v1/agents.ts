@@ -22,6 +22,7 @@ export function mountAgents(surface: Surface): void {
       limit: query.limit,
       page: query.page,
       includeArchived: query.include_archived,
+      created: query,
     }),
   );
 

@@ -25,19 +25,24 @@ export function mountSessions(surface: Surface): void {
     }),
   );
 
-  mount(surface, sessionRoutes.list, ({ principal, query, now }) =>
-    stores(db, principal.tenantId).sessions.list(
+  mount(surface, sessionRoutes.list, ({ principal, query, now }) => {
+    // No session of this server belongs to a deployment or has a memory store.
+    const none = query.deployment_id !== undefined || query.memory_store_id !== undefined;
+    if (none) return { data: [], next_page: null, prev_page: null };
+    return stores(db, principal.tenantId).sessions.list(
       {
         limit: query.limit,
         page: query.page,
         order: query.order,
         includeArchived: query.include_archived,
         agentId: query.agent_id,
+        agentVersion: query.agent_version,
+        created: query,
         statuses: query.statuses,
       },
       now,
-    ),
-  );
+    );
+  });
 
   mount(surface, sessionRoutes.retrieve, async ({ principal: { tenantId }, params, now }) => {
     const sessionId = params.session_id;
