@@ -1,6 +1,6 @@
 // The connection to Modal: one SDK client, our App, and handles on sandboxes, kept so that a call costs only itself.
 // Whatever fails is forgotten and asked for anew by the next call.
-import type { App, Image, ModalClient, Sandbox } from 'modal';
+import type { App, ContainerProcess, Image, ModalClient, Sandbox } from 'modal';
 import { SandboxError } from '../error.ts';
 import { isNotFound, mayBeEnded, toSandboxError } from './errors.ts';
 
@@ -139,7 +139,7 @@ async function invoke(sandbox: Sandbox, invocation: Invocation): Promise<Invoked
     collect(process.stdout, maxBytes, signal),
     collect(process.stderr, maxBytes, signal),
     complete ? process.wait() : 0,
-    invocation.stdin ? feed(process.stdin, invocation.stdin) : undefined,
+    invocation.stdin ? feed(process, invocation.stdin) : undefined,
   ]);
   return {
     stdout: stdout.bytes,
@@ -172,14 +172,15 @@ async function collect(stream: ReadableStream<Uint8Array>, maxBytes: number, sig
 
 const STDIN_CHUNK_BYTES = 2 * 1024 * 1024;
 
-async function feed(stream: WritableStream<Uint8Array>, bytes: Uint8Array): Promise<void> {
-  const writer = stream.getWriter();
+async function feed(process: ContainerProcess<Uint8Array>, bytes: Uint8Array): Promise<void> {
+  const writer = process.stdin.getWriter();
   try {
     for (let at = 0; at < bytes.length; at += STDIN_CHUNK_BYTES) {
       await writer.write(bytes.subarray(at, at + STDIN_CHUNK_BYTES));
     }
     await writer.close();
   } catch {
-    // The command ended without reading its input: its output and exit code tell why.
+    // A command that ended without reading its input tells why itself; one that still reads must not wait for more.
+    await process.closeStdin();
   }
 }

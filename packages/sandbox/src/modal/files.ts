@@ -30,12 +30,12 @@ file=$1
 [[ -L $file ]] && file=$(readlink -f -- "$file")
 [[ -d $file ]] && fail is_directory
 [[ -e $file && ! -f $file ]] && fail invalid
-mkdir -p -- "\${file%/*}/" || { [[ -e \${file%/*} && ! -d \${file%/*} ]] && fail not_directory; fail forbidden; }
+[[ -d \${file%/*}/ ]] || mkdir -p -- "\${file%/*}/" || { [[ -e \${file%/*} && ! -d \${file%/*} ]] && fail not_directory; fail forbidden; }
 new=$file.capstan-$$
 trap 'rm -f -- "$new"' EXIT
 cat >"$new" || { [[ -e $new ]] && fail internal; fail forbidden; }
 [[ $(stat -c %s -- "$new") == "$2" ]] || fail internal
-[[ -e $file ]] && { chmod --reference="$file" -- "$new"; chown --reference="$file" -- "$new"; }
+[[ -e $file ]] && { chmod --reference="$file" -- "$new"; [[ -O $file ]] || chown --reference="$file" -- "$new"; }
 mv -f -- "$new" "$file" || fail forbidden
 trap - EXIT
 echo capstan written`;
