@@ -104,9 +104,8 @@ async function payload(
   nonce: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const hash = toHex(await crypto.subtle.digest('SHA-256', new Uint8Array(request.body)));
-  return new TextEncoder().encode(
-    `${timestamp}.${nonce}.${request.method.toUpperCase()}.${request.path}.${hash}`,
-  );
+  const text = `${timestamp}.${nonce}.${request.method.toUpperCase()}.${request.path}.${hash}`;
+  return new Uint8Array(new TextEncoder().encode(text));
 }
 
 function toHex(buffer: ArrayBuffer): string {
