@@ -26,8 +26,13 @@ export type Addresses = { gateway: string; devModel: string };
 const READY_WITHIN_MS = 30_000;
 /** A developer's real Modal account is never used by accident. */
 const NO_MODAL_ACCOUNT = { MODAL_CONFIG_PATH: '/nonexistent' };
+/**
+ * workerd keeps every Worker in a heap of its own and lets each grow for long before it looks for garbage. Looking sooner
+ * saves 75 MiB after two thousand requests, and costs them nothing that can be measured.
+ */
+const SMALL_ISOLATES = '--initial-old-space-size=4 --heap-growing-percent=50';
 /** These programs idle most of the time: a small young generation costs them nothing and saves tens of megabytes. */
-const SMALL_HEAP = ['--max-semi-space-size=2'];
+const SMALL_HEAP = ['--max-semi-space-size=2', '--initial-old-space-size=8', '--heap-growing-percent=50'];
 
 export function createStack(site: Site, secrets: Secrets, supervision: Supervision): Stack {
   const programs: Program[] = [];
@@ -38,10 +43,8 @@ export function createStack(site: Site, secrets: Secrets, supervision: Supervisi
     const program = new Program(
       {
         ...plan,
-        env: (announced) => ({
-          NODE_COMPILE_CACHE: join(site.state.built, 'compiled'),
-          ...plan.env(announced),
-        }),
+        // One arena of malloc's for all threads: they are few, and an arena each is mostly empty.
+        env: (announced) => ({ MALLOC_ARENA_MAX: '1', ...plan.env(announced) }),
         logFile,
         nodeFlags: SMALL_HEAP,
         readyWithinMs: READY_WITHIN_MS,
@@ -116,6 +119,7 @@ function workersPlan(site: Site, port: number, values: Record<string, string>) {
     readyEvent: 'workers.listening',
     env: () => ({
       ...NO_MODAL_ACCOUNT,
+      MINIFLARE_WORKERD_V8_FLAGS: SMALL_ISOLATES,
       CAPSTAN_DEV_BUNDLES: bundlesOf(site),
       CAPSTAN_DEV_WORKERS_STATE: join(site.state.workers, 'v3'),
       CAPSTAN_DEV_PORT: String(port),
