@@ -37,7 +37,10 @@ export async function buildConsole(site: Site): Promise<boolean> {
   const cwd = join(site.root, 'apps/console');
   const result = join(cwd, 'dist/index.html');
   const inputs = consoleInputs(site);
-  return await buildIfChanged({ name: 'console', inputs, result, marks: site.state.built }, () =>
+  // The mark stands with the checkout, as the build does: platforms with other state share both.
+  const marks = join(site.root, '.build');
+  mkdirSync(marks, { recursive: true });
+  return await buildIfChanged({ name: 'console', inputs, result, marks }, () =>
     step(site.tell, 'Building the Console', () =>
       run({ argv: [join(cwd, 'node_modules/.bin/vite'), 'build'], cwd, purpose: 'Building the Console' }),
     ),

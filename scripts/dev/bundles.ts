@@ -12,6 +12,7 @@ import { type WorkerManifest, writeManifest } from './manifest.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const [out = '', ...apps] = process.argv.slice(2);
 const draft = `${out}.new`;
+const noAssets = join(draft, 'no-assets');
 try {
   await bundleAll();
 } catch (error) {
@@ -22,6 +23,7 @@ try {
 async function bundleAll(): Promise<void> {
   rmSync(draft, { recursive: true, force: true });
   mkdirSync(draft, { recursive: true });
+  mkdirSync(noAssets);
   writeManifest(draft, await Promise.all(apps.map(bundle)));
   // Renamed whole: the host never reads a half-written set.
   rmSync(out, { recursive: true, force: true });
@@ -30,12 +32,14 @@ async function bundleAll(): Promise<void> {
 
 async function bundle(app: string): Promise<WorkerManifest> {
   const config = resolve(app, 'wrangler.jsonc');
-  const { name, triggers } = unstable_readConfig({ config });
+  const { name, triggers, assets } = unstable_readConfig({ config });
   if (name === undefined) throw new Error(`${config} has no name`);
   await run({
     argv: [
       join(ROOT, 'node_modules/.bin/wrangler'),
       ...['deploy', '--dry-run', '--config', config, '--outdir', join(draft, name)],
+      // wrangler would list the assets, which are being built at the same time and are no part of the bundle.
+      ...(assets === undefined ? [] : ['--assets', noAssets]),
     ],
     cwd: app,
     purpose: `Bundling ${basename(app)}`,
