@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { type Platform, startPlatform } from '../scripts/platform.ts';
 import { ApiClient } from './api-client.ts';
 import { Conversation, type TurnTimes } from './conversation.ts';
-import { memoryOf } from './process-memory.ts';
+import { memoryOf, type ProcessMemory } from './process-memory.ts';
 import { summarize } from './statistics.ts';
 
 const { values: flags } = parseArgs({
@@ -110,11 +110,23 @@ async function measureSustained(client: ApiClient, agent: string): Promise<void>
   reportTurns('  each turn', times);
 }
 
+/** Each session that ran a command has a sandbox of its own: small processes, told apart from the platform's. */
 function reportMemory(platform: Platform): void {
-  const processes = memoryOf([platform.pid]);
-  const total = (field: 'rssMiB' | 'pssMiB') => processes.reduce((sum, one) => sum + one[field], 0);
-  row('memory of all processes, resident', total('rssMiB'), 'MiB');
-  row('memory of all processes, shared pages once', total('pssMiB'), 'MiB');
+  const all = memoryOf([platform.pid]);
+  const emulator = platform.ready().pids.emulator ?? 0;
+  const sandboxed = new Set(memoryOf([emulator]).map((one) => one.pid));
+  sandboxed.delete(emulator);
+  const own = all.filter((one) => !sandboxed.has(one.pid));
+  const sum = (processes: ProcessMemory[], field: 'rssMiB' | 'pssMiB') =>
+    processes.reduce((total, one) => total + one[field], 0);
+  row('memory of the platform, resident', sum(own, 'rssMiB'), 'MiB');
+  for (const one of own) row(`  ${one.name} (${one.pid})`, one.rssMiB, 'MiB');
+  row(
+    `memory of its ${sandboxed.size} sandbox processes, resident`,
+    sum(all, 'rssMiB') - sum(own, 'rssMiB'),
+    'MiB',
+  );
+  row('memory of all, shared pages counted once', sum(all, 'pssMiB'), 'MiB');
 }
 
 function reportTurns(name: string, times: readonly TurnTimes[]): void {
