@@ -6,65 +6,23 @@ import { join } from 'node:path';
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Platform, startPlatform } from '../../scripts/platform.ts';
+import { Conversation, count, type Ground, has, prepare, textOf } from '../support/conversation.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'capstan-crash-'));
 let platform: Platform;
 let client: Anthropic;
-let agentId: string;
+let ground: Ground;
 
 beforeAll(async () => {
   platform = await startPlatform(join(dir, 'state'));
   client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
-  const agent = await client.beta.agents.create({
-    name: 'Crash test',
-    model: 'claude-sonnet-4-6',
-    tools: [{ type: 'agent_toolset_20260401' }],
-  });
-  agentId = agent.id;
+  ground = await prepare(client, 'claude-sonnet-4-6');
 }, 240_000);
 
 afterAll(async () => {
   await platform.stop();
   rmSync(dir, { recursive: true, force: true });
 });
-
-type Events = Awaited<ReturnType<typeof eventsOf>>;
-
-async function begin(text: string): Promise<string> {
-  const session = await client.beta.sessions.create({ agent: agentId });
-  await say(session.id, text);
-  return session.id;
-}
-
-async function say(sessionId: string, text: string): Promise<void> {
-  await client.beta.sessions.events.send(sessionId, {
-    events: [{ type: 'user.message', content: [{ type: 'text', text }] }],
-  });
-}
-
-async function eventsOf(sessionId: string) {
-  const events = [];
-  for await (const event of client.beta.sessions.events.list(sessionId)) events.push(event);
-  return events;
-}
-
-/** Looks until it holds, however long the platform is away meanwhile. */
-async function until(sessionId: string, holds: (events: Events) => boolean): Promise<Events> {
-  for (const stop = Date.now() + 60_000; Date.now() < stop; ) {
-    const events = await eventsOf(sessionId).catch(() => []);
-    if (holds(events)) return events;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`never came true: ${JSON.stringify(await eventsOf(sessionId), null, 1)}`);
-}
-
-const has = (type: string) => (events: Events) => events.some((event) => event.type === type);
-const ended = has('session.status_idle');
-const count = (events: Events, type: string) => events.filter((event) => event.type === type).length;
-
-function textOfResults(events: Events): string {
-  return JSON.stringify(events.filter((event) => event.type === 'agent.tool_result'));
-}
 
 /** The children of a program that match a name, e.g. the workerd under the Workers' host. */
 function childrenOf(pid: number, name: string): number[] {
@@ -113,72 +71,75 @@ function commandOf(pid: string): string {
 
 describe('workerd dies', () => {
   it('in a command: the command ran once, its result arrives, the turn ends', async () => {
-    const session = await begin(counted('2.11'));
+    const session = await Conversation.begin(client, ground, counted('2.11'));
     await underWay('2.11');
     killWorkerd();
-    const events = await until(session, ended);
-    expect(textOfResults(events)).toContain('began\\nended\\n');
+    const events = await session.ended();
+    expect(textOf(events, 'agent.tool_result')).toContain('began\\nended\\n');
     expect(count(events, 'agent.tool_use')).toBe(1);
     expect(count(events, 'agent.tool_result')).toBe(1);
-    await say(session, 'Run: cat /workspace/count');
-    const after = await until(session, (now) => count(now, 'session.status_idle') === 2);
-    expect(textOfResults(after).match(/began/g)).toHaveLength(2);
+    await session.say('Run: cat /workspace/count');
+    const after = await session.ended(2);
+    expect(textOf(after, 'agent.tool_result').match(/began/g)).toHaveLength(2);
   }, 90_000);
 
   it('in a model call: the model is asked again and answers once', async () => {
-    const session = await begin('[[ttft 1500]] [[say all is well]]');
-    await until(session, has('span.model_request_start'));
+    const session = await Conversation.begin(client, ground, '[[ttft 1500]] [[say all is well]]');
+    await session.until(has('span.model_request_start'));
     killWorkerd();
-    const events = await until(session, ended);
+    const events = await session.ended();
     expect(count(events, 'agent.message')).toBe(1);
     expect(count(events, 'session.status_rescheduled')).toBe(1);
     expect(count(events, 'user.message')).toBe(1);
   }, 90_000);
 
   it('again and again: a message that was accepted is answered', async () => {
-    const session = await begin('[[ttft 700]] [[say still here]]');
+    const session = await Conversation.begin(client, ground, '[[ttft 700]] [[say still here]]');
     for (let round = 0; round < 3; round++) {
-      await until(session, (events) => count(events, 'span.model_request_start') > round);
+      await session.until((events) => count(events, 'span.model_request_start') > round);
       killWorkerd();
     }
-    const events = await until(session, ended);
+    const events = await session.ended();
     expect(count(events, 'agent.message')).toBe(1);
   }, 120_000);
 });
 
 describe('the gateway dies', () => {
   it('in a command: nothing is lost or run twice', async () => {
-    const session = await begin(counted('2.22'));
+    const session = await Conversation.begin(client, ground, counted('2.22'));
     await underWay('2.22');
     process.kill(platform.ready().pids.gateway ?? 0, 'SIGKILL');
-    const events = await until(session, ended);
-    expect(textOfResults(events)).toContain('began\\nended\\n');
-    expect(textOfResults(events).match(/began/g), textOfResults(events)).toHaveLength(1);
+    const events = await session.ended();
+    expect(textOf(events, 'agent.tool_result')).toContain('began\\nended\\n');
+    expect(
+      textOf(events, 'agent.tool_result').match(/began/g),
+      textOf(events, 'agent.tool_result'),
+    ).toHaveLength(1);
   }, 90_000);
 });
 
 describe('the sandboxes die', () => {
   it('in a command: the result says so, and the next command has a new sandbox', async () => {
-    const session = await begin(counted('2.33'));
+    const session = await Conversation.begin(client, ground, counted('2.33'));
     await underWay('2.33');
     process.kill(platform.ready().pids.emulator ?? 0, 'SIGKILL');
-    const events = await until(session, ended);
+    const events = await session.ended();
     const result = events.find((event) => event.type === 'agent.tool_result');
-    expect(result, textOfResults(events)).toMatchObject({ is_error: true });
-    await say(session, 'Run: ls /workspace | wc -l');
-    const after = await until(session, (now) => count(now, 'session.status_idle') === 2);
-    expect(textOfResults(after)).toMatch(/0\\n/);
+    expect(result, textOf(events, 'agent.tool_result')).toMatchObject({ is_error: true });
+    await session.say('Run: ls /workspace | wc -l');
+    const after = await session.ended(2);
+    expect(textOf(after, 'agent.tool_result')).toMatch(/0\\n/);
   }, 90_000);
 });
 
 describe('everything stops and starts again', () => {
   it('in a command: the session goes on by itself', async () => {
-    const session = await begin('Run: sleep 1; echo over');
-    await until(session, has('agent.tool_use'));
+    const session = await Conversation.begin(client, ground, 'Run: sleep 1; echo over');
+    await session.until(has('agent.tool_use'));
     await platform.stop();
     platform = await startPlatform(join(dir, 'state'));
     client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
-    const events = await until(session, ended);
+    const events = await session.ended();
     expect(count(events, 'agent.tool_result')).toBe(1);
   }, 120_000);
 });
