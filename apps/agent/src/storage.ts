@@ -8,6 +8,9 @@ export function toSql(storage: DurableObjectStorage): Sql {
       // The columns are named by the query: the caller says what a row is.
       return storage.sql.exec(query, ...params).toArray() as Row[];
     },
+    each<Row>(query: string, params: readonly SqlValue[]): Iterable<Row> {
+      return storage.sql.exec(query, ...params) as Iterable<unknown> as Iterable<Row>;
+    },
     transaction: (work) => storage.transactionSync(work),
     sync: () => storage.sync(),
   };

@@ -71,6 +71,36 @@ describe('a list of events', () => {
     expect(await ids({ before: { at: 2_000, inclusive: false } })).toEqual(['sevt_1000']);
   });
 
+  it('ends a page early rather than hold all of a long log, and goes on where it ended', async () => {
+    const { log } = new World();
+    const text = 'x'.repeat(900_000);
+    for (let seq = 0; seq < 10; seq++) {
+      await log.append(seq, [
+        made({ now: 0, newId: () => `sevt_${seq}` }, 'agent.message', { content: [{ type: 'text', text }] }),
+      ]);
+    }
+    for (const direction of ['asc', 'desc'] as const) {
+      const seen: string[] = [];
+      let page: string | undefined;
+      do {
+        const answer = await log.page({ limit: 1_000, order: direction, page });
+        expect(answer.data.length).toBeLessThan(6);
+        seen.push(...answer.data.map((event) => event.id));
+        page = answer.next_page ?? undefined;
+      } while (page !== undefined);
+      expect(seen).toHaveLength(new Set(seen).size);
+      expect(seen).toHaveLength(10);
+    }
+    expect((await log.lines(0, 1_000)).length).toBeLessThan(6);
+  });
+
+  it('measures an event in bytes, as the storage below does', async () => {
+    const { log } = new World();
+    const stamp = { now: 0, newId: () => 'sevt_1' };
+    const long = made(stamp, 'agent.message', { content: [{ type: 'text', text: '漢'.repeat(700_000) }] });
+    await expect(log.append(0, [long])).rejects.toMatchObject({ code: 'too_large' });
+  });
+
   it('refuses an event too long to keep, and writes nothing of its batch', async () => {
     const { log } = new World();
     const stamp = { now: 0, newId: () => 'sevt_1' };

@@ -118,6 +118,26 @@ describe('a turn', () => {
   });
 });
 
+describe('a queued message', () => {
+  it('that was accepted can be taken, however long it is', async () => {
+    const world = new World();
+    const runtime = await world.open();
+    await runtime.send([hello]);
+    const first = await nextModel(world);
+    const fits = async (length: number) => {
+      const sent = await runtime.send([message('x'.repeat(length))]).catch((error: unknown) => error);
+      if (Array.isArray(sent)) return true;
+      expect(sent).toMatchObject({ code: 'too_large' });
+      return false;
+    };
+    let length = 1_000_000;
+    while (!(await fits(length))) length -= 1;
+    first.settle([say('one')]);
+    const next = await nextModel(world);
+    expect(next.input.at(-1)).toMatchObject({ type: 'user', content: [{ text: 'x'.repeat(length) }] });
+  });
+});
+
 describe('a turn in its tools', () => {
   it('takes all that came in meanwhile with its next model call', async () => {
     const world = new World();

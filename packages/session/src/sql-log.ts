@@ -3,6 +3,8 @@
 // L1. Append is one transaction and names the row it follows: two writers never interleave.
 // L2. A queued event that is taken is appended again, processed, under its id. Streams replay both rows; lists hide the
 //     queued one from then on, so that a list is in the order the agent saw (R8).
+// L3. What was accepted can always be taken: a queued event leaves room for what taking it adds.
+// L4. A read ends early rather than hold more than BATCH_CHARS, whatever the rows hold.
 import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { Page } from '@capstan/schema/page';
@@ -13,8 +15,13 @@ import type { EventQuery } from './service.ts';
 import type { Sql, SqlValue } from './sql.ts';
 
 /** A Durable Object's row ends at 2 MB; a stream frame should be far from it. */
-const MAX_EVENT_CHARS = 1_000_000;
-const BATCH_CHARS = 1_000_000;
+const MAX_EVENT_BYTES = 1_000_000;
+/** A page of this size stays far below what one RPC carries, 32 MiB. */
+const BATCH_CHARS = 4_000_000;
+/** What a queued event grows by when it is taken: `null` becomes an instant. */
+const TAKEN_BYTES = JSON.stringify(new Date(0)).length - 'null'.length;
+
+const encoder = new TextEncoder();
 
 export class SqlLog implements EventLog {
   #sql: Sql;
@@ -24,16 +31,8 @@ export class SqlLog implements EventLog {
   }
 
   async lines(after: number, limit: number): Promise<Line[]> {
-    const rows = this.#sql.all<Line>(
-      'SELECT seq, type, data, note FROM events WHERE seq > ? ORDER BY seq LIMIT ?',
-      [after, limit],
-    );
-    let chars = 0;
-    const end = rows.findIndex((row) => {
-      chars += row.data.length;
-      return chars > BATCH_CHARS;
-    });
-    return end === -1 ? rows : rows.slice(0, Math.max(1, end));
+    const query = 'SELECT seq, type, data, note FROM events WHERE seq > ? ORDER BY seq LIMIT ?';
+    return bounded(this.#sql.each<Line>(query, [after, limit]), limit).rows;
   }
 
   async append(expected: number, entries: readonly Entry[]): Promise<void> {
@@ -65,19 +64,30 @@ export class SqlLog implements EventLog {
 
   async page(query: EventQuery): Promise<Page<SessionEvent>> {
     const { where, params } = toFilter(query);
-    const rows = this.#sql.all<{ seq: number; data: string }>(
-      `SELECT seq, data FROM events WHERE ${where.join(' AND ')}
+    const found = this.#sql.each<{ seq: number; data: string; note: string | null }>(
+      `SELECT seq, data, NULL AS note FROM events WHERE ${where.join(' AND ')}
        ORDER BY seq ${query.order === 'asc' ? 'ASC' : 'DESC'} LIMIT ?`,
       [...params, query.limit + 1],
     );
-    const shown = rows.slice(0, query.limit);
-    const last = shown.at(-1);
+    const { rows, more } = bounded(found, query.limit);
+    const last = rows.at(-1);
     return {
-      data: shown.map((row): SessionEvent => JSON.parse(row.data)),
-      next_page:
-        rows.length > shown.length && last ? formatCursor({ seq: last.seq, order: query.order }) : null,
+      data: rows.map((row): SessionEvent => JSON.parse(row.data)),
+      next_page: more && last ? formatCursor({ seq: last.seq, order: query.order }) : null,
     };
   }
+}
+
+/** The first rows, at least one: `limit` at most, and no more than BATCH_CHARS of them together. */
+function bounded<R extends Pick<Line, 'data' | 'note'>>(found: Iterable<R>, limit: number) {
+  const rows: R[] = [];
+  let chars = 0;
+  for (const row of found) {
+    chars += row.data.length + (row.note?.length ?? 0);
+    if (rows.length === limit || (rows.length > 0 && chars > BATCH_CHARS)) return { rows, more: true };
+    rows.push(row);
+  }
+  return { rows, more: false };
 }
 
 interface Row {
@@ -92,8 +102,9 @@ interface Row {
 function toRow({ event, note }: Entry): Row {
   const data = JSON.stringify(event);
   const stored = note === undefined ? null : JSON.stringify(note);
-  if (data.length + (stored?.length ?? 0) > MAX_EVENT_CHARS) {
-    throw new ApiError('too_large', `An event of type ${event.type} is over ${MAX_EVENT_CHARS} characters.`);
+  const room = event.processed_at === null ? TAKEN_BYTES : 0;
+  if (overflows(data + (stored ?? ''), MAX_EVENT_BYTES - room)) {
+    throw new ApiError('too_large', `An event of type ${event.type} is over ${MAX_EVENT_BYTES} bytes.`);
   }
   return {
     id: event.id,
@@ -103,6 +114,12 @@ function toRow({ event, note }: Entry): Row {
     data,
     note: stored,
   };
+}
+
+/** A character takes one to three bytes: most texts need no counting. */
+function overflows(text: string, maxBytes: number): boolean {
+  if (text.length > maxBytes) return true;
+  return text.length * 3 > maxBytes && encoder.encode(text).length > maxBytes;
 }
 
 function toFilter(query: EventQuery): { where: string[]; params: SqlValue[] } {

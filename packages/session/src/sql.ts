@@ -3,6 +3,8 @@ export type SqlValue = string | number | null;
 
 export interface Sql {
   all<Row>(query: string, params: readonly SqlValue[]): Row[];
+  /** One row at a time: what is not asked for is not read. Nothing else may be asked until it ends. */
+  each<Row>(query: string, params: readonly SqlValue[]): Iterable<Row>;
   /** Everything `work` writes, or nothing when it throws. */
   transaction<T>(work: () => T): T;
   /** Resolves when what was written so far is durable. */

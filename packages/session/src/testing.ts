@@ -111,6 +111,8 @@ function memorySql(appendFails: () => boolean): Sql {
   const db = new DatabaseSync(':memory:');
   return {
     all: <Row>(query: string, params: readonly SqlValue[]) => db.prepare(query).all(...params) as Row[],
+    each: <Row>(query: string, params: readonly SqlValue[]) =>
+      db.prepare(query).iterate(...params) as Iterable<unknown> as Iterable<Row>,
     transaction: (work) => {
       db.exec('BEGIN');
       try {
