@@ -18,7 +18,7 @@ export class IndexKeeper {
   #ports: KeeperPorts;
   #settled: () => void;
   #wanted: Wanted | null = null;
-  /** What the row is known to show, as far as lists are concerned. */
+  /** What the row is known to show; null when nothing is, e.g. after a write whose answer was lost. */
   #shown: string | null = null;
   #writing = false;
 
@@ -33,12 +33,14 @@ export class IndexKeeper {
   }
 
   keep(row: SessionView, seq: number): void {
-    const known = this.#shown === null ? this.#ports.index.confirmedSeq() >= seq : this.#shown === keyOf(row);
+    const wanted = { row, seq };
+    const known =
+      this.#shown === null ? this.#ports.index.confirmedSeq() >= seq : this.#shown === keyOf(wanted);
     if (known && !this.#writing) {
       this.#wanted = null;
       return;
     }
-    this.#wanted = { row, seq };
+    this.#wanted = wanted;
     if (!this.#writing) void this.#write();
   }
 
@@ -48,12 +50,13 @@ export class IndexKeeper {
       while (this.#wanted !== null) {
         const wanted: Wanted = this.#wanted;
         await this.#ports.index.put(wanted.row, wanted.seq);
-        this.#shown = keyOf(wanted.row);
-        if (this.#wanted === wanted || keyOf(this.#wanted.row) === this.#shown) this.#wanted = null;
+        this.#shown = keyOf(wanted);
+        if (this.#wanted === wanted || keyOf(this.#wanted) === this.#shown) this.#wanted = null;
       }
       this.#settled();
     } catch (error) {
-      // Still wanted: the alarm stays armed and the next look at the session tries again.
+      // Still wanted: the alarm stays armed and the next look at the session tries again. It may have been written.
+      this.#shown = null;
       this.#ports.logger.warn('session_index.put_failed', describe(error));
     } finally {
       this.#writing = false;
@@ -61,9 +64,10 @@ export class IndexKeeper {
   }
 }
 
-/** Usage and times ride along; a row is written again only when what lists filter by has changed. */
-function keyOf(row: SessionView): string {
-  return `${row.status} ${row.archivedAt}`;
+/** While a session works, only what lists filter by is worth a write; at rest its row shows all that is true. */
+function keyOf({ row, seq }: Wanted): string {
+  const resting = row.status === 'idle' || row.status === 'terminated';
+  return resting ? `${row.status} ${seq}` : row.status;
 }
 
 function describe(error: unknown): { cause: string } {
