@@ -48,7 +48,7 @@ async function start(flags: Flags): Promise<void> {
   undo.push(() => lock.release());
   if (flags.reset) clearState(state);
   const secrets = secretsOf(state);
-  const site: Site = { root: ROOT, state, tell };
+  const site: Site = { root: ROOT, state, vars: flags.vars, tell };
   let url: string | undefined;
   const changed = () => {
     lock.note(stack.marks());

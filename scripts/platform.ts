@@ -23,7 +23,8 @@ export interface Platform extends Ready {
   stop(): Promise<void>;
 }
 
-export async function startPlatform(stateDir: string): Promise<Platform> {
+/** `flags` are further flags of `dev`. */
+export async function startPlatform(stateDir: string, flags: readonly string[] = []): Promise<Platform> {
   const readyFile = join(dirname(stateDir), 'ready.json');
   const startedAt = performance.now();
   const child = spawn(
@@ -37,6 +38,7 @@ export async function startPlatform(stateDir: string): Promise<Platform> {
       stateDir,
       '--ready-file',
       readyFile,
+      ...flags,
     ],
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
   );

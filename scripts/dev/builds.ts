@@ -7,7 +7,7 @@ import { buildIfChanged } from './inputs.ts';
 import type { State } from './state.ts';
 import { step, type Tell } from './terminal.ts';
 
-export type Site = { root: string; state: State; tell: Tell };
+export type Site = { root: string; state: State; vars: string; tell: Tell };
 
 export const WORKER_APPS = ['main', 'agent', 'jobs'] as const;
 const WORKER_PACKAGES = ['api', 'db', 'harness', 'integrations', 'sandbox', 'schema', 'session', 'shared'];

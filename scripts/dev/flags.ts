@@ -11,6 +11,8 @@ export type Flags = {
   watch: boolean;
   /** Where state lives; absolute. */
   stateDir: string;
+  /** Names and values for the Workers, such as provider keys; absolute. */
+  vars: string;
   /** File that receives the running platform as JSON; absolute. */
   readyFile?: string;
 };
@@ -22,6 +24,7 @@ export const USAGE = `Starts Capstan on this machine.
   --port N           listen on port N (8787); 0 lets the system choose
   --reset            clear the local state first: sessions, agents, files and the API key
   --state DIR        keep state in DIR (.capstan)
+  --vars FILE        read provider keys and other variables from FILE (.dev.vars)
   --ready-file PATH  when ready, write {url, apiKey, pids, …} as JSON to PATH
   --no-watch         keep what was built at the start, whatever happens to the sources
   --help             print this`;
@@ -38,6 +41,7 @@ export function parseFlags(argv: string[], root: string): Flags {
     help: values.help ?? false,
     watch: values['no-watch'] !== true,
     stateDir: resolve(root, values.state ?? '.capstan'),
+    vars: resolve(root, values.vars ?? '.dev.vars'),
     readyFile: values['ready-file'] === undefined ? undefined : resolve(root, values['ready-file']),
   };
 }
@@ -53,6 +57,7 @@ function read(argv: string[]) {
         reset: { type: 'boolean' },
         help: { type: 'boolean' },
         state: { type: 'string' },
+        vars: { type: 'string' },
         'ready-file': { type: 'string' },
         'no-watch': { type: 'boolean' },
       },
@@ -60,7 +65,7 @@ function read(argv: string[]) {
   } catch (error) {
     throw new Fault(
       reasonOf(error),
-      'Flags: --port N, --reset, --state DIR, --ready-file PATH, --no-watch, --help',
+      'Flags: --port N, --reset, --state DIR, --vars FILE, --ready-file PATH, --no-watch, --help',
     );
   }
 }

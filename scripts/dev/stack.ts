@@ -128,10 +128,10 @@ function workersPlan(site: Site, port: number, values: Record<string, string>) {
   };
 }
 
-/** What every Worker reads from its `env`; the developer's `.dev.vars` may add to it but not change what is ours. */
+/** What every Worker reads from its `env`; the developer's variables may add to it but not change what is ours. */
 function bindings(site: Site, secrets: Secrets, addresses: Addresses): Record<string, string> {
   return {
-    ...devVars(site.root),
+    ...devVars(site.vars),
     ENVIRONMENT: 'development',
     CAPSTAN_ENV: 'development',
     PLATFORM_ROOT_SECRET: secrets.rootSecret,
@@ -142,8 +142,7 @@ function bindings(site: Site, secrets: Secrets, addresses: Addresses): Record<st
   };
 }
 
-function devVars(root: string): Record<string, string> {
-  const path = join(root, '.dev.vars');
+function devVars(path: string): Record<string, string> {
   if (!existsSync(path)) return {};
   const values = Object.entries(parseEnv(readFileSync(path, 'utf8')));
   return Object.fromEntries(values.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
