@@ -71,6 +71,29 @@ describe('a stream', () => {
     expect(reader.ids).toEqual(range(1, 1_000));
   });
 
+  it('keeps a few megabytes for readers that lag, not more: they read on from the log', async () => {
+    const { log } = new World();
+    const hub = new Hub(log, 0);
+    const slow = hub.open({});
+    for (let seq = 1; seq <= 12; seq++) {
+      const content = [{ type: 'text' as const, text: 'x'.repeat(900_000) }];
+      const entry = made({ now: 0, newId: () => `sevt_${seq}` }, 'agent.message', { content });
+      await log.append(seq - 1, [entry]);
+      hub.publish([{ ...entry, seq }]);
+    }
+    let batches = 0;
+    const lines = log.lines.bind(log);
+    log.lines = (after, limit) => {
+      batches += 1;
+      return lines(after, limit);
+    };
+    const reader = new FrameReader(slow);
+    void reader.follow();
+    await until(() => reader.ids.length === 12);
+    expect(reader.ids).toEqual(range(1, 12));
+    expect(batches).toBeGreaterThan(0);
+  });
+
   it('forgets a reader that cancels, and one that takes nothing for many heartbeats', async () => {
     const { hub } = await logged(0);
     const leaving = new FrameReader(hub.open({}));

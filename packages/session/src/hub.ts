@@ -13,6 +13,7 @@ import type { StreamQuery } from './service.ts';
 import { StreamReader, type Tail } from './stream-reader.ts';
 
 const TAIL_EVENTS = 256;
+const TAIL_BYTES = 4_000_000;
 
 export class Hub {
   #readers = new Set<StreamReader>();
@@ -21,7 +22,7 @@ export class Hub {
 
   constructor(log: EventLog, head: number) {
     this.#log = log;
-    this.#tail = { head, frames: [] };
+    this.#tail = { head, frames: [], sizeBytes: 0 };
   }
 
   /** Whether anybody listens; without readers there is nothing to keep alive. */
@@ -47,11 +48,20 @@ export class Hub {
     for (const { seq, event } of entries) {
       tail.head = seq;
       if (this.#readers.size === 0) continue;
-      tail.frames.push({ seq, bytes: eventFrame({ seq, type: event.type, data: JSON.stringify(event) }) });
+      const bytes = eventFrame({ seq, type: event.type, data: JSON.stringify(event) });
+      tail.frames.push({ seq, bytes });
+      tail.sizeBytes += bytes.length;
     }
-    if (this.#readers.size === 0) tail.frames = [];
-    else if (tail.frames.length > TAIL_EVENTS) tail.frames.splice(0, tail.frames.length - TAIL_EVENTS);
+    this.#trim();
     for (const reader of this.#readers) reader.wake();
+  }
+
+  #trim(): void {
+    const tail = this.#tail;
+    const fits = () => tail.frames.length <= TAIL_EVENTS && tail.sizeBytes <= TAIL_BYTES;
+    while (tail.frames.length > 0 && (this.#readers.size === 0 || !fits())) {
+      tail.sizeBytes -= tail.frames.shift()?.bytes.length ?? 0;
+    }
   }
 
   wantsPreviews(type: Previewable): boolean {

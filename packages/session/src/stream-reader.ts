@@ -7,6 +7,8 @@ import type { EventLog } from './ports.ts';
 export interface Tail {
   head: number;
   frames: { seq: number; bytes: Uint8Array }[];
+  /** Of all frames together. */
+  sizeBytes: number;
 }
 
 interface ReaderOptions {
