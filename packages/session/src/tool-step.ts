@@ -16,10 +16,7 @@ export async function performCalls(turn: Turn, desk: Desk, calls: readonly OpenC
 
 async function perform(turn: Turn, desk: Desk, open: OpenCall): Promise<void> {
   const call = { effectId: open.id, name: open.name, input: open.input, agent: desk.spec.agent };
-  const outcome = await Promise.race([
-    outcomeOf(turn, desk, { call, begun: open.begun }),
-    stopped(turn.signal),
-  ]);
+  const outcome = await unlessStopped(outcomeOf(turn, desk, { call, begun: open.begun }), turn.signal);
   if (outcome === null) {
     if (turn.signal.reason === 'stopped') await cancel(desk, call);
     return;
@@ -36,7 +33,9 @@ async function outcomeOf(
     if (!begun) return await desk.harness.perform(call, turn.signal);
     return (await desk.harness.recover(call, turn.signal)) ?? UNKNOWN;
   } catch (error) {
-    desk.logger.error('tool.failed', { tool: call.name, effect_id: call.effectId }, error);
+    // Nobody waits for what a stopped call says, and being stopped is no failure.
+    if (!turn.signal.aborted)
+      desk.logger.error('tool.failed', { tool: call.name, effect_id: call.effectId }, error);
     return failed('The tool failed inside the platform; the cause is in the server log.');
   }
 }
@@ -60,10 +59,13 @@ async function cancel(desk: Desk, call: ToolCall): Promise<void> {
   }
 }
 
-function stopped(signal: AbortSignal): Promise<null> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(null);
-    else signal.addEventListener('abort', () => resolve(null), { once: true });
+/** What the work brings, or null as soon as the signal is aborted. Leaves nothing on the signal: a turn has many calls. */
+function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const stop = () => resolve(null);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
 }
 
