@@ -40,7 +40,7 @@ export function decide(command: Command, context: Context): Entry[] {
 }
 
 function recover({ state, spec, stamp }: Context, jitter: number): Entry[] {
-  const message = 'The process that ran this turn stopped. What it had written is kept; the turn goes on.';
+  const message = 'The process that ran this turn stopped. What it had written is kept.';
   const failure = {
     error: { type: 'unknown_error' as const, message },
     retryable: true,

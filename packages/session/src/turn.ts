@@ -29,7 +29,7 @@ export interface Desk {
 }
 
 /** Why a turn ends early: the session went on without it, or another process speaks for the session now. */
-export type StopReason = 'stopped' | 'superseded';
+export type StopCause = 'stopped' | 'superseded';
 
 export class Turn {
   id: string;
@@ -43,8 +43,8 @@ export class Turn {
     return this.#abort.signal;
   }
 
-  stop(reason: StopReason): void {
-    this.#abort.abort(reason);
+  stop(cause: StopCause): void {
+    this.#abort.abort(cause);
   }
 
   /** Rejects only when a step could not be committed. */
