@@ -4,13 +4,13 @@ import { tenantCount } from '@capstan/db/tenants';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Env } from './env.ts';
 
-export async function jobsHealth(env: Env): Promise<Record<string, BackendHealth>> {
+export async function jobsHealth({ DB, QUEUE }: Env): Promise<Record<string, BackendHealth>> {
   const [database, queue] = await Promise.all([
     ask('pnpm wrangler d1 migrations apply DB -c apps/main/wrangler.jsonc', async () => {
-      await tenantCount(openD1(env.DB));
+      await tenantCount(openD1(DB));
     }),
     ask('pnpm wrangler queues create capstan-jobs', async () => {
-      const { backlogCount } = await env.QUEUE.metrics();
+      const { backlogCount } = await QUEUE.metrics();
       return `${backlogCount} waiting`;
     }),
   ]);
