@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { readEntries } from './context.ts';
 import { evolve } from './evolve.ts';
 import { ModelFailure } from './harness.ts';
+import { owed } from './machine.ts';
 import type { SessionRuntime } from './runtime.ts';
 import { outcome, say, use } from './scripted-harness.ts';
 import { blocking, INITIAL, type State } from './state.ts';
@@ -137,7 +138,7 @@ async function check(play: Play): Promise<void> {
   const state = await play.state();
   const { world, runtime } = play;
   // M2: the live state is the fold of the log.
-  if (runtime && !runtime.dead) expect(runtime.view.status).toBe(state.status);
+  if (runtime && !runtime.dead) expect(runtime.view).toEqual(owed(state, world.now).index);
   // R7: nothing is due without an alarm that will look at it.
   if (state.status === 'running' || state.status === 'rescheduling') expect(world.alarmAt).not.toBeNull();
   if (state.status === 'idle' && blocking(state).length === 0) {
