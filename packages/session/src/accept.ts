@@ -1,4 +1,5 @@
 // What becomes of the events a client sends: all are accepted, or the first that cannot be names itself and none is.
+import type { ToolResultContent } from '@capstan/schema/content';
 import { ApiError } from '@capstan/schema/error';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import { abandonSpan, begin, closeCalls, idle, type Thread, waiting } from './endings.ts';
@@ -49,6 +50,7 @@ function acceptOne(param: EventParam, context: Context, path: string): Entry[] {
   const { state, stamp } = context;
   switch (param.type) {
     case 'user.message': {
+      refuseFiles(param.content, path);
       const takenNow =
         state.status === 'idle' && state.queue.length === 0 && state.calls.length === 0 && !state.unanswered;
       const at = takenNow ? toTimestamp(stamp.now) : null;
@@ -69,6 +71,7 @@ function acceptOne(param: EventParam, context: Context, path: string): Entry[] {
       ];
     }
     case 'user.custom_tool_result': {
+      refuseFiles(param.content ?? [], path);
       answerable(state, param.custom_tool_use_id, { waitsFor: 'client', path: `${path}.custom_tool_use_id` });
       return [{ event: { id: stamp.newId(), processed_at: toTimestamp(stamp.now), ...param } }];
     }
@@ -125,6 +128,17 @@ function answerable(
     ? 'is not waiting for this kind of answer'
     : 'is not an open tool call of this session, or was answered already';
   throw refusal(want.path, `${id} ${why}`);
+}
+
+/** What no model can be given would stay in the context, and every later turn would fail of it. */
+function refuseFiles(content: readonly ToolResultContent[], path: string): void {
+  for (const [index, block] of content.entries()) {
+    if (block.type === 'text' || block.type === 'search_result' || block.source.type !== 'file') continue;
+    throw refusal(
+      `${path}.content.${index}.source`,
+      'files are not supported by this server yet; send the content itself (base64 or text) or a url',
+    );
+  }
 }
 
 function denial(message: string | null): string {

@@ -118,6 +118,20 @@ describe('a turn', () => {
   });
 });
 
+describe('a message', () => {
+  it('with a file the model could never be given is refused, not kept', async () => {
+    const world = new World();
+    const runtime = await world.open();
+    const image = { type: 'image' as const, source: { type: 'file' as const, file_id: 'file_1' } };
+    const sent = runtime.send([{ type: 'user.message', content: [...hello.content, image] }]);
+    await expect(sent).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('events.0.content.1.source'),
+    });
+    expect(await world.types()).toEqual([]);
+  });
+});
+
 describe('a queued message', () => {
   it('that was accepted can be taken, however long it is', async () => {
     const world = new World();
