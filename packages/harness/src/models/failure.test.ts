@@ -229,6 +229,13 @@ describe('retryAfter', () => {
 });
 
 describe('scrub', () => {
+  it('takes what an address carries beside its place out', () => {
+    const address = 'https://ann:pa55word@models.example/v1?api_key=abcd1234&model=m';
+    expect(scrub(`cannot fetch ${address}.`, null)).toBe(
+      'cannot fetch https://[key]@models.example/v1?api_key=[key]&model=m.',
+    );
+  });
+
   it('takes the configured key and anything like a key out', () => {
     expect(scrub('bad my-own-key here', 'my-own-key')).toBe('bad [key] here');
     expect(scrub('use sk-proj-abc_DEF123456 or Bearer abcdefgh1234', null)).toBe('use [key] or Bearer [key]');

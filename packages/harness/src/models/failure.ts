@@ -90,6 +90,8 @@ function findFailure(error: unknown): ModelFailure | null {
 export function scrub(message: string, apiKey: string | null): string {
   const without = apiKey === null || apiKey.length < 4 ? message : message.replaceAll(apiKey, '[key]');
   return without
+    .replace(/(\w:\/\/)[^\s/?#@]+@/g, '$1[key]@')
+    .replace(/([?&][\w.-]*(?:key|token|secret|signature|sig)=)[^\s&#]+/gi, '$1[key]')
     .replace(/\b(?:sk|pk|rk|key)-[\w*.-]{6,}/gi, '[key]')
     .replace(/(bearer|x-api-key:?)\s+[\w*.-]{8,}/gi, '$1 [key]')
     .replace(/\s+/g, ' ')
