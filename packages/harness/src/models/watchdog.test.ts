@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startServer, type TestServer } from '../testing.ts';
 import { untilAborted, Watchdog } from './watchdog.ts';
@@ -6,6 +8,11 @@ let server: TestServer | undefined;
 afterEach(() => server?.stop());
 
 const NEVER = new AbortController().signal;
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+}
 
 function expiry(watchdog: Watchdog): Promise<void> {
   return new Promise((resolve) => watchdog.signal.addEventListener('abort', () => resolve(), { once: true }));
@@ -83,5 +90,22 @@ describe('untilAborted', () => {
     const next = values.next();
     abort.abort('stopped');
     await expect(next).rejects.toBe('stopped');
+  });
+
+  it('holds none of the values it has given', async () => {
+    const given: WeakRef<object>[] = [];
+    async function* events(): AsyncGenerator<object> {
+      for (;;) {
+        const event = { text: 'a piece of a long reply' };
+        given.push(new WeakRef(event));
+        yield event;
+      }
+    }
+    const values = untilAborted(events(), NEVER);
+    for (let count = 0; count < 200; count++) await values.next();
+    await new Promise(setImmediate);
+    collectGarbage();
+    expect(given.filter((event) => event.deref() !== undefined).length).toBeLessThan(10);
+    await values.return(undefined);
   });
 });

@@ -90,21 +90,27 @@ function refusePage(response: Response): void {
   );
 }
 
-/** The values of an iterable until the signal is aborted: then it rejects at once, even when the source hangs. */
+/**
+ * The values of an iterable until the signal is aborted: then it rejects at once, even when the source hangs. Values are
+ * not held: racing each against one promise would keep them all until the call ends.
+ */
 export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  aborted.catch(() => undefined);
+  let giveUp: (reason: unknown) => void = () => undefined;
+  const onAbort = () => giveUp(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
+      signal.throwIfAborted();
+      const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        giveUp = reject;
+        iterator.next().then(resolve, reject);
+      });
       if (next.done === true) return;
       yield next.value;
     }
   } finally {
+    signal.removeEventListener('abort', onAbort);
     // A source that hangs would hang its own return as well.
     iterator.return?.().catch(() => undefined);
   }
