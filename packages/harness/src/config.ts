@@ -62,9 +62,6 @@ const variables = z.object({
   MODEL_IDLE_TIMEOUT_MS: timeout,
 });
 
-/** Names of the values `configFrom` reads, for those who collect them. */
-export const CONFIG_VARIABLES: readonly string[] = Object.keys(variables.shape);
-
 /** Reads the configuration from named values; throws ConfigFault that names every value it cannot use. */
 export function configFrom(values: Record<string, string | undefined>): HarnessConfig {
   const present = Object.entries(values).filter(([, value]) => value !== undefined && value.trim() !== '');

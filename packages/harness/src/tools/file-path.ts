@@ -10,7 +10,7 @@ export const filePath = z
   .transform(toAbsolute);
 
 /** Without `.`, `..` and doubled slashes. */
-export function toAbsolute(path: string): string {
+function toAbsolute(path: string): string {
   const parts: string[] = [];
   for (const part of (path.startsWith('/') ? path : `${WORKSPACE}/${path}`).split('/')) {
     if (part === '..') parts.pop();
