@@ -13,6 +13,7 @@ import { SessionRuntime } from '@capstan/session/runtime';
 import type { EventQuery, SessionView, StreamQuery } from '@capstan/session/service';
 import type { SessionSpec } from '@capstan/session/spec';
 import { migrate, type Sql } from '@capstan/session/sql';
+import { consoleLogger } from '@capstan/shared/logger';
 import eventsTable from '../../../migrations/session-do/0001_events.sql';
 import type { Env } from './env.ts';
 import { Facts } from './facts.ts';
@@ -57,9 +58,12 @@ export class SessionDO extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    (await this.#alarm).fired();
     const spec = this.#storedSpec();
-    if (spec) await (await this.#runtime(spec)).wake();
+    const wake = async () => {
+      if (spec) await (await this.#runtime(spec)).wake();
+    };
+    const ids = { session_id: spec?.sessionId, tenant_id: spec?.tenantId };
+    await (await this.#alarm).ring(wake, consoleLogger.child(ids));
   }
 
   async #runtime(address: SessionAddress): Promise<SessionRuntime> {

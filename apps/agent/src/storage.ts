@@ -1,6 +1,7 @@
 // A Durable Object's storage as the session package knows it.
 import type { Alarm } from '@capstan/session/ports';
 import type { Sql, SqlValue } from '@capstan/session/sql';
+import type { Logger } from '@capstan/shared/logger';
 
 export function toSql(storage: DurableObjectStorage): Sql {
   return {
@@ -16,17 +17,21 @@ export function toSql(storage: DurableObjectStorage): Sql {
   };
 }
 
+type AlarmStorage = Pick<DurableObjectStorage, 'getAlarm' | 'setAlarm' | 'deleteAlarm'>;
+
+const AGAIN_MS = 30_000;
+
 /** The object's one alarm. An earlier one that is still to come stands: whoever it wakes arms the next. */
 export class StorageAlarm implements Alarm {
-  #storage: DurableObjectStorage;
+  #storage: AlarmStorage;
   #armedAt: number | null;
 
-  private constructor(storage: DurableObjectStorage, armedAt: number | null) {
+  private constructor(storage: AlarmStorage, armedAt: number | null) {
     this.#storage = storage;
     this.#armedAt = armedAt;
   }
 
-  static async open(storage: DurableObjectStorage): Promise<StorageAlarm> {
+  static async open(storage: AlarmStorage): Promise<StorageAlarm> {
     return new StorageAlarm(storage, await storage.getAlarm());
   }
 
@@ -43,8 +48,14 @@ export class StorageAlarm implements Alarm {
     void this.#storage.deleteAlarm();
   }
 
-  /** The alarm has gone off. */
-  fired(): void {
+  /** The alarm has gone off. Work that fails is done again as often as it takes: the host would give up after a few tries. */
+  async ring(work: () => Promise<void>, logger: Logger): Promise<void> {
     this.#armedAt = null;
+    try {
+      await work();
+    } catch (error) {
+      logger.error('session.wake_failed', {}, error);
+      this.arm(Date.now() + AGAIN_MS);
+    }
   }
 }
