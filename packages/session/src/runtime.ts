@@ -23,6 +23,7 @@ import type { SessionSpec } from './spec.ts';
 import { INITIAL, type State } from './state.ts';
 import { type Desk, Turn } from './turn.ts';
 import { threadOf } from './turn-commands.ts';
+import { runTurn } from './turn-loop.ts';
 
 export class SessionRuntime {
   hub: Hub;
@@ -183,7 +184,7 @@ export class SessionRuntime {
     const { logger } = this.#ports;
     const startedAt = this.#ports.now();
     this.#turn = turn;
-    turn.run(this.#desk).then(
+    runTurn(turn, this.#desk).then(
       () => logger.info('turn.ended', { turn_id: turn.id, duration_ms: this.#ports.now() - startedAt }),
       (error: unknown) => {
         logger.error('turn.failed', { turn_id: turn.id }, error);
