@@ -1,0 +1,141 @@
+// Sessions in workerd, called as main calls them: the RPC entrypoint, the Durable Object, its storage.
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { openD1 } from '@capstan/db/d1';
+import { stores } from '@capstan/db/stores';
+import type { SessionAddress } from '@capstan/session/address';
+import type { Sessions } from '@capstan/session/service';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestHarness } from 'wrangler';
+
+const ROOT = `${import.meta.dirname}/../../..`;
+const TENANT = 'tnt_default';
+
+/** Says the same to everything, as a Chat Completions stream. */
+function startModel(): Promise<Server> {
+  const chunk = (choice: object) => `data: ${JSON.stringify({ choices: [{ index: 0, ...choice }] })}\n\n`;
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(chunk({ delta: { role: 'assistant', content: 'hello' } }));
+      response.end(`${chunk({ delta: {}, finish_reason: 'stop' })}data: [DONE]\n\n`);
+    });
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+let model: Server;
+let harness: ReturnType<typeof createTestHarness>;
+let sessions: Sessions;
+let db: ReturnType<typeof openD1>;
+let agentId: string;
+
+beforeAll(async () => {
+  model = await startModel();
+  process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false';
+  const services = [{ binding: 'AGENT', service: 'capstan-agent', entrypoint: 'AgentService' }];
+  const main = './apps/agent/src/testing/caller.ts';
+  harness = createTestHarness({
+    root: ROOT,
+    workers: [
+      { config: { name: 'caller', main, compatibility_date: '2026-10-01', services } },
+      { config: agentConfig((model.address() as AddressInfo).port) },
+    ],
+  });
+  await harness.listen();
+  const agent = harness.getWorker<{ DB: D1Database }>('capstan-agent');
+  await agent.applyD1Migrations('DB');
+  db = openD1((await agent.getEnv()).DB);
+  sessions = (await harness.getWorker<{ AGENT: Sessions }>('caller').getEnv()).AGENT;
+  const created = await stores(db, TENANT).agents.create({
+    settings: {
+      name: 'tester',
+      description: null,
+      model: { id: 'any-model' },
+      system: null,
+      tools: [],
+      mcp_servers: [],
+      skills: [],
+      multiagent: null,
+      execution_identity: { type: 'service_account' },
+    },
+    metadata: {},
+    now: Date.now(),
+  });
+  agentId = created.id;
+}, 60_000);
+
+afterAll(async () => {
+  await harness.close();
+  model.close();
+});
+
+function agentConfig(modelPort: number) {
+  const text = readFileSync(`${ROOT}/apps/agent/wrangler.jsonc`, 'utf8');
+  const own = JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, ''));
+  return {
+    ...own,
+    main: './apps/agent/src/index.ts',
+    d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
+    vars: {
+      ENVIRONMENT: 'development',
+      OPENAI_BASE_URL: `http://127.0.0.1:${modelPort}/v1`,
+      GATEWAY_URL: 'http://127.0.0.1:9',
+      GATEWAY_SECRET: 'a secret for tests, 32 characters and more',
+    },
+  };
+}
+
+async function created(): Promise<SessionAddress> {
+  const session = await stores(db, TENANT).sessions.create({
+    agent: { id: agentId },
+    environmentId: null,
+    title: null,
+    metadata: {},
+    now: Date.now(),
+  });
+  return { tenantId: TENANT, sessionId: session.id };
+}
+
+const message = (text: string) => ({
+  type: 'user.message' as const,
+  content: [{ type: 'text' as const, text }],
+});
+const statusOf = async (address: SessionAddress) => (await sessions.view(address)).status;
+
+describe('a session in workerd', () => {
+  it('answers a message, lists what happened and leaves its row right', async () => {
+    const address = await created();
+    await sessions.send(address, [message('hi')]);
+    await expect.poll(() => statusOf(address), { timeout: 15_000 }).toBe('idle');
+    const { data } = await sessions.listEvents(address, { limit: 100, order: 'asc' });
+    expect(data.map((event) => event.type)).toContain('agent.message');
+    const row = () => stores(db, TENANT).sessions.find(address.sessionId);
+    await expect
+      .poll(async () => (await row())?.usage, { timeout: 15_000 })
+      .toEqual((await sessions.view(address)).usage);
+  });
+
+  it('walks a log that is larger than a page may be', async () => {
+    const address = await created();
+    const text = 'x'.repeat(900_000);
+    for (let count = 0; count < 8; count++) await sessions.send(address, [message(text)]);
+    await expect.poll(() => statusOf(address), { timeout: 30_000 }).toBe('idle');
+    const seen: string[] = [];
+    let page: string | undefined;
+    do {
+      const answer = await sessions.listEvents(address, { limit: 1_000, order: 'desc', page });
+      seen.push(...answer.data.filter((event) => event.type === 'user.message').map((event) => event.id));
+      page = answer.next_page ?? undefined;
+    } while (page !== undefined);
+    expect(new Set(seen).size).toBe(8);
+    expect(seen).toHaveLength(8);
+  }, 60_000);
+
+  it('of another tenant does not exist, and says so through every layer', async () => {
+    const { sessionId } = await created();
+    const view = async () => sessions.view({ tenantId: 'tnt_other', sessionId });
+    await expect(view()).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
