@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { persist } from '../persistence.ts';
 import { filePath } from './file-path.ts';
 import { searchRoot, toPosixRegex } from './glob-pattern.ts';
-import { clean, decode } from './output-text.ts';
+import { clean, decode, MAX_RESULT_CHARS } from './output-text.ts';
 import { answered, failed, type Tool } from './tool.ts';
 
 const MAX_PATHS = 1_000;
@@ -45,11 +45,22 @@ export const glob: Tool<z.infer<typeof input>> = {
     const trouble = decode(found.stderr).trim();
     if (paths.length === 0 && trouble !== '') return failed(trouble.slice(0, 2_000));
     if (paths.length === 0) return answered(`No files match ${pattern} in ${path}.`);
-    const more = found.truncated || paths.length > MAX_PATHS;
-    const rest = more ? `\n[There are more; these are the newest ${Math.min(paths.length, MAX_PATHS)}.]` : '';
-    return answered(`${paths.slice(0, MAX_PATHS).join('\n')}${rest}`);
+    return answered(listed(paths, found.truncated));
   },
 };
+
+/** As many of the paths as one result may have, and whether there are more. */
+function listed(paths: readonly string[], truncated: boolean): string {
+  let chars = 0;
+  const end = paths.findIndex((path, index) => {
+    chars += path.length + 1;
+    return index === MAX_PATHS || chars > MAX_RESULT_CHARS - 100;
+  });
+  const shown = end === -1 ? paths : paths.slice(0, end);
+  const more = truncated || shown.length < paths.length;
+  const rest = more ? `\n[There are more; these are the newest ${shown.length}.]` : '';
+  return `${shown.join('\n')}${rest}`;
+}
 
 function regexOf(path: string, pattern: string): { source: string } | { problem: string } {
   try {

@@ -174,6 +174,15 @@ describe('searches', () => {
     expect(textOf(await run('glob', { pattern: 'a[' }))).toMatch(/pattern: a "\[" is not closed/);
   });
 
+  it('list no more files than a result may have characters', async () => {
+    await bash('mkdir many; for n in $(seq 600); do : > "many/$(printf %0240d "$n")"; done');
+    const text = textOf(await run('glob', { pattern: 'many/*' }));
+    expect(text.length).toBeLessThanOrEqual(100_000);
+    const listed = text.split('\n').slice(0, -1);
+    expect(text).toContain(`these are the newest ${listed.length}.`);
+    expect(new Set(listed.map((path) => path.length))).toEqual(new Set(['/workspace/many/'.length + 240]));
+  });
+
   it('search contents with line numbers', async () => {
     await bash('rm -rf s; mkdir s; printf "alpha\\nbeta 42\\n" > s/a.txt; printf "beta\\0" > s/bin');
     expect(textOf(await run('grep', { pattern: 'beta \\d+', path: 's' }))).toBe(
