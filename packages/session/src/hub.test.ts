@@ -105,6 +105,14 @@ describe('a stream', () => {
     expect(hub.hasReaders).toBe(false);
   });
 
+  it('is forgotten when the log cannot be read, and tells its client', async () => {
+    const { hub, log } = await logged(3);
+    log.lines = () => Promise.reject(new Error('disk gone'));
+    const reader = new FrameReader(hub.open({ after: 0 }));
+    await expect(reader.follow()).rejects.toThrow('disk gone');
+    expect(hub.hasReaders).toBe(false);
+  });
+
   it('ends when the hub closes', async () => {
     const { hub } = await logged(0);
     const reader = new FrameReader(hub.open({}));

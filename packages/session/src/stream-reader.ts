@@ -54,7 +54,10 @@ export class StreamReader {
     return new ReadableStream({
       type: 'bytes',
       pull: async (controller) => {
-        const chunk = await this.#next();
+        const chunk = await this.#next().catch((error: unknown) => {
+          this.close();
+          throw error;
+        });
         if (chunk !== null) return controller.enqueue(chunk);
         controller.close();
         // A pending read of a byte stream ends only when it is answered.
