@@ -1,4 +1,4 @@
-// What a session is, as far as deciding needs it: a fold of its log (M2). Contents of messages and results are not kept.
+// What a session is, as far as deciding needs it: a fold of its log (M2). Messages are kept until they are taken, calls until their result.
 import type { SessionEvent } from '@capstan/schema/events';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import { type SessionUsage, ZERO_USAGE } from '@capstan/schema/usage';

@@ -38,9 +38,10 @@ export function decideTurn(command: TurnCommand, context: Context): Entry[] {
   if (state.turnId !== command.turnId) return [];
   switch (command.kind) {
     case 'begin_model': {
-      // Within a tool loop the model reads all that came in; between replies one message is answered at a time.
-      const due = state.unanswered ? state.queue.filter(() => state.steps > 0) : state.queue.slice(0, 1);
-      return [...take(due, stamp), made(stamp, 'span.model_request_start', { capstan: command.choice })];
+      return [
+        ...take(dueInput(state), stamp),
+        made(stamp, 'span.model_request_start', { capstan: command.choice }),
+      ];
     }
     case 'reply':
       return settled(reply(command, context), context, command.refusal);
@@ -57,6 +58,12 @@ export function decideTurn(command: TurnCommand, context: Context): Entry[] {
     case 'failed':
       return fail(state, command.failure, { thread: threadOf(context.spec), stamp });
   }
+}
+
+/** Within a tool loop the model reads all that came in; between replies one message is answered at a time. */
+function dueInput(state: State): State['queue'] {
+  if (!state.unanswered) return state.queue.slice(0, 1);
+  return state.steps > 0 ? state.queue : [];
 }
 
 type Reply = Extract<TurnCommand, { kind: 'reply' }>;
