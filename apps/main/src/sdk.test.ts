@@ -17,7 +17,7 @@ const say = (text: string) => ({
   events: [{ type: 'user.message' as const, content: [{ type: 'text' as const, text }] }],
 });
 
-const createAgent = () => client.beta.agents.create({ name: 'Helper', model: 'some-model' });
+const createAgent = () => client.beta.agents.create({ name: 'Scribe', model: 'some-model' });
 const createSession = async () => client.beta.sessions.create(await required());
 async function required() {
   const environment = await client.beta.environments.create({ name: 'Open' });
@@ -59,6 +59,45 @@ describe('agents through the official SDK', () => {
       { type: 'custom', name: 'lookup', description: 'Finds', input_schema: { type: 'object' } },
     ]);
     expect(await client.beta.agents.retrieve(agent.id, { version: 1 })).toEqual(agent);
+  });
+
+  it('takes null for what may be left out', async () => {
+    const agent = await client.beta.agents.create({
+      name: 'Plain',
+      model: { id: 'some-model', effort: null, speed: null, inference_geo: null },
+      description: null,
+      system: null,
+      multiagent: null,
+      execution_identity: null,
+    });
+    expect(agent.model).toEqual({ id: 'some-model' });
+    const filled = { type: 'cloud', networking: { type: 'unrestricted' }, packages: { pip: [] } };
+    for (const config of [null, { type: 'cloud' as const, networking: null, packages: { pip: null } }]) {
+      const environment = await client.beta.environments.create({ name: 'Plain', config, scope: null });
+      expect(environment).toMatchObject({ config: filled, scope: 'organization' });
+    }
+    const networking = {
+      type: 'limited' as const,
+      allowed_hosts: null,
+      allow_mcp_servers: true,
+      allow_package_managers: null,
+    };
+    const limited = await client.beta.environments.create({
+      name: 'Limited',
+      config: { type: 'cloud', networking, packages: null },
+    });
+    expect(limited.config).toMatchObject({
+      networking: { ...networking, allowed_hosts: [], allow_package_managers: false },
+    });
+  });
+
+  it('refuses an identity that it would not run under', async () => {
+    const execution_identity = { type: 'aws_role' as const, role_arn: 'arn:aws:iam::1:role/agent' };
+    const refused = client.beta.agents.create({ name: 'Roled', model: 'some-model', execution_identity });
+    await expect(refused).rejects.toMatchObject({
+      status: 400,
+      apiMessage: expect.stringMatching(/^execution_identity\.type: only "service_account"/),
+    });
   });
 
   it('pages through a list without missing or repeating', async () => {
@@ -104,7 +143,7 @@ describe('sessions through the official SDK', () => {
       title: 'First',
       metadata: { ticket: '7' },
       environment_id,
-      agent: { id: agent, version: 1, name: 'Helper' },
+      agent: { id: agent, version: 1, name: 'Scribe' },
       resources: [],
       vault_ids: [],
       budget: null,

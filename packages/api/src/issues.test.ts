@@ -1,4 +1,4 @@
-import { createAgent } from '@capstan/schema/agents';
+import { agentRoutes, createAgent } from '@capstan/schema/agents';
 import { createSession } from '@capstan/schema/sessions';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -54,6 +54,25 @@ describe('describeIssues', () => {
     expect(text).toContain('metadata.bad: expected string, received number');
     expect(text).toContain(`metadata.${'k'.repeat(65)}: `);
     expect(say(createSession, {})).toMatch(/^agent: required: an agent id/);
+  });
+
+  it('keeps the words a schema chose for a value of the wrong kind', () => {
+    const budget = { type: 'limit' };
+    expect(say(createSession, { agent: 'agent_1', budget })).toBe(
+      'budget: budget is not supported by this server yet',
+    );
+    expect(say(createAgent, { name: 'x', model: 'm', execution_identity: { type: 'aws_role' } })).toMatch(
+      /^execution_identity\.type: only "service_account" is supported/,
+    );
+  });
+
+  it('says how a date is written', () => {
+    const { query } = agentRoutes.list;
+    for (const at of ['yesterday', '2026-11-21', '2026-11-21T00:00:00', 5]) {
+      expect(say(query, { 'created_at[gte]': at })).toMatch(
+        /^created_at\[gte\]: expected a date and time with its zone, e\.g\. "2026-/,
+      );
+    }
   });
 
   it('stops after five findings and counts the rest', () => {

@@ -47,7 +47,11 @@ function expectation(issue: Issue): string | null {
   return issue.code === 'invalid_type' ? issue.expected : null;
 }
 
+/** What the library says when the schema chose no words of its own. */
+const UNCHOSEN = /^Invalid /;
+
 function sentence(issue: Issue, path: PropertyKey[]): string {
+  if (!UNCHOSEN.test(issue.message)) return issue.message;
   switch (issue.code) {
     case 'invalid_type':
       return mismatch(issue.expected, issue.input);

@@ -7,29 +7,36 @@ import { defineRoute } from './route.ts';
 import { tool, toolParam } from './tools.ts';
 
 const effortLevel = z.enum(['low', 'medium', 'high', 'xhigh', 'max']);
-const modelSettings = {
-  id: z.string().min(1).max(256),
-  speed: z.enum(['standard', 'fast']).optional(),
-  inference_geo: z.enum(['us', 'global']).optional(),
-};
+const modelId = z.string().min(1).max(256);
+const speed = z.enum(['standard', 'fast']);
+const inferenceGeo = z.enum(['us', 'global']);
 
-export const modelParam = z.union([
-  z.string().min(1).max(256),
+const modelParam = z.union([
+  modelId,
   z.object({
-    ...modelSettings,
-    effort: z.union([effortLevel, z.object({ type: effortLevel })]).optional(),
+    id: modelId,
+    speed: speed.nullish(),
+    inference_geo: inferenceGeo.nullish(),
+    effort: z.union([effortLevel, z.object({ type: effortLevel })]).nullish(),
   }),
 ]);
-export const model = z.object({ ...modelSettings, effort: z.object({ type: effortLevel }).optional() });
+export const model = z.object({
+  id: modelId,
+  speed: speed.optional(),
+  inference_geo: inferenceGeo.optional(),
+  effort: z.object({ type: effortLevel }).optional(),
+});
 export type Model = z.infer<typeof model>;
 
-export const mcpServer = z.object({
+const mcpServer = z.object({
   type: z.literal('url'),
   name: z.string().min(1).max(255),
   url: z.url({ protocol: /^https?$/ }),
 });
 
-export const executionIdentity = z.object({ type: z.literal('service_account') });
+const executionIdentity = z.object({
+  type: z.literal('service_account', 'only "service_account" is supported by this server yet'),
+});
 
 const definition = {
   id: idSchema('agent'),
@@ -81,6 +88,7 @@ export const createAgent = z
     mcp_servers: notYet('mcp_servers'),
     skills: notYet('skills'),
     multiagent: z.null('multiagent is not supported by this server yet').optional(),
+    execution_identity: executionIdentity.nullish(),
   })
   .meta({ id: 'CreateAgent' });
 export type CreateAgent = z.infer<typeof createAgent>;

@@ -5,12 +5,13 @@ import { metadata } from './metadata.ts';
 import { pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 
-const packageNames = z.array(z.string().min(1)).default([]);
-
-const noPackages = packageNames.refine(
-  (names) => names.length === 0,
-  'packages are not supported by this server yet: leave the list empty',
-);
+const noPackages = z
+  .array(z.string().min(1))
+  .refine(
+    (names) => names.length === 0,
+    'packages are not supported by this server yet: leave the list empty',
+  )
+  .nullish();
 
 const cloudConfigParam = z.object({
   type: z.literal('cloud'),
@@ -19,12 +20,12 @@ const cloudConfigParam = z.object({
       z.object({ type: z.literal('unrestricted') }),
       z.object({
         type: z.literal('limited'),
-        allowed_hosts: z.array(z.string().min(1)).default([]),
-        allow_mcp_servers: z.boolean().default(false),
-        allow_package_managers: z.boolean().default(false),
+        allowed_hosts: z.array(z.string().min(1)).nullish(),
+        allow_mcp_servers: z.boolean().nullish(),
+        allow_package_managers: z.boolean().nullish(),
       }),
     ])
-    .optional(),
+    .nullish(),
   packages: z
     .object({
       type: z.literal('packages').optional(),
@@ -35,10 +36,10 @@ const cloudConfigParam = z.object({
       npm: noPackages,
       pip: noPackages,
     })
-    .optional(),
+    .nullish(),
 });
 
-export const cloudConfig = z.object({
+const cloudConfig = z.object({
   type: z.literal('cloud'),
   networking: z.discriminatedUnion('type', [
     z.object({ type: z.literal('unrestricted') }),
@@ -90,9 +91,9 @@ export const createEnvironment = z
             .refine(() => false, 'self_hosted environments are not supported by this server yet'),
         }),
       ])
-      .optional(),
+      .nullish(),
     metadata: metadata.optional(),
-    scope: z.enum(['organization', 'account']).optional(),
+    scope: z.enum(['organization', 'account']).nullish(),
   })
   .meta({ id: 'CreateEnvironment' });
 export type CreateEnvironment = z.infer<typeof createEnvironment>;

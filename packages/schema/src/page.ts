@@ -1,8 +1,11 @@
 // Lists: `data` plus an opaque `next_page` cursor, null at the end.
 import { z } from 'zod';
 
-/** RFC 3339, UTC. */
-export const timestamp = z.iso.datetime({ offset: true });
+/** RFC 3339; the platform's own are UTC. */
+export const timestamp = z.iso.datetime({
+  offset: true,
+  error: 'expected a date and time with its zone, e.g. "2026-11-21T00:00:00Z"',
+});
 
 export function pageQuery(limits: { default: number; max: number }) {
   return z.object({

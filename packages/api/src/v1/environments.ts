@@ -36,8 +36,17 @@ export function mountEnvironments(surface: Surface): void {
   );
 }
 
+/** The schema lets no package through, so there are none to keep. */
 function toConfig(param: CreateEnvironment['config']): EnvironmentConfig {
-  if (param?.type !== 'cloud') return OPEN_CLOUD;
-  const { networking = OPEN_CLOUD.networking, packages } = param;
-  return { type: 'cloud', networking, packages: { ...OPEN_CLOUD.packages, ...packages, type: 'packages' } };
+  if (param?.type !== 'cloud' || param.networking?.type !== 'limited') return OPEN_CLOUD;
+  const { allowed_hosts, allow_mcp_servers, allow_package_managers } = param.networking;
+  return {
+    ...OPEN_CLOUD,
+    networking: {
+      type: 'limited',
+      allowed_hosts: allowed_hosts ?? [],
+      allow_mcp_servers: allow_mcp_servers ?? false,
+      allow_package_managers: allow_package_managers ?? false,
+    },
+  };
 }
