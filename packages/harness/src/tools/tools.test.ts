@@ -175,12 +175,12 @@ describe('searches', () => {
   });
 
   it('list no more files than a result may have characters', async () => {
-    await bash('mkdir many; for n in $(seq 600); do : > "many/$(printf %0240d "$n")"; done');
-    const text = textOf(await run('glob', { pattern: 'many/*' }));
+    await bash('mkdir crowd; for n in $(seq 600); do : > "crowd/$(printf %0240d "$n")"; done');
+    const text = textOf(await run('glob', { pattern: 'crowd/*' }));
     expect(text.length).toBeLessThanOrEqual(100_000);
     const listed = text.split('\n').slice(0, -1);
     expect(text).toContain(`these are the newest ${listed.length}.`);
-    expect(new Set(listed.map((path) => path.length))).toEqual(new Set(['/workspace/many/'.length + 240]));
+    expect(new Set(listed.map((path) => path.length))).toEqual(new Set(['/workspace/crowd/'.length + 240]));
   });
 
   it('search contents with line numbers', async () => {
