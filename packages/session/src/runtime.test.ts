@@ -212,6 +212,22 @@ describe('an interrupt', () => {
     expect((await world.types()).filter((type) => type === 'agent.tool_result')).toHaveLength(1);
   });
 
+  it('stops what a dead process had begun, even before a new turn has it in hand', async () => {
+    const world = new World();
+    const first = await world.open();
+    await first.send([hello]);
+    (await nextModel(world)).settle([use('bash')]);
+    const tool = await nextTool(world);
+    world.harness.recover = () => new Promise(() => {});
+    await world.open();
+    const third = await world.open();
+    expect(third.view.status).toBe('rescheduling');
+    await third.send([interrupt]);
+    await until(() => world.harness.cancelled.length > 0);
+    expect(world.harness.cancelled).toEqual([tool.input.effectId]);
+    expect(third.view.status).toBe('idle');
+  });
+
   it('changes nothing while the session is idle', async () => {
     const world = new World();
     const runtime = await world.open();

@@ -21,6 +21,7 @@ import type { Ports } from './ports.ts';
 import type { EventQuery, SessionView, StreamQuery } from './service.ts';
 import type { SessionSpec } from './spec.ts';
 import { INITIAL, type State } from './state.ts';
+import { cancelCall } from './tool-step.ts';
 import { type Desk, Turn } from './turn.ts';
 import { threadOf } from './turn-commands.ts';
 import { runTurn } from './turn-loop.ts';
@@ -85,12 +86,16 @@ export class SessionRuntime {
   /** Accepts all events or refuses all; they are durable when this resolves. */
   send(params: readonly EventParam[]): Promise<SessionEvent[]> {
     return this.#enqueue(async () => {
+      // Begun by a process that died, and no turn has them in hand: an interrupt has to stop them all the same.
+      const orphans = this.#turn === null ? this.#state.calls.filter((call) => call.begun) : [];
       const { entries, echoes } = accept(params, {
         state: this.#state,
         thread: threadOf(this.#spec),
         stamp: this.#stamp(),
       });
       await this.#commit(entries);
+      const open = new Set(this.#state.calls.map((call) => call.id));
+      for (const call of orphans) if (!open.has(call.id)) void cancelCall(this.#desk, call);
       return echoes.map((entry) => entry.event);
     });
   }

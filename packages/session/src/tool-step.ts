@@ -15,10 +15,10 @@ export async function performCalls(turn: Turn, desk: Desk, calls: readonly OpenC
 }
 
 async function perform(turn: Turn, desk: Desk, open: OpenCall): Promise<void> {
-  const call = { effectId: open.id, name: open.name, input: open.input, agent: desk.spec.agent };
+  const call = toToolCall(desk, open);
   const outcome = await unlessStopped(outcomeOf(turn, desk, { call, begun: open.begun }), turn.signal);
   if (outcome === null) {
-    if (turn.signal.reason === 'stopped') await cancel(desk, call);
+    if (turn.signal.reason === 'stopped') await cancelCall(desk, open);
     return;
   }
   await keep(turn, desk, { callId: open.id, outcome });
@@ -51,7 +51,9 @@ async function keep(turn: Turn, desk: Desk, result: { callId: string; outcome: T
   }
 }
 
-async function cancel(desk: Desk, call: ToolCall): Promise<void> {
+/** Stops what a call is doing. Never rejects: what cannot be stopped ends at its own limit. */
+export async function cancelCall(desk: Desk, open: OpenCall): Promise<void> {
+  const call = toToolCall(desk, open);
   try {
     await desk.harness.cancel(call);
   } catch (error) {
@@ -67,6 +69,10 @@ function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | nu
     signal.addEventListener('abort', stop, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
+}
+
+function toToolCall(desk: Desk, { id, name, input }: OpenCall): ToolCall {
+  return { effectId: id, name, input, agent: desk.spec.agent };
 }
 
 function failed(text: string): ToolOutcome {
