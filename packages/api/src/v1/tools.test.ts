@@ -82,6 +82,21 @@ describe('fillTools', () => {
     );
   });
 
+  it('takes schemas of any depth that can be stored, and refuses deeper ones', () => {
+    const nested = (levels: number): object => (levels === 1 ? {} : { items: nested(levels - 1) });
+    const deep = (levels: number) => ({
+      ...custom('x'),
+      input_schema: { type: 'object', ...nested(levels) },
+    });
+    expect(filled(deep(64))).toHaveLength(1);
+    expect(() => filled(deep(65))).toThrow(/^tools\.0\.input_schema\.items\..*: nested too deep/);
+    const { input_schema } = deep(1);
+    const endless = JSON.parse(`${'{"items":'.repeat(50_000)}1${'}'.repeat(50_000)}`);
+    expect(() => filled({ ...custom('x'), input_schema: { ...input_schema, ...endless } })).toThrow(
+      expect.objectContaining({ code: 'invalid_request' }),
+    );
+  });
+
   it('lets a tool it cannot offer be switched off', () => {
     const tools = filled({ ...toolset, configs: [{ name: 'web_search', enabled: false }] });
     expect(builtInSettings(tools, 'web_search')).toBeNull();

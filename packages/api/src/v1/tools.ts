@@ -23,6 +23,8 @@ interface Given {
 
 const FULL: Settings = { enabled: true, permission_policy: { type: 'always_allow' } };
 const NOTHING_ELSE: Settings = { enabled: false, permission_policy: { type: 'always_allow' } };
+/** Levels a schema may be nested: what checks and stores it calls itself at each. */
+const DEEPEST = 64;
 const NOT_YET: ReadonlySet<string> = new Set<BuiltInTool>(['web_fetch', 'web_search']);
 
 /** Refuses (`invalid_request`, naming the entry) duplicates and what is not supported. */
@@ -113,18 +115,20 @@ function checkCustom(param: CustomTool, taken: Set<string>, path: string): Custo
   }
   const keyword = ['oneOf', 'anyOf', 'allOf'].find((name) => name in param.input_schema);
   if (keyword) throw refusal(`${path}.input_schema.${keyword}`, 'not allowed at the top level of a schema');
-  const reference = findReference(param.input_schema, `${path}.input_schema`);
+  const reference = findReference(param.input_schema, `${path}.input_schema`, DEEPEST);
   if (reference) throw refusal(reference, 'references are not allowed; write the schema out');
   taken.add(param.name);
   const { name, description, input_schema } = param;
   return { type: 'custom', name, description, input_schema };
 }
 
-function findReference(schema: unknown, path: string): string | null {
+/** The path of a `$ref`, if there is one; refuses what is nested more than `levels` deep. */
+function findReference(schema: unknown, path: string, levels: number): string | null {
   if (typeof schema !== 'object' || schema === null) return null;
+  if (levels === 0) throw refusal(path, `nested too deep; a schema may have ${DEEPEST} levels`);
   for (const [key, value] of Object.entries(schema)) {
     if (key === '$ref') return `${path}.$ref`;
-    const inner = findReference(value, `${path}.${key}`);
+    const inner = findReference(value, `${path}.${key}`, levels - 1);
     if (inner !== null) return inner;
   }
   return null;
