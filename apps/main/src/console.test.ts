@@ -75,6 +75,14 @@ describe('signing in', () => {
     expect((await post('/api/login', { body: { code: 'never made' } })).status).toBe(401);
   });
 
+  it('reads no more from a stranger than a key takes', async () => {
+    const response = await post('/api/login', { body: { api_key: 'x'.repeat(20_000) } });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({
+      error: { type: 'request_too_large', message: 'body: larger than 16384 bytes; send less at a time' },
+    });
+  });
+
   it('signs out', async () => {
     const response = await post('/api/logout', { cookie: await signIn({ api_key: world.key }) });
     expect(response.headers.get('set-cookie')).toMatch(/^capstan_console=; .*Max-Age=0/);

@@ -10,6 +10,9 @@ import { describeIssues } from './issues.ts';
 import { readQuery } from './query.ts';
 import type { Surface } from './surface.ts';
 
+/** What is read of a caller nobody knows: a key or a code to sign in with, and nothing larger. */
+const MAX_PUBLIC_BODY_BYTES = 16 * 1024;
+
 export function mount<R extends RouteSpec>(surface: Surface, route: R, handle: Handle<R>): void {
   const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
   surface.app.on(route.method.toUpperCase(), path, async (context) => {
@@ -34,11 +37,12 @@ async function readInput({ ports, gate }: Surface, route: RouteSpec, context: Co
   const request = context.req.raw;
   const principal = route.access === 'key' ? await gate.admit(request) : null;
   const search = new URL(request.url).searchParams;
+  const maxBytes = route.access === 'key' ? ports.maxBodyBytes : MAX_PUBLIC_BODY_BYTES;
   return {
     principal,
     params: route.params && parse(route.params, context.req.param(), 'path'),
     query: route.query && parse(route.query, readQuery(route.query, search), 'query'),
-    body: route.body && parse(route.body, await readJson(request, ports.maxBodyBytes), 'body'),
+    body: route.body && parse(route.body, await readJson(request, maxBytes), 'body'),
   };
 }
 

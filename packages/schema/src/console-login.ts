@@ -39,7 +39,7 @@ export const consoleRoutes = {
       z.object({ code: z.string().min(1).max(512) }),
     ]),
     response: principal,
-    errors: ['unauthenticated'],
+    errors: ['unauthenticated', 'too_large'],
   }),
   logout: defineRoute({
     method: 'post',
