@@ -24,6 +24,12 @@ describe('CookieSigner', () => {
     expect(await new CookieSigner('another secret').read(carrying(cookie), now)).toBeNull();
   });
 
+  it('signs nobody in by a cookie that says something else than it knows', async () => {
+    const signer = new CookieSigner('root secret');
+    const cookie = await signer.issue(JSON.parse('{"person":"usr_1"}'), { now, secure: true });
+    expect(await signer.read(carrying(cookie), now)).toBeNull();
+  });
+
   it('is for secure connections only, where there is one', async () => {
     const signer = new CookieSigner('root secret');
     expect(await signer.issue(principal, { now, secure: true })).toMatch(/; Secure$/);

@@ -30,7 +30,7 @@ export class CookieSigner {
     return attributes(`${body}.${toBase64Url(new Uint8Array(mac))}`, LIFETIME_SECONDS, secure);
   }
 
-  /** Null: no cookie, a forged one, or one that ended before `now` (epoch ms). */
+  /** Null: no cookie, a forged one, one of another release, or one that ended before `now` (epoch ms). */
   async read(request: Request, now: number): Promise<Principal | null> {
     const [body, mac] = cookieValue(request)?.split('.') ?? [];
     const signature = mac === undefined ? null : fromBase64Url(mac);
@@ -38,8 +38,10 @@ export class CookieSigner {
     const key = await this.#key();
     if (!(await crypto.subtle.verify('HMAC', key, signature, new TextEncoder().encode(body)))) return null;
     const text = new TextDecoder().decode(fromBase64Url(body) ?? new Uint8Array());
-    const { tenantId, apiKey, expiresAt } = payload.parse(JSON.parse(text));
-    return expiresAt > now ? { tenantId, apiKey } : null;
+    const { data } = payload.safeParse(JSON.parse(text));
+    return data !== undefined && data.expiresAt > now
+      ? { tenantId: data.tenantId, apiKey: data.apiKey }
+      : null;
   }
 
   async #key(): Promise<CryptoKey> {
