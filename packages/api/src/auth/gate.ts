@@ -42,11 +42,18 @@ export class Gate {
   }
 }
 
-/** A browser says where a write comes from; anything but our own origin is refused. */
+/**
+ * A browser says where a write comes from; anything but our own origin is refused. Behind a forwarded port the
+ * address a browser sees is not the one that arrives here, but the browser itself says that the two are the same site.
+ */
 export function requireSameOrigin(request: Request): void {
   const origin = request.headers.get('origin');
-  if (origin === new URL(request.url).origin) return;
-  throw new ApiError('forbidden', `origin: ${origin ?? 'missing'} may not write with the Console's cookie`);
+  if (origin === new URL(request.url).origin || request.headers.get('sec-fetch-site') === 'same-origin')
+    return;
+  throw new ApiError(
+    'forbidden',
+    `origin: ${origin ?? 'missing'} is not this server's address; only its own pages may do this without an API key`,
+  );
 }
 
 function sentKey(request: Request): string | null {
