@@ -31,9 +31,18 @@ export function createApi(ports: ApiPorts): Api {
   mountEvents(surface);
   mountHealth(surface);
   mountConsoleLogin(surface);
-  app.get('/openapi.json', (context) => context.json(openApiDocument(ports.version)));
+  app.get('/openapi.json', serveDocument(ports.version));
   app.get('*', (context) => serveConsole(context.req.raw, ports.assets));
   return { fetch: async (request) => app.fetch(request) };
+}
+
+/** The document is made once, when it is first asked for: that takes far longer than sending it. */
+function serveDocument(version: string): (context: Context) => Response {
+  let made: string | null = null;
+  return (context) => {
+    made ??= JSON.stringify(openApiDocument(version));
+    return context.body(made, 200, { 'content-type': 'application/json' });
+  };
 }
 
 /** What stands round every route: ids, log line, headers, errors, unknown paths. */
