@@ -101,6 +101,10 @@ export function runRouteContract(open: () => Promise<Served>): void {
             const path = `${known(route)}?limit=${limit}`;
             expect(await expectRefusal(await send(route, { path }), 400)).toMatch(/^limit: /);
           }
+          for (const page of ['bogus', 'W10', 'x'.repeat(513)]) {
+            const path = `${known(route)}?page=${page}`;
+            expect(await expectRefusal(await send(route, { path }), 400)).toMatch(/^page: /);
+          }
         });
       }
 
