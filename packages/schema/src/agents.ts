@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { metadata } from './metadata.ts';
+import { notYet } from './not-yet.ts';
 import { createdAtBounds, pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 import { tool, toolParam } from './tools.ts';
@@ -69,13 +70,6 @@ export const agent = z
   })
   .meta({ id: 'Agent' });
 export type Agent = z.infer<typeof agent>;
-
-/** Settings a later release adds: an empty list or null is accepted, anything else is refused by name. */
-const notYet = (what: string) =>
-  z
-    .union([z.null(), z.array(z.unknown())])
-    .refine((value) => value === null || value.length === 0, `${what} are not supported by this server yet`)
-    .optional();
 
 export const createAgent = z
   .object({

@@ -11,7 +11,6 @@ export const ID_PREFIXES = {
   apiKey: 'key',
   tenant: 'tnt',
   turn: 'turn',
-  loginLink: 'link',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -2,13 +2,8 @@
 import { z } from 'zod';
 
 const MAX_PAIRS = 16;
-const key = z.string().min(1).max(64);
 
 export const metadata = z
-  .record(key, z.string().max(512))
+  .record(z.string().min(1).max(64), z.string().max(512))
   .refine((value) => Object.keys(value).length <= MAX_PAIRS, `at most ${MAX_PAIRS} pairs are allowed`);
 export type Metadata = z.infer<typeof metadata>;
-
-/** A patch: null deletes the key, absent keys stay. */
-export const metadataPatch = z.record(key, z.string().max(512).nullable());
-export type MetadataPatch = z.infer<typeof metadataPatch>;

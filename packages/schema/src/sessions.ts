@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { agentSnapshot } from './agents.ts';
 import { idSchema } from './ids.ts';
 import { metadata } from './metadata.ts';
+import { notYet } from './not-yet.ts';
 import { createdAtBounds, order, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 import { sessionUsage } from './usage.ts';
@@ -42,12 +43,6 @@ const agentReference = z.union([
   }),
 ]);
 
-const emptyList = (what: string) =>
-  z
-    .union([z.null(), z.array(z.unknown())])
-    .refine((value) => value === null || value.length === 0, `${what} are not supported by this server yet`)
-    .optional();
-
 export const createSession = z
   .object({
     agent: agentReference.optional(),
@@ -57,9 +52,9 @@ export const createSession = z
     environment_id: idSchema('environment').nullish(),
     title: z.string().max(512).nullish(),
     metadata: metadata.optional(),
-    vault_ids: emptyList('vault_ids'),
-    resources: emptyList('resources'),
-    initial_events: emptyList('initial_events'),
+    vault_ids: notYet('vault_ids'),
+    resources: notYet('resources'),
+    initial_events: notYet('initial_events'),
     budget: z.null('budget is not supported by this server yet').optional(),
   })
   .refine((body) => body.agent !== undefined || body.agent_id !== undefined, {

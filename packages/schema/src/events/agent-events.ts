@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { agentContent, threadContent, toolResultContent } from '../content.ts';
 import { idSchema } from '../ids.ts';
-import { routedThreadId, serverEvent } from './base.ts';
+import { routedThreadId, serverEvent } from './persisted-event.ts';
 
 const toolInput = z.record(z.string(), z.unknown());
 const evaluation = z.object({

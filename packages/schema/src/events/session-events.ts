@@ -4,7 +4,7 @@ import { agentSnapshot } from '../agents.ts';
 import { idSchema } from '../ids.ts';
 import { metadata } from '../metadata.ts';
 import { money, sessionUsage } from '../usage.ts';
-import { serverEvent, threadId } from './base.ts';
+import { serverEvent, threadId } from './persisted-event.ts';
 
 export const stopReason = z.discriminatedUnion('type', [
   z.object({ type: z.literal('end_turn') }),
@@ -44,18 +44,18 @@ const repository = [
   'repository_checkout_error',
   'repository_clone_error',
 ] as const;
-const common = { message: z.string(), retry_status: retryStatus };
+const report = { message: z.string(), retry_status: retryStatus };
 
 export const sessionError = z.discriminatedUnion('type', [
-  z.object({ type: z.enum(plain), ...common }),
-  z.object({ type: z.enum(mcp), mcp_server_name: z.string(), ...common }),
+  z.object({ type: z.enum(plain), ...report }),
+  z.object({ type: z.enum(mcp), mcp_server_name: z.string(), ...report }),
   z.object({
     type: z.literal('credential_host_unreachable_error'),
     vault_id: z.string(),
     credential_id: z.string(),
-    ...common,
+    ...report,
   }),
-  z.object({ type: z.enum(repository), repository_url: z.string().nullish(), ...common }),
+  z.object({ type: z.enum(repository), repository_url: z.string().nullish(), ...report }),
 ]);
 export type SessionError = z.infer<typeof sessionError>;
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { idSchema } from '../ids.ts';
 import { modelUsage } from '../usage.ts';
-import { serverEvent } from './base.ts';
+import { serverEvent } from './persisted-event.ts';
 
 const outcome = { outcome_id: z.string(), iteration: z.int().min(0) };
 const workflowError = z.object({

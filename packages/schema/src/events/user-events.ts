@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { textBlock, toolResultContent, userContent } from '../content.ts';
 import { idSchema } from '../ids.ts';
-import { clientEvent, documentName, routedThreadId } from './base.ts';
+import { clientEvent, documentName, routedThreadId } from './persisted-event.ts';
 
 const rubric = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), content: z.string().max(262_144) }),
