@@ -4,12 +4,11 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import { openD1 } from '@capstan/db/d1';
 import { LoginCodeStore } from '@capstan/db/login-codes';
 import type { BackendHealth, HealthSource } from '@capstan/schema/health';
-import { createLogger } from '@capstan/shared/logger';
+import { consoleLogger } from '@capstan/shared/logger';
 import type { Env } from './env.ts';
 import { jobsHealth } from './health.ts';
 
-// biome-ignore lint/suspicious/noConsole: the log of a Worker is its console
-const logger = createLogger((line) => console.log(line), { worker: 'jobs' });
+const logger = consoleLogger.child({ worker: 'jobs' });
 
 export class JobsService extends WorkerEntrypoint<Env> implements HealthSource {
   health(): Promise<Record<string, BackendHealth>> {

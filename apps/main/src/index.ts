@@ -2,15 +2,14 @@
 import { type Api, createApi } from '@capstan/api/app';
 import { unconfigured } from '@capstan/api/unconfigured';
 import { openD1 } from '@capstan/db/d1';
-import { createLogger } from '@capstan/shared/logger';
+import { consoleLogger } from '@capstan/shared/logger';
 import { version } from '../../../package.json';
 import { blobsHealth } from './blobs.ts';
 import { type Env, problemsOf } from './env.ts';
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-// biome-ignore lint/suspicious/noConsole: the log of a Worker is its console
-const logger = createLogger((line) => console.log(line), { worker: 'main' });
+const logger = consoleLogger.child({ worker: 'main' });
 
 let api: Api | null = null;
 
