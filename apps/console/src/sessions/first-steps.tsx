@@ -22,7 +22,7 @@ export function FirstSteps() {
   );
 }
 
-export function firstRequests(origin: string): string {
+function firstRequests(origin: string): string {
   return `export CAPSTAN=${origin}
 export CAPSTAN_API_KEY=…   # printed when the platform started
 
