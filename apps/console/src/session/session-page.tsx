@@ -1,7 +1,7 @@
 // One session: what was said and done, live, and what can be said and done next.
 import { Button } from '@cloudflare/kumo/components/button';
 import { ArrowDownIcon, CaretLeftIcon } from '@phosphor-icons/react';
-import { useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { session as sessionQuery } from '../queries.ts';
@@ -32,7 +32,7 @@ function OneSession({ id }: { id: string }) {
   useEffect(() => {
     if (status !== 'running') void refetch();
   }, [status, refetch]);
-  const title = query.data?.title ?? 'Untitled session';
+  const title = query.data?.title || 'Untitled session';
   useTitle(title);
 
   if (live.failure?.status === 404) return <Missing />;
@@ -86,17 +86,20 @@ function OneSession({ id }: { id: string }) {
 function Reading({ live }: { live: Live }) {
   const { session, timeline } = live;
   const follow = useFollow(timeline.items[0]?.key, live.sent);
-  const earlier = () => {
-    follow.keepPlace();
-    void session.loadEarlier();
-  };
+  const earlier = useMutation({
+    mutationFn: () => {
+      follow.keepPlace();
+      return session.loadEarlier();
+    },
+  });
   return (
     <div className="relative min-h-0 flex-1">
       <div ref={follow.scroller} className="h-full overflow-y-auto [overflow-anchor:none]">
         <div ref={follow.content} className="mx-auto w-full max-w-3xl px-4 py-6 sm:px-6">
           {live.hasEarlier && (
-            <div className="mb-4 flex justify-center">
-              <Button size="sm" onClick={earlier}>
+            <div className="mb-4 flex flex-col items-center gap-2">
+              {earlier.error !== null && <FailureNotice error={earlier.error} />}
+              <Button size="sm" loading={earlier.isPending} onClick={() => earlier.mutate()}>
                 Show earlier events
               </Button>
             </div>

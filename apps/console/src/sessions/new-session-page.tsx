@@ -1,7 +1,6 @@
 // Start a session: which agent, and what to say first.
 
 import type { Agent } from '@capstan/schema/agents';
-import type { EventParam } from '@capstan/schema/events/user-events';
 import { Button } from '@cloudflare/kumo/components/button';
 import { Input, InputArea } from '@cloudflare/kumo/components/input';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
@@ -13,6 +12,7 @@ import { api } from '../api.ts';
 import { agents } from '../queries.ts';
 import { FailureNotice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { type Beginning, SessionStart } from './session-start.ts';
 
 export function NewSessionPage() {
   const query = useQuery(agents);
@@ -48,10 +48,10 @@ export function NewSessionPage() {
 function SessionForm({ agent }: { agent: Agent }) {
   const [title, setTitle] = useState('');
   const [message, setMessage] = useState('');
-  const start = useStart(agent.id);
+  const start = useStart();
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    start.mutate({ title: title.trim(), message: message.trim() });
+    start.mutate({ agentId: agent.id, title: title.trim(), message: message.trim() });
   };
   return (
     <form onSubmit={submit} className="flex flex-col gap-5">
@@ -81,29 +81,15 @@ function SessionForm({ agent }: { agent: Agent }) {
   );
 }
 
-function useStart(agentId: string) {
+function useStart() {
+  const [start] = useState(() => new SessionStart(api));
   const navigate = useNavigate();
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: async ({ title, message }: { title: string; message: string }) => {
-      const session = await api.sessions.create({
-        body: { agent: agentId, title: title || firstLine(message) },
-      });
-      if (message !== '') {
-        const event: EventParam = { type: 'user.message', content: [{ type: 'text', text: message }] };
-        await api.events.send({ params: { session_id: session.id }, body: { events: [event] } });
-      }
-      return session;
-    },
+    mutationFn: (beginning: Beginning) => start.begin(beginning),
     onSuccess: (session) => {
       void queries.invalidateQueries({ queryKey: ['sessions'] });
       void navigate({ to: '/sessions/$sessionId', params: { sessionId: session.id } });
     },
   });
-}
-
-/** A message names its session when the person does not. */
-function firstLine(message: string): string | null {
-  const line = message.split('\n', 1)[0]?.trim() ?? '';
-  return line === '' ? null : line.slice(0, 80);
 }

@@ -70,7 +70,7 @@ function SessionRow({ session }: { session: Session }) {
         <span
           className={`block truncate font-medium ${session.title ? 'text-kumo-strong' : 'text-kumo-subtle'}`}
         >
-          {session.title ?? 'Untitled session'}
+          {session.title || 'Untitled session'}
         </span>
         <span className="block truncate text-sm text-kumo-subtle">
           {session.agent.name}
