@@ -17,6 +17,7 @@ import { newId } from '@capstan/shared/ids';
 import { consoleLogger } from '@capstan/shared/logger';
 import type { Env } from './env.ts';
 import type { Facts } from './facts.ts';
+import { lateHarness } from './late-harness.ts';
 
 /** Where one session keeps what it keeps. */
 export interface Place {
@@ -37,17 +38,19 @@ export function createPorts(env: Env, spec: SessionSpec, { sql, facts, alarm }: 
     log: new SqlLog(sql),
     alarm,
     index: createIndex(env, spec, facts),
-    harness: createHarness({
-      config: readConfig(env),
-      sandboxes: openSandboxes(env),
-      sessionId: spec.sessionId,
-      sandboxRef: {
-        load: () => facts.get('sandbox_id'),
-        save: (sandboxId) => facts.set('sandbox_id', sandboxId),
-      },
-      logger,
-      clock,
-    }),
+    harness: lateHarness(() =>
+      createHarness({
+        config: readConfig(env),
+        sandboxes: openSandboxes(env),
+        sessionId: spec.sessionId,
+        sandboxRef: {
+          load: () => facts.get('sandbox_id'),
+          save: (sandboxId) => facts.set('sandbox_id', sandboxId),
+        },
+        logger,
+        clock,
+      }),
+    ),
     logger,
     now: clock.now,
     newEventId: () => newId('event'),

@@ -22,7 +22,8 @@ function apply(state: State, { event, note }: Entry): State {
     case 'user.message':
       return event.processed_at === null
         ? queued(state, event)
-        : { ...taken(state, event.id), unanswered: true };
+        : // Each message has the whole number of steps to itself.
+          { ...taken(state, event.id), unanswered: true, steps: 0 };
     case 'user.interrupt':
       return event.processed_at === null ? queued(state, event) : taken(state, event.id);
     case 'user.tool_confirmation':

@@ -4,9 +4,12 @@ import type { Line } from './ports.ts';
 
 const encoder = new TextEncoder();
 
-/** Sent while nothing happens, so that no proxy takes the connection for dead. */
-export const HEARTBEAT = encoder.encode(': still here\n\n');
-export const OPENING = encoder.encode(': stream open\n\n');
+/**
+ * Sent while nothing happens, so that no proxy takes the connection for dead. Comments end with one line feed: a blank
+ * line after them makes some parsers, among them the official Python SDK's, emit an empty event once an id was seen.
+ */
+export const HEARTBEAT = encoder.encode(': still here\n');
+export const OPENING = encoder.encode(': stream open\n');
 
 export function eventFrame(line: Pick<Line, 'seq' | 'type' | 'data'>): Uint8Array {
   return encoder.encode(`id: ${line.seq}\nevent: ${line.type}\ndata: ${line.data}\n\n`);

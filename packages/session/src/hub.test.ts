@@ -113,6 +113,15 @@ describe('a stream', () => {
     expect(hub.hasReaders).toBe(false);
   });
 
+  it('opens and stays alive with comments that end no event', async () => {
+    const { hub } = await logged(0);
+    const reader = hub.open({}).getReader();
+    const opening = new TextDecoder().decode((await reader.read()).value);
+    hub.heartbeat();
+    const beat = new TextDecoder().decode((await reader.read()).value);
+    for (const text of [opening, beat]) expect(text).toMatch(/^:[^\n]*\n$/);
+  });
+
   it('ends when the hub closes', async () => {
     const { hub } = await logged(0);
     const reader = new FrameReader(hub.open({}));

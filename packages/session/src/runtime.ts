@@ -190,7 +190,10 @@ export class SessionRuntime {
     const startedAt = this.#ports.now();
     this.#turn = turn;
     runTurn(turn, this.#desk).then(
-      () => logger.info('turn.ended', { turn_id: turn.id, duration_ms: this.#ports.now() - startedAt }),
+      () => {
+        const outcome = turn.signal.aborted ? String(turn.signal.reason) : 'ended';
+        logger.info('turn.ended', { turn_id: turn.id, outcome, duration_ms: this.#ports.now() - startedAt });
+      },
       (error: unknown) => {
         logger.error('turn.failed', { turn_id: turn.id }, error);
         // A turn that cannot write down what it did must not look as if it ran: the next runtime takes it up.

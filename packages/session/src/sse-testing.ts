@@ -23,7 +23,7 @@ export class FrameReader {
       this.#rest += decoder.decode(value, { stream: true });
       const blocks = this.#rest.split('\n\n');
       this.#rest = blocks.pop() ?? '';
-      for (const block of blocks) if (!block.startsWith(':')) this.frames.push(parse(block));
+      for (const block of blocks) this.frames.push(parse(block));
     }
   }
 

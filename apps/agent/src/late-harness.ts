@@ -1,0 +1,30 @@
+// A harness made when a turn first needs one: a session can be read, and archived, on a server whose models or sandboxes
+// are not configured. What is missing then ends the turn, as an error on the session that names it.
+import { isApiError } from '@capstan/schema/error';
+import { type Harness, ModelFailure } from '@capstan/session/harness';
+
+export function lateHarness(make: () => Harness): Harness {
+  let made: Harness | undefined;
+  const harness = () => {
+    made ??= make();
+    return made;
+  };
+  return {
+    choose(modelId) {
+      try {
+        return harness().choose(modelId);
+      } catch (error) {
+        if (!isApiError(error)) throw error;
+        throw new ModelFailure('model_request_failed_error', error.message, {
+          retryable: false,
+          cause: error,
+        });
+      }
+    },
+    call: (call, signal) => harness().call(call, signal),
+    prepare: (toolName) => harness().prepare(toolName),
+    perform: (call, signal) => harness().perform(call, signal),
+    recover: (call, signal) => harness().recover(call, signal),
+    cancel: (call) => harness().cancel(call),
+  };
+}
