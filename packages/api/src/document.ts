@@ -44,10 +44,14 @@ function describe(route: RouteSpec): RouteConfig {
   };
 }
 
-function success({ stream, response }: RouteSpec): Responses {
+function success({ stream, response, failing }: RouteSpec): Responses {
   const type = stream ? 'text/event-stream' : 'application/json';
   const description = stream ? 'Server-sent events; each `data` is this object as JSON' : 'OK';
-  return { 200: { description, content: { [type]: { schema: response } } } };
+  const content = { [type]: { schema: response } };
+  return {
+    200: { description, content },
+    ...(failing && { [ERRORS[failing].status]: { description: ERRORS[failing].type, content } }),
+  };
 }
 
 function refusals({ access, params, query, body, errors = [] }: RouteSpec): Responses {

@@ -1,5 +1,6 @@
 // Health: asks every backend, each within a deadline, and says of each that fails what mends it.
 import { tenantCount } from '@capstan/db/tenants';
+import { ERRORS } from '@capstan/schema/error';
 import { type BackendHealth, healthRoutes } from '@capstan/schema/health';
 import { mount } from './mount.ts';
 import type { ApiPorts } from './ports.ts';
@@ -22,7 +23,7 @@ export function mountHealth(surface: Surface): void {
     const answers = await Promise.all(questions.map((question) => ask(question, DEADLINE_MS)));
     const backends: Backends = Object.assign({}, ...answers);
     const ok = Object.values(backends).every((backend) => backend.status === 'ok');
-    head.status = ok ? 200 : 503;
+    if (!ok) head.status = ERRORS[healthRoutes.check.failing].status;
     return { status: ok ? ('ok' as const) : ('failed' as const), version: ports.version, backends };
   });
 }

@@ -35,6 +35,6 @@ export const healthRoutes = {
     tag: 'Health',
     access: 'public',
     response: health,
-    errors: ['unavailable'],
+    failing: 'unavailable',
   }),
 };

@@ -18,6 +18,8 @@ export interface RouteSpec {
   response: z.ZodType;
   /** The response is a server-sent event stream whose frames carry `response` as JSON. */
   stream?: true;
+  /** The code whose status `response` comes with when it tells of a failure itself. */
+  failing?: ErrorCode;
   /** Codes beyond those every route of its access class may answer. */
   errors?: readonly ErrorCode[];
 }
