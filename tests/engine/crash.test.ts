@@ -139,7 +139,7 @@ describe('everything stops and starts again', () => {
     await platform.stop();
     platform = await startPlatform(join(dir, 'state'));
     client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
-    const events = await session.ended();
+    const events = await new Conversation(client, session.id).ended();
     expect(count(events, 'agent.tool_result')).toBe(1);
   }, 120_000);
 });

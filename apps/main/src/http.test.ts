@@ -239,6 +239,17 @@ describe('faults and unknown paths', () => {
     expect(response.headers.get('request-id')).toMatch(/^req_/);
   });
 
+  it('logs what was asked, by whom and how it ended, and never a key', async () => {
+    const response = await world.fetch('/v1/agents/agent_none', { headers: auth() });
+    const id = response.headers.get('request-id') ?? '';
+    const line = () => world.logs().find((text) => text.includes(id) && text.includes('http.request')) ?? '';
+    await expect.poll(line, { timeout: 10_000 }).not.toBe('');
+    for (const part of ['retrieveAgent', 'tnt_default', 'key_bootstrap_', '404']) {
+      expect(line()).toContain(part);
+    }
+    expect(world.logs().join()).not.toContain(world.key);
+  });
+
   it('answers unknown paths as JSON', async () => {
     for (const path of ['/v1/nothing', '/api/nothing', '/nothing.js', '/v1', '/nothing']) {
       const response = await world.fetch(path, { headers: { ...auth(), accept: '*/*' } });

@@ -50,15 +50,14 @@ function frame({ app, ports }: Surface): void {
   app.use(async (context, next) => {
     const requestId = newId('request');
     const started = ports.clock.now();
-    const logger = ports.logger.child({ request_id: requestId });
     context.set('requestId', requestId);
-    context.set('logger', logger);
+    context.set('logger', ports.logger.child({ request_id: requestId }));
     await next();
     const secure = new URL(context.req.url).protocol === 'https:';
     context.res = withHeaders(context.res, { requestId, secure });
     const { method } = context.req;
     const duration = ports.clock.now() - started;
-    logger.info('http.request', { method, status: context.res.status, duration_ms: duration });
+    context.get('logger').info('http.request', { method, status: context.res.status, duration_ms: duration });
   });
   app.onError((thrown, context) => {
     const error = toApiError(thrown);

@@ -8,7 +8,7 @@ import { readJson } from './body.ts';
 import type { Answer, Call, Handle, Head } from './call.ts';
 import { describeIssues } from './issues.ts';
 import { readQuery } from './query.ts';
-import type { Surface } from './surface.ts';
+import type { AppEnv, Surface } from './surface.ts';
 
 /** What is read of a caller nobody knows: a key or a code to sign in with, and nothing larger. */
 const MAX_PUBLIC_BODY_BYTES = 16 * 1024;
@@ -20,6 +20,7 @@ export function mount<R extends RouteSpec>(surface: Surface, route: R, handle: H
       req: { raw: request },
     } = context;
     const head: Head = { status: 200, headers: new Headers() };
+    context.set('logger', context.get('logger').child({ operation: route.operationId }));
     const input = await readInput(surface, route, context);
     // Parsed by the route's own schemas, so the call is what the route's types say.
     const call = {
@@ -33,9 +34,13 @@ export function mount<R extends RouteSpec>(surface: Surface, route: R, handle: H
   });
 }
 
-async function readInput({ ports, gate }: Surface, route: RouteSpec, context: Context) {
+async function readInput({ ports, gate }: Surface, route: RouteSpec, context: Context<AppEnv>) {
   const request = context.req.raw;
   const principal = route.access === 'key' ? await gate.admit(request) : null;
+  if (principal !== null) {
+    const caller = { tenant_id: principal.tenantId, api_key_id: principal.apiKey.id };
+    context.set('logger', context.get('logger').child(caller));
+  }
   const search = new URL(request.url).searchParams;
   const maxBytes = route.access === 'key' ? ports.maxBodyBytes : MAX_PUBLIC_BODY_BYTES;
   return {

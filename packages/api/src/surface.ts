@@ -5,6 +5,7 @@ import type { Gate } from './auth/gate.ts';
 import type { ApiPorts } from './ports.ts';
 
 export interface AppEnv {
+  /** The logger learns what is asked and who asks as soon as it is known. */
   Variables: { requestId: string; logger: Logger };
 }
 

@@ -218,6 +218,9 @@ describe('an emulator of an ordinary user', { timeout: 60_000 }, () => {
     expect(stdout).toBe('0\nCapEff:\t0000000000000000\nrefused\nx\n');
     await sandbox.filesystem.writeText('text', '/root/file');
     expect(await sandbox.filesystem.readText('/root/file')).toBe('text');
+    const other = await create();
+    await bash(sandbox, 'find / -xdev -type f -writable -exec sh -c "echo x >>\\$0" {} ";"');
+    expect((await bash(other, 'grep -rlx x /etc /__modal 2>/dev/null')).stdout).toBe('');
     close();
     program.child.kill('SIGTERM');
     await program.exited;

@@ -3,8 +3,7 @@
 // one result, and has it only when no process of it is left. 3. As root, each runs as a host user of its own.
 import { randomInt } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Logger } from '@capstan/shared/logger';
 import { newId } from './identifiers.ts';
 import { NamedPipes } from './named-pipes.ts';
@@ -12,6 +11,7 @@ import { type Base, prepareBase, prepareRoot } from './root-filesystem.ts';
 import { Run, type RunOptions } from './run.ts';
 import { type SandboxProcess, startSandboxProcess } from './sandbox-process.ts';
 import type { SandboxRecord, Store } from './store.ts';
+import { removeTrees } from './tree-removal.ts';
 import { makeVolatileDirectory, type VolatileDirectory } from './volatile-directory.ts';
 import { type GenericResult, GenericStatus, type NamedTag } from './wire.ts';
 
@@ -84,7 +84,7 @@ export class Sandboxes {
     const old = join(ports.stateDir, `removed-${process.pid}-${Date.now()}`);
     mkdirSync(this.#directory, { recursive: true });
     renameSync(this.#directory, old);
-    this.#remove(old);
+    void this.#remove(old);
     mkdirSync(this.#directory);
     const spool = join(ports.stateDir, 'spool');
     rmSync(spool, { recursive: true, force: true });
@@ -166,9 +166,7 @@ export class Sandboxes {
   async #start(record: SandboxRecord, options: SandboxOptions): Promise<LiveSandbox> {
     const ownerId = this.#freeHostUser();
     const directory = join(this.#directory, record.id);
-    const runDirectory = join(this.#volatile.path, record.id);
-    prepareRoot(directory, { base: this.#base, runDirectory, ownerId });
-    const sandboxProcess = await startSandboxProcess(directory, runDirectory, ownerId);
+    const sandboxProcess = await this.#startProcess(directory, ownerId);
     const { promise: ended, resolve } = Promise.withResolvers<GenericResult>();
     const entry: Entry = {
       record,
@@ -193,18 +191,27 @@ export class Sandboxes {
     return entry;
   }
 
+  async #startProcess(directory: string, ownerId: number | undefined): Promise<SandboxProcess> {
+    const runDirectory = join(this.#volatile.path, basename(directory));
+    try {
+      prepareRoot(directory, { base: this.#base, runDirectory, ownerId });
+      return await startSandboxProcess(directory, runDirectory, ownerId);
+    } catch (cause) {
+      void this.#remove(directory, runDirectory);
+      throw cause;
+    }
+  }
+
   #limit(entry: Entry, options: SandboxOptions): void {
     const { id } = entry.record;
-    const expire = () => {
-      const exception = 'The sandbox reached its timeout.';
+    const expire = (exception: string) =>
       void this.#finish(id, { status: GenericStatus.timeout, exitcode: 124, exception });
-    };
-    entry.timers.push(setTimeout(expire, options.timeoutMs));
+    entry.timers.push(setTimeout(() => expire('The sandbox reached its timeout.'), options.timeoutMs));
     const { idleTimeoutMs } = options;
     if (idleTimeoutMs === undefined) return;
     const idle = setTimeout(() => {
       if ([...entry.runs.values()].some((run) => run.exit === undefined)) idle.refresh();
-      else expire();
+      else expire('The sandbox was idle for as long as it may be.');
     }, idleTimeoutMs);
     entry.timers.push(idle);
     entry.touch = () => idle.refresh();
@@ -234,12 +241,26 @@ export class Sandboxes {
     for (const timer of entry.timers) clearTimeout(timer);
     await entry.process.stop();
     this.#byId.delete(id);
-    this.#ports.store.finishSandbox(id, entry.result);
+    const removed = this.#remove(entry.directory, entry.process.runDirectory);
+    if (!this.#recordEnd(id, entry.result)) {
+      // The disk may be full of this very sandbox.
+      await removed;
+      this.#recordEnd(id, entry.result);
+    }
     this.#ports.log.info('sandbox.ended', { sandbox_id: id, status: entry.result.status });
-    this.#remove(entry.directory);
-    this.#remove(entry.process.runDirectory);
     setTimeout(() => this.#forget(entry), GRACE_MS).unref();
     entry.resolve(entry.result);
+  }
+
+  /** False when the store does not take it; its next start then records the sandbox as ended. */
+  #recordEnd(id: string, result: GenericResult): boolean {
+    try {
+      this.#ports.store.finishSandbox(id, result);
+      return true;
+    } catch (cause) {
+      this.#ports.log.error('sandbox.result_unsaved', { sandbox_id: id }, cause);
+      return false;
+    }
   }
 
   #forget(entry: Entry): void {
@@ -247,12 +268,16 @@ export class Sandboxes {
     for (const run of entry.runs.values()) run.dispose();
   }
 
-  #remove(directory: string): void {
-    const removal = rm(directory, { recursive: true, force: true }).catch((cause: unknown) =>
-      this.#ports.log.warn('sandbox.directory_kept', { directory, cause: String(cause) }),
+  #remove(...directories: string[]): Promise<void> {
+    const removal = removeTrees(...directories).catch((cause: unknown) =>
+      this.#ports.log.warn('sandbox.directory_kept', {
+        directories: directories.join(' '),
+        cause: String(cause),
+      }),
     );
     this.#removals.add(removal);
     void removal.finally(() => this.#removals.delete(removal));
+    return removal;
   }
 
   #freeHostUser(): number | undefined {

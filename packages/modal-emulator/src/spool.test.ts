@@ -45,6 +45,16 @@ describe('a spool', () => {
     expect((await collect(spool, 0)).toString()).toBe('1234567890\n[output over 10 bytes is discarded]\n');
   });
 
+  it('keeps what the disk took, and says that the rest is lost', async () => {
+    const unwritable = new Spool('/proc/self/no-such-directory/spool', 1 << 30);
+    unwritable.append(Buffer.alloc(60_000, 'x'));
+    unwritable.append(Buffer.alloc(60_000, 'y'));
+    unwritable.append(Buffer.alloc(10, 'z'));
+    unwritable.end();
+    const text = (await collect(unwritable, 59_990)).toString();
+    expect(text).toMatch(/^x{10}\n\[the rest of the output is lost: .*\(ENOENT\)\]\n$/);
+  });
+
   it('leaves no file behind, even while it is open', () => {
     const spool = makeSpool();
     spool.append(Buffer.alloc(100_000));

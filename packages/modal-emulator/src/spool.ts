@@ -1,5 +1,5 @@
 // The output of one stream of one run: small in memory, larger on disk, readable from any offset while it grows.
-// It keeps `limitBytes` and no more; what is cut off is announced in the stream itself.
+// It keeps `limitBytes` and no more, and less when the disk is full; what is cut off is announced in the stream itself.
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 
 const MEMORY_BYTES = 64 * 1024;
@@ -11,7 +11,8 @@ export class Spool {
   #memory: Buffer[] = [];
   #file: number | undefined;
   #sizeBytes = 0;
-  #full = false;
+  /** What readers get after everything kept; set once nothing more is. */
+  #notice: Buffer | undefined;
   #ended = false;
   #disposed = false;
   #waiting = new Set<() => void>();
@@ -23,13 +24,15 @@ export class Spool {
   }
 
   append(chunk: Buffer): void {
-    if (this.#ended || this.#full || this.#disposed || chunk.length === 0) return;
+    if (this.#ended || this.#notice !== undefined || this.#disposed || chunk.length === 0) return;
     const room = this.#limitBytes - this.#sizeBytes;
-    if (chunk.length <= room) this.#keep(chunk);
-    else {
-      this.#full = true;
+    try {
       this.#keep(chunk.subarray(0, room));
-      this.#keep(Buffer.from(`\n[output over ${this.#limitBytes} bytes is discarded]\n`));
+      if (chunk.length > room) this.#cut(`output over ${this.#limitBytes} bytes is discarded`);
+    } catch (cause) {
+      // A sandbox can fill the disk, and only its own output may suffer from that.
+      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+      this.#cut(`the rest of the output is lost: the emulator's disk does not take it (${code})`);
     }
     this.#wake();
   }
@@ -61,22 +64,45 @@ export class Spool {
     this.#wake();
   }
 
+  #cut(why: string): void {
+    this.#notice = Buffer.from(`\n[${why}]\n`);
+  }
+
   #keep(chunk: Buffer): void {
-    this.#sizeBytes += chunk.length;
-    if (this.#file === undefined) {
+    if (this.#file === undefined && this.#sizeBytes + chunk.length <= MEMORY_BYTES) {
       this.#memory.push(chunk);
-      if (this.#sizeBytes <= MEMORY_BYTES) return;
-      this.#file = openSync(this.#path, 'wx+', 0o600);
+      this.#sizeBytes += chunk.length;
+      return;
+    }
+    this.#file ??= this.#spill();
+    for (let written = 0; written < chunk.length; ) {
+      const count = writeSync(this.#file, chunk, written, chunk.length - written, this.#sizeBytes);
+      written += count;
+      this.#sizeBytes += count;
+    }
+  }
+
+  /** Moves what is in memory to a file. */
+  #spill(): number {
+    const file = openSync(this.#path, 'wx+', 0o600);
+    try {
       // Open but nameless: the space is returned even if the emulator is killed.
       unlinkSync(this.#path);
       const memory = Buffer.concat(this.#memory);
-      this.#memory = [];
-      writeFully(this.#file, memory);
-    } else writeFully(this.#file, chunk);
+      for (let at = 0; at < memory.length; ) at += writeSync(file, memory, at, memory.length - at, at);
+    } catch (cause) {
+      closeSync(file);
+      throw cause;
+    }
+    this.#memory = [];
+    return file;
   }
 
   #at(position: number): Buffer | undefined {
-    if (position >= this.#sizeBytes) return undefined;
+    if (position >= this.#sizeBytes) {
+      const rest = this.#notice?.subarray(position - this.#sizeBytes);
+      return rest === undefined || rest.length === 0 ? undefined : rest;
+    }
     if (this.#file === undefined) {
       this.#memory = [Buffer.concat(this.#memory)];
       return this.#memory[0]?.subarray(position);
@@ -101,9 +127,4 @@ export class Spool {
   #wake(): void {
     for (const done of [...this.#waiting]) done();
   }
-}
-
-function writeFully(file: number, chunk: Buffer): void {
-  let written = 0;
-  while (written < chunk.length) written += writeSync(file, chunk, written);
 }

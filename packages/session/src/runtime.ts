@@ -191,7 +191,7 @@ export class SessionRuntime {
     this.#turn = turn;
     runTurn(turn, this.#desk).then(
       () => {
-        const outcome = turn.signal.aborted ? String(turn.signal.reason) : 'ended';
+        const outcome = turn.signal.reason === 'superseded' ? 'superseded' : this.#state.status;
         logger.info('turn.ended', { turn_id: turn.id, outcome, duration_ms: this.#ports.now() - startedAt });
       },
       (error: unknown) => {

@@ -15,6 +15,8 @@ export interface World {
   db: Database;
   keys: ApiKeyStore;
   fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** What the Workers logged so far, a line each. */
+  logs(): string[];
   close(): Promise<void>;
 }
 
@@ -61,6 +63,7 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     db,
     keys,
     fetch: (path, init) => fetch(new URL(path, url), init),
+    logs: () => harness.getLogs().map((line) => JSON.stringify(line)),
     close: () => harness.close(),
   };
 }
