@@ -1,9 +1,13 @@
 // A session's events over HTTP: sent, listed and streamed by the session itself; here is only the translation.
 import { ApiError } from '@capstan/schema/error';
 import { eventRoutes } from '@capstan/schema/events';
+import type { EventParam } from '@capstan/schema/events/user-events';
 import type { EventQuery } from '@capstan/session/service';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
+
+/** One call between Workers carries 32 MiB; this leaves room for what is around the text. */
+const MOST_CALL_BYTES = 30_000_000;
 
 type Bound = { at: number; inclusive: boolean };
 
@@ -11,6 +15,7 @@ export function mountEvents(surface: Surface): void {
   const { sessions } = surface.ports;
 
   mount(surface, eventRoutes.send, async ({ principal: { tenantId }, params, body }) => {
+    requireSendable(body.events);
     const data = await sessions.send({ tenantId, sessionId: params.session_id }, body.events);
     return { data };
   });
@@ -44,6 +49,17 @@ export function mountEvents(surface: Surface): void {
       ...(query.event_deltas && { deltas: query.event_deltas }),
     });
   });
+}
+
+/** Text between Workers takes a byte a character, or two when any of its characters is beyond Latin-1. */
+function requireSendable(events: readonly EventParam[]): void {
+  const texts = events.map((event) => JSON.stringify(event));
+  const size = texts.reduce((sum, text) => sum + text.length * (/[\u0100-\uffff]/.test(text) ? 2 : 1), 0);
+  if (size <= MOST_CALL_BYTES) return;
+  throw new ApiError(
+    'too_large',
+    'events: too long together to be taken at once; send fewer or shorter ones',
+  );
 }
 
 /** Of an exclusive and an inclusive bound, the one that lets less through. */
