@@ -17,6 +17,7 @@ import { newId } from '@capstan/shared/ids';
 import { consoleLogger } from '@capstan/shared/logger';
 import type { Env } from './env.ts';
 import type { Facts } from './facts.ts';
+import { IntervalPulse } from './interval-pulse.ts';
 import { lateHarness } from './late-harness.ts';
 
 /** Where one session keeps what it keeps. */
@@ -38,6 +39,7 @@ export function createPorts(env: Env, spec: SessionSpec, { sql, facts, alarm }: 
     log: new SqlLog(sql),
     alarm,
     index: createIndex(env, spec, facts),
+    pulse: new IntervalPulse(),
     harness: lateHarness(() =>
       createHarness({
         config: readConfig(env),

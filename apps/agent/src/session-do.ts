@@ -21,13 +21,11 @@ import { createPorts, loadSpec } from './ports.ts';
 import { StorageAlarm, toSql } from './storage.ts';
 
 const MIGRATIONS = [eventsTable];
-const HEARTBEAT_MS = 15_000;
 
 export class SessionDO extends DurableObject<Env> {
   #sql: Sql;
   #alarm: Promise<StorageAlarm>;
   #opening: Promise<SessionRuntime> | null = null;
-  #heartbeat: ReturnType<typeof setInterval> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -48,9 +46,7 @@ export class SessionDO extends DurableObject<Env> {
   }
 
   async streamEvents(address: SessionAddress, query: StreamQuery): Promise<ReadableStream<Uint8Array>> {
-    const runtime = await this.#runtime(address);
-    this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS);
-    return runtime.stream(query);
+    return (await this.#runtime(address)).stream(query);
   }
 
   async archive(address: SessionAddress): Promise<SessionView> {
@@ -105,12 +101,5 @@ export class SessionDO extends DurableObject<Env> {
     migrate(this.#sql, MIGRATIONS);
     new Facts(this.#sql).set('spec', JSON.stringify(spec));
     return spec;
-  }
-
-  async #beat(): Promise<void> {
-    const hub = (await this.#opening?.catch(() => null))?.hub;
-    if (hub?.hasReaders) return hub.heartbeat();
-    if (this.#heartbeat !== null) clearInterval(this.#heartbeat);
-    this.#heartbeat = null;
   }
 }

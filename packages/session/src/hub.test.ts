@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type LoggedEntry, made } from './entry.ts';
 import { Hub } from './hub.ts';
 import { FrameReader } from './sse-testing.ts';
-import { quiesce, until, World } from './testing.ts';
+import { ManualPulse, quiesce, until, World } from './testing.ts';
 
 /** A log with `count` events, and a way to write more and publish them. */
 async function logged(count: number) {
@@ -19,8 +19,9 @@ async function logged(count: number) {
     return entries;
   };
   await write(count);
-  const hub = new Hub(log, count);
-  return { hub, log, more: async (howMany: number) => hub.publish(await write(howMany)) };
+  const pulse = new ManualPulse();
+  const hub = new Hub(log, pulse, count);
+  return { hub, pulse, log, more: async (howMany: number) => hub.publish(await write(howMany)) };
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -73,7 +74,7 @@ describe('a stream', () => {
 
   it('keeps a few megabytes for readers that lag, not more: they read on from the log', async () => {
     const { log } = new World();
-    const hub = new Hub(log, 0);
+    const hub = new Hub(log, new ManualPulse(), 0);
     const slow = hub.open({});
     for (let seq = 1; seq <= 12; seq++) {
       const content = [{ type: 'text' as const, text: 'x'.repeat(900_000) }];
@@ -94,30 +95,31 @@ describe('a stream', () => {
     expect(batches).toBeGreaterThan(0);
   });
 
-  it('forgets a reader that cancels, and one that takes nothing for many heartbeats', async () => {
-    const { hub } = await logged(0);
+  it('beats while somebody listens: not after the last cancels, or took nothing for many beats', async () => {
+    const { hub, pulse } = await logged(0);
     const leaving = new FrameReader(hub.open({}));
     void leaving.follow();
+    expect(pulse.beat).not.toBeNull();
     await leaving.cancel();
-    expect(hub.hasReaders).toBe(false);
+    expect(pulse.beat).toBeNull();
     hub.open({});
-    for (let beat = 0; beat < 25; beat++) hub.heartbeat();
-    expect(hub.hasReaders).toBe(false);
+    for (let beat = 0; beat < 25; beat++) pulse.beat?.();
+    expect(pulse.beat).toBeNull();
   });
 
   it('is forgotten when the log cannot be read, and tells its client', async () => {
-    const { hub, log } = await logged(3);
+    const { hub, pulse, log } = await logged(3);
     log.lines = () => Promise.reject(new Error('disk gone'));
     const reader = new FrameReader(hub.open({ after: 0 }));
     await expect(reader.follow()).rejects.toThrow('disk gone');
-    expect(hub.hasReaders).toBe(false);
+    expect(pulse.beat).toBeNull();
   });
 
   it('opens and stays alive with comments that end no event', async () => {
-    const { hub } = await logged(0);
+    const { hub, pulse } = await logged(0);
     const reader = hub.open({}).getReader();
     const opening = new TextDecoder().decode((await reader.read()).value);
-    hub.heartbeat();
+    pulse.beat?.();
     const beat = new TextDecoder().decode((await reader.read()).value);
     for (const text of [opening, beat]) expect(text).toMatch(/^:[^\n]*\n$/);
   });

@@ -8,7 +8,7 @@
 import type { Preview, Previewable } from '@capstan/schema/events/previews';
 import type { LoggedEntry } from './entry.ts';
 import { eventFrame, HEARTBEAT, previewFrame } from './frames.ts';
-import type { EventLog } from './ports.ts';
+import type { EventLog, Pulse } from './ports.ts';
 import type { StreamQuery } from './service.ts';
 import { StreamReader, type Tail } from './stream-reader.ts';
 
@@ -19,15 +19,12 @@ export class Hub {
   #readers = new Set<StreamReader>();
   #tail: Tail;
   #log: EventLog;
+  #pulse: Pulse;
 
-  constructor(log: EventLog, head: number) {
+  constructor(log: EventLog, pulse: Pulse, head: number) {
     this.#log = log;
+    this.#pulse = pulse;
     this.#tail = { head, frames: [], sizeBytes: 0 };
-  }
-
-  /** Whether anybody listens; without readers there is nothing to keep alive. */
-  get hasReaders(): boolean {
-    return this.#readers.size > 0;
   }
 
   open(query: StreamQuery): ReadableStream<Uint8Array> {
@@ -36,8 +33,9 @@ export class Hub {
       tail: this.#tail,
       cursor: Math.min(query.after ?? this.#tail.head, this.#tail.head),
       deltas: new Set(query.deltas),
-      closed: () => this.#readers.delete(reader),
+      closed: () => this.#leave(reader),
     });
+    if (this.#readers.size === 0) this.#pulse.start(() => this.#beat());
     this.#readers.add(reader);
     return reader.toStream();
   }
@@ -74,9 +72,12 @@ export class Hub {
     for (const reader of this.#readers) reader.preview(preview, bytes);
   }
 
-  /** The host calls this every 15 seconds while there are readers. */
-  heartbeat(): void {
+  #beat(): void {
     for (const reader of this.#readers) reader.heartbeat(HEARTBEAT);
+  }
+
+  #leave(reader: StreamReader): void {
+    if (this.#readers.delete(reader) && this.#readers.size === 0) this.#pulse.stop();
   }
 
   /** Ends every stream: clients connect again with their last event id. */

@@ -46,10 +46,17 @@ export interface SessionIndex {
   put(row: SessionView, seq: number): Promise<void>;
 }
 
+/** Beats every 15 seconds from start to stop. While it runs, the host stays awake for the session's streams. */
+export interface Pulse {
+  start(beat: () => void): void;
+  stop(): void;
+}
+
 export interface Ports {
   log: EventLog;
   alarm: Alarm;
   index: SessionIndex;
+  pulse: Pulse;
   harness: Harness;
   logger: Logger;
   /** Epoch ms. */

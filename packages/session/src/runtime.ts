@@ -43,7 +43,7 @@ export class SessionRuntime {
     this.#spec = spec;
     this.#state = restored.state;
     this.#seq = restored.seq;
-    this.hub = new Hub(ports.log, restored.seq);
+    this.hub = new Hub(ports.log, ports.pulse, restored.seq);
     this.#index = new IndexKeeper(ports, () => this.#confirmed());
     this.#desk = {
       spec,

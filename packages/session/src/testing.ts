@@ -5,7 +5,7 @@ import type { AgentSnapshot } from '@capstan/schema/agents';
 import type { SessionEvent } from '@capstan/schema/events';
 import { silentLogger } from '@capstan/shared/logger';
 import { readEntries } from './context.ts';
-import type { Ports } from './ports.ts';
+import type { Ports, Pulse } from './ports.ts';
 import { SessionRuntime } from './runtime.ts';
 import { ScriptedHarness } from './scripted-harness.ts';
 import type { SessionView } from './service.ts';
@@ -84,12 +84,26 @@ export class World {
           this.#confirmedSeq = seq;
         },
       },
+      pulse: new ManualPulse(),
       harness: this.harness,
       logger: silentLogger,
       now: () => this.now,
       newEventId: () => `sevt_${String(++this.#ids).padStart(6, '0')}`,
       random: () => 0.5,
     };
+  }
+}
+
+/** Beats when the test says so; null while nobody listens. */
+export class ManualPulse implements Pulse {
+  beat: (() => void) | null = null;
+
+  start(beat: () => void): void {
+    this.beat = beat;
+  }
+
+  stop(): void {
+    this.beat = null;
   }
 }
 

@@ -6,7 +6,7 @@ import { ModelContext } from './context.ts';
 import { Hub } from './hub.ts';
 import { outcome } from './scripted-harness.ts';
 import { INITIAL, type OpenCall } from './state.ts';
-import { quiesce, World } from './testing.ts';
+import { ManualPulse, quiesce, World } from './testing.ts';
 import { performCalls } from './tool-step.ts';
 import { type Desk, Turn } from './turn.ts';
 
@@ -14,7 +14,7 @@ function deskOf(world: World, logger: Logger): Desk {
   return {
     spec: world.spec,
     harness: world.harness,
-    hub: new Hub(world.log, 0),
+    hub: new Hub(world.log, new ManualPulse(), 0),
     context: new ModelContext(world.log),
     logger,
     state: () => INITIAL,
