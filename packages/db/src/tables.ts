@@ -124,5 +124,8 @@ export const sessions = sqliteTable(
   (t) => [
     index('sessions_tenant').on(t.tenantId, t.id),
     index('sessions_agent').on(t.tenantId, t.agentId, t.id),
+    // Lists leave archived sessions out unless asked, and mostly look for the few that run.
+    index('sessions_open').on(t.tenantId, t.id).where(sql`archived_at IS NULL`),
+    index('sessions_status').on(t.tenantId, t.status, t.id),
   ],
 );
