@@ -85,7 +85,7 @@ export interface Base {
   directory: string;
   /** Host directories that become mount points of the root, beside those in DIRECTORIES. */
   mounted: string[];
-  /** Names below `shared/`, hard-linked into each root: that is faster than making them and takes no inode. */
+  /** Symlinks below `shared/`, hard-linked into each root: that is faster than making them and takes no inode. */
   links: string[];
 }
 
@@ -95,6 +95,8 @@ export function prepareBase(directory: string): Base {
   for (const name of ['modal/etc', 'modal/run', 'dev/pts', 'dev/shm', 'shared/etc'])
     mkdirSync(join(directory, name), { recursive: true });
   copyEtc(join(directory, 'modal/etc'));
+  for (const [name, text] of Object.entries(FIXED_ETC))
+    writeFileSync(join(directory, 'modal/etc', name), text);
   for (const name of DEVICES) writeFileSync(join(directory, 'dev', name), '');
   for (const [name, target] of Object.entries(DEVICE_LINKS))
     symlinkSync(target, join(directory, 'dev', name));
@@ -102,7 +104,6 @@ export function prepareBase(directory: string): Base {
   for (const name of readdirSync(join(directory, 'modal/etc')))
     symlinkSync(`/__modal/etc/${name}`, join(etc, name));
   symlinkSync('/proc/self/mounts', join(etc, 'mtab'));
-  for (const [name, text] of Object.entries(FIXED_ETC)) writeFileSync(join(etc, name), text);
   const mounted: string[] = [];
   const links = readdirSync(etc).map((name) => join('etc', name));
   for (const name of PROGRAM_DIRECTORIES) {

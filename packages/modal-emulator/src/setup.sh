@@ -12,6 +12,8 @@ mount --no-canonicalize -o remount,bind,ro,nosuid,nodev,noexec /proc/self/cwd/pr
 pivot_root . .
 umount -l .
 cd /
+# It names a directory of the host.
+unset OLDPWD
 hostname sandbox || :
 ip link set lo up || :
 ulimit -c 0
