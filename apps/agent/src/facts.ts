@@ -21,4 +21,8 @@ export class Facts {
       [name, value],
     );
   }
+
+  clear(name: FactName): void {
+    this.#sql.all('DELETE FROM facts WHERE name = ?', [name]);
+  }
 }

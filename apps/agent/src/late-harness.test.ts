@@ -3,13 +3,15 @@ import { ScriptedHarness } from '@capstan/session/scripted-harness';
 import { describe, expect, it } from 'vitest';
 import { lateHarness } from './late-harness.ts';
 
+const nothing = () => false;
+
 describe('a harness made late', () => {
   it('is made once, by the first turn', () => {
     let made = 0;
     const harness = lateHarness(() => {
       made += 1;
       return new ScriptedHarness();
-    });
+    }, nothing);
     expect(made).toBe(0);
     harness.choose('a');
     harness.prepare('bash');
@@ -21,7 +23,7 @@ describe('a harness made late', () => {
     const harness = lateHarness(() => {
       if (!configured) throw new ApiError('unavailable', 'GATEWAY_URL is not set');
       return new ScriptedHarness();
-    });
+    }, nothing);
     expect(() => harness.choose('a')).toThrow(
       expect.objectContaining({ name: 'ModelFailure', retryable: false, message: 'GATEWAY_URL is not set' }),
     );

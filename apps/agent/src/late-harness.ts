@@ -3,7 +3,8 @@
 import { isApiError } from '@capstan/schema/error';
 import { type Harness, ModelFailure } from '@capstan/session/harness';
 
-export function lateHarness(make: () => Harness): Harness {
+/** `holds` answers for a harness that was not made yet. */
+export function lateHarness(make: () => Harness, holds: () => boolean): Harness {
   let made: Harness | undefined;
   const harness = () => {
     made ??= make();
@@ -26,5 +27,7 @@ export function lateHarness(make: () => Harness): Harness {
     perform: (call, signal) => harness().perform(call, signal),
     recover: (call, signal) => harness().recover(call, signal),
     cancel: (call) => harness().cancel(call),
+    holds,
+    release: async () => harness().release(),
   };
 }

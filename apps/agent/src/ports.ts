@@ -40,18 +40,21 @@ export function createPorts(env: Env, spec: SessionSpec, { sql, facts, alarm }: 
     alarm,
     index: createIndex(env, spec, facts),
     pulse: new IntervalPulse(),
-    harness: lateHarness(() =>
-      createHarness({
-        config: readConfig(env),
-        sandboxes: openSandboxes(env),
-        sessionId: spec.sessionId,
-        sandboxRef: {
-          load: () => facts.get('sandbox_id'),
-          save: (sandboxId) => facts.set('sandbox_id', sandboxId),
-        },
-        logger,
-        clock,
-      }),
+    harness: lateHarness(
+      () =>
+        createHarness({
+          config: readConfig(env),
+          sandboxes: openSandboxes(env),
+          sessionId: spec.sessionId,
+          sandboxRef: {
+            load: () => facts.get('sandbox_id'),
+            save: (sandboxId) => facts.set('sandbox_id', sandboxId),
+            clear: () => facts.clear('sandbox_id'),
+          },
+          logger,
+          clock,
+        }),
+      () => facts.get('sandbox_id') !== null,
     ),
     logger,
     now: clock.now,

@@ -23,7 +23,7 @@ function harnessOver(sandboxes: SandboxWorld['sandboxes']): Harness {
     config: configFrom({ ENVIRONMENT: 'development', DEV_MODEL_URL: dev.url }),
     sandboxes,
     sessionId: 'sesn_harness',
-    sandboxRef: { load: () => null, save: () => undefined },
+    sandboxRef: { load: () => null, save: () => undefined, clear: () => undefined },
     logger: silentLogger,
     clock: { now: () => Date.now() },
   });

@@ -35,5 +35,7 @@ export function createHarness(deps: HarnessDeps): Harness {
     perform: (call, signal) => tools.perform(call, signal),
     recover: (call, signal) => tools.recover(call, signal),
     cancel: (call) => tools.cancel(call),
+    holds: () => tools.holds(),
+    release: () => tools.release(),
   };
 }

@@ -9,8 +9,9 @@ import { persist } from './persistence.ts';
 
 /** Where a session remembers which sandbox is its own. */
 export interface SandboxRef {
-  load(): string | null | Promise<string | null>;
-  save(sandboxId: string): void | Promise<void>;
+  load(): string | null;
+  save(sandboxId: string): void;
+  clear(): void;
 }
 
 export interface SessionSandboxDeps {
@@ -51,8 +52,8 @@ export class SessionSandbox {
   }
 
   /** The sandbox the session has used, alive or not; null when it never had one. */
-  async last(): Promise<string | null> {
-    return this.#held?.sandboxId ?? (await this.#deps.sandboxRef.load());
+  last(): string | null {
+    return this.#held?.sandboxId ?? this.#deps.sandboxRef.load();
   }
 
   async isAlive(sandboxId: string): Promise<boolean> {
@@ -79,6 +80,20 @@ export class SessionSandbox {
     this.#held = null;
   }
 
+  get held(): boolean {
+    return this.#deps.sandboxRef.load() !== null;
+  }
+
+  /** Ends the sandbox for good. One that is still being made is waited for. */
+  async release(): Promise<void> {
+    await this.#opening?.catch(() => undefined);
+    const sandboxId = this.#deps.sandboxRef.load();
+    if (sandboxId === null) return;
+    await persist(() => this.#deps.sandboxes.terminate(sandboxId));
+    this.#held = null;
+    this.#deps.sandboxRef.clear();
+  }
+
   /** What the model has to be told about the sandbox, once. */
   takeNote(): string | null {
     if (!this.#lostNote) return null;
@@ -88,13 +103,13 @@ export class SessionSandbox {
 
   async #open(): Promise<string> {
     const { sandboxRef, clock } = this.#deps;
-    const known = await this.last();
+    const known = this.last();
     if (known !== null && (await this.isAlive(known))) {
       this.#held = { sandboxId: known, seenAt: clock.now() };
       return known;
     }
     const sandboxId = await this.#create();
-    if (sandboxId !== known) await sandboxRef.save(sandboxId);
+    if (sandboxId !== known) sandboxRef.save(sandboxId);
     if (known !== null && sandboxId !== known) this.#lostNote = true;
     this.#held = { sandboxId, seenAt: clock.now() };
     return sandboxId;

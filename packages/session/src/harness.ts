@@ -72,6 +72,10 @@ export interface Harness {
   recover(call: ToolCall, signal: AbortSignal): Promise<ToolOutcome | null>;
   /** Stops what a call is doing (an interrupt): returns once it is stopped, or gave up trying. */
   cancel(call: ToolCall): Promise<void>;
+  /** Whether the session holds something outside that its end should give back: its sandbox. */
+  holds(): boolean;
+  /** Gives it back. Harmless when it is gone already; rejects when it could not be, and is then asked again. */
+  release(): Promise<void>;
 }
 
 export type ModelErrorType =

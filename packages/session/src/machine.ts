@@ -71,6 +71,8 @@ export interface Owed {
   index: SessionView;
   /** The latest moment at which the session must be looked at again, epoch ms, or null when nothing is pending. */
   wakeAt: number | null;
+  /** The session is over: what it holds outside is to be given back. */
+  release: boolean;
 }
 
 /** A running turn is looked at this often, so that one whose process died goes on by itself. */
@@ -80,6 +82,7 @@ export function owed(state: State, now: number): Owed {
   return {
     index: toView(state, now),
     wakeAt: state.status === 'running' ? now + LEASE_MS : state.retryAt,
+    release: state.status === 'terminated',
   };
 }
 

@@ -455,6 +455,19 @@ describe('archive', () => {
     expect((await world.types()).filter((type) => type === 'session.status_terminated')).toHaveLength(1);
   });
 
+  it('gives the sandbox back, however often that has to be tried', async () => {
+    const world = new World();
+    world.harness.held = true;
+    world.harness.releaseFails = true;
+    const runtime = await world.open();
+    await runtime.archive();
+    await quiesce();
+    expect(world.alarmAt).not.toBeNull();
+    world.harness.releaseFails = false;
+    await world.open();
+    await until(() => !world.harness.held && world.alarmAt === null);
+  });
+
   it('is refused while the session works', async () => {
     const world = new World();
     const runtime = await world.open();

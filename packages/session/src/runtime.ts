@@ -18,6 +18,7 @@ import { Hub } from './hub.ts';
 import { IndexKeeper } from './index-keeper.ts';
 import { type Command, decide, LEASE_MS, owed } from './machine.ts';
 import type { Ports } from './ports.ts';
+import { Releaser } from './releaser.ts';
 import type { EventQuery, SessionView, StreamQuery } from './service.ts';
 import type { SessionSpec } from './spec.ts';
 import { INITIAL, type State } from './state.ts';
@@ -33,6 +34,7 @@ export class SessionRuntime {
   #state: State;
   #seq: number;
   #index: IndexKeeper;
+  #releaser: Releaser;
   #desk: Desk;
   #turn: Turn | null = null;
   #mailbox: Promise<unknown> = Promise.resolve();
@@ -45,6 +47,7 @@ export class SessionRuntime {
     this.#seq = restored.seq;
     this.hub = new Hub(ports.log, ports.pulse, restored.seq);
     this.#index = new IndexKeeper(ports, () => this.#confirmed());
+    this.#releaser = new Releaser(ports, () => this.#confirmed());
     this.#desk = {
       spec,
       harness: ports.harness,
@@ -173,10 +176,11 @@ export class SessionRuntime {
       this.#turn = null;
     }
     if (turnId !== null && this.#turn === null) this.#start(new Turn(turnId));
-    const { index, wakeAt } = owed(this.#state, this.#ports.now());
+    const { index, wakeAt, release } = owed(this.#state, this.#ports.now());
     this.#index.keep(index, this.#seq);
+    if (release) this.#releaser.keep();
     if (wakeAt !== null) this.#ports.alarm.arm(wakeAt);
-    else if (this.#index.confirmed) this.#ports.alarm.disarm();
+    else if (this.#index.confirmed && (!release || this.#releaser.done)) this.#ports.alarm.disarm();
     else this.#ports.alarm.arm(this.#ports.now() + LEASE_MS);
   }
 

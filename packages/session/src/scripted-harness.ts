@@ -52,6 +52,9 @@ export class ScriptedHarness implements Harness {
   recovered: string[] = [];
   cancelled: string[] = [];
   prepared: string[] = [];
+  /** A sandbox, so to speak. */
+  held = false;
+  releaseFails = false;
   /** What recover finds for an effect; nothing by default. */
   outcomes = new Map<string, ToolOutcome>();
   /** Streamed before each reply, as deltas of output 0. */
@@ -98,6 +101,15 @@ export class ScriptedHarness implements Harness {
 
   async cancel(call: ToolCall): Promise<void> {
     this.cancelled.push(call.effectId);
+  }
+
+  holds(): boolean {
+    return this.held;
+  }
+
+  async release(): Promise<void> {
+    if (this.releaseFails) throw new Error('the sandboxes are away');
+    this.held = false;
   }
 }
 

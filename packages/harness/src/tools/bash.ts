@@ -39,7 +39,9 @@ export const bash: Tool<Input> = {
     const { sandboxes, sandboxId, effectId, signal } = place;
     if (restart === true) await persist(() => sandboxes.resetShell({ sandboxId, shell: SHELL }), { signal });
     if (command === undefined) return answered('The shell was restarted.');
-    const run = { sandboxId, runId: effectId, command, timeoutMs, shell: SHELL };
+    // A script that does something outside can make it happen once, whoever repeats it.
+    const env = { CAPSTAN_EFFECT_ID: effectId };
+    const run = { sandboxId, runId: effectId, command, timeoutMs, shell: SHELL, env };
     const limits = { waitMs: MAX_WAIT_MS, maxBytes: MAX_RESULT_BYTES };
     const first = await persist(() => sandboxes.startRun({ ...run, ...limits }, signal), { signal });
     return follow(place, first, timeoutMs);

@@ -41,6 +41,9 @@ export async function startSandboxWorld(sessionId = 'sesn_test'): Promise<Sandbo
           save: (sandboxId) => {
             remembered.sandboxId = sandboxId;
           },
+          clear: () => {
+            remembered.sandboxId = null;
+          },
         },
         logger: silentLogger,
         clock: { now: () => Date.now() },

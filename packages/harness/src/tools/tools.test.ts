@@ -30,6 +30,11 @@ describe('bash', () => {
     expect(textOf(await bash('echo $PWD [$MARK]'))).toBe('/workspace []\n');
   });
 
+  it('tells the command the id of its call', async () => {
+    const call = callOf('bash', { command: 'echo $CAPSTAN_EFFECT_ID' });
+    expect(textOf(await tools.perform(call, NEVER))).toBe(`${call.effectId}\n`);
+  });
+
   it('is an error with the exit code when the command fails', async () => {
     const outcome = await bash('echo before; exit 3');
     expect(outcome.isError).toBe(true);
@@ -317,6 +322,17 @@ describe('the sandbox of a session', () => {
     expect(textOf(await run('write', { file_path: 'w', content: 'x' }))).toMatch(
       /^Note: [\s\S]*Wrote 1 bytes/,
     );
+  });
+
+  it('is ended with its session, by whichever process looks after it then', async () => {
+    await bash('true');
+    const sandboxId = world.remembered.sandboxId ?? '';
+    const another = world.wake();
+    expect(another.holds()).toBe(true);
+    await another.release();
+    expect(another.holds()).toBe(false);
+    expect(await world.sandboxes.status(sandboxId)).toMatchObject({ state: 'terminated' });
+    await another.release();
   });
 
   it('is not made for a tool there is none of', async () => {

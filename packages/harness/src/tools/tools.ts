@@ -25,7 +25,7 @@ const TOOLS: Record<SandboxTool, BoundTool> = {
   grep: bind(grep),
 };
 
-export type Tools = Pick<Harness, 'prepare' | 'perform' | 'recover' | 'cancel'>;
+export type Tools = Pick<Harness, 'prepare' | 'perform' | 'recover' | 'cancel' | 'holds' | 'release'>;
 
 export function createTools(deps: SessionSandboxDeps): Tools {
   return new SandboxTools(deps);
@@ -67,7 +67,7 @@ class SandboxTools implements Tools {
     const tool = toolOf(call.name);
     if (tool === null || tool.repeatable || tool.problem(call.input) !== null)
       return this.perform(call, signal);
-    const sandboxId = await this.#sandbox.last();
+    const sandboxId = this.#sandbox.last();
     // Without a sandbox nothing can have begun.
     if (sandboxId === null) return this.perform(call, signal);
     try {
@@ -81,7 +81,7 @@ class SandboxTools implements Tools {
   }
 
   async cancel(call: ToolCall): Promise<void> {
-    const sandboxId = await this.#sandbox.last();
+    const sandboxId = this.#sandbox.last();
     if (sandboxId === null || toolOf(call.name)?.repeatable !== false) return;
     const run = { sandboxId, runId: call.effectId };
     try {
@@ -90,6 +90,14 @@ class SandboxTools implements Tools {
       // It ended with its sandbox: there is nothing left to stop.
       if (!isSandboxError(error) || !isLost(error)) throw error;
     }
+  }
+
+  holds(): boolean {
+    return this.#sandbox.held;
+  }
+
+  release(): Promise<void> {
+    return this.#sandbox.release();
   }
 
   async #attempt(tool: BoundTool, call: ToolCall, signal: AbortSignal): Promise<ToolOutcome> {
