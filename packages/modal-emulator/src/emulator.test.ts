@@ -143,7 +143,7 @@ describe('an emulator that stops', { timeout: 60_000 }, () => {
   it('keeps ids and names, frees names, and says that its sandboxes ended', async () => {
     const { stateDir, remove } = temporaryState();
     onTestFinished(remove);
-    const first = await startProgram(stateDir);
+    const first = await started(stateDir);
     const before = await connect(first.url);
     const sandbox = await before.create({ name: 'kept' });
     const descriptors = await bash(sandbox, 'ls /proc/1/fd; echo; ls /proc/$$/fd; :');
@@ -153,7 +153,7 @@ describe('an emulator that stops', { timeout: 60_000 }, () => {
     await first.exited;
     expect(processesWith(stateDir)).toEqual([]);
 
-    const second = await startProgram(stateDir);
+    const second = await started(stateDir);
     const after = await connect(second.url);
     expect(after.app.appId).toBe(before.app.appId);
     expect(await (await after.client.sandboxes.fromId(sandbox.sandboxId)).poll()).toBe(137);
@@ -167,7 +167,7 @@ describe('an emulator that stops', { timeout: 60_000 }, () => {
     const { stateDir, remove } = temporaryState();
     onTestFinished(remove);
     const mounts = readFileSync('/proc/self/mounts', 'utf8');
-    const first = await startProgram(stateDir);
+    const first = await started(stateDir);
     const before = await connect(first.url);
     const sandboxes = await Promise.all([1, 2, 3].map((index) => before.create({ name: `lost-${index}` })));
     const marks = await Promise.all(sandboxes.map(detach));
@@ -179,7 +179,7 @@ describe('an emulator that stops', { timeout: 60_000 }, () => {
     expect(readFileSync('/proc/self/mounts', 'utf8')).toBe(mounts);
     before.close();
 
-    const second = await startProgram(stateDir);
+    const second = await started(stateDir);
     const after = await connect(second.url);
     for (const { sandboxId } of sandboxes) {
       const lost = await after.client.sandboxes.fromId(sandboxId);
@@ -207,7 +207,7 @@ describe('an emulator of an ordinary user', { timeout: 60_000 }, () => {
     const owner = process.getuid?.() === 0 ? 65_533 : undefined;
     const { stateDir, remove } = temporaryState(owner);
     onTestFinished(remove);
-    const program = await startProgram(stateDir, owner);
+    const program = await started(stateDir, owner);
     expect(program.isolation).toBe('namespaces');
     const { create, close } = await connect(program.url);
     const sandbox = await create();
@@ -219,13 +219,20 @@ describe('an emulator of an ordinary user', { timeout: 60_000 }, () => {
     await sandbox.filesystem.writeText('text', '/root/file');
     expect(await sandbox.filesystem.readText('/root/file')).toBe('text');
     const other = await create();
-    await bash(sandbox, 'find / -xdev -type f -writable -exec sh -c "echo x >>\\$0" {} ";"');
-    expect((await bash(other, 'grep -rlx x /etc /__modal 2>/dev/null')).stdout).toBe('');
+    await bash(sandbox, 'find / -xdev -type f -writable -exec sh -c "echo left-by-another >>\\$0" {} ";"');
+    expect((await bash(other, 'grep -Rl left-by-another /etc 2>/dev/null')).stdout).toBe('');
     close();
     program.child.kill('SIGTERM');
     await program.exited;
   });
 });
+
+/** A program that a failing test does not leave behind. */
+async function started(stateDir: string, owner?: number) {
+  const program = await startProgram(stateDir, owner);
+  onTestFinished(() => void program.child.kill('SIGKILL'));
+  return program;
+}
 
 /** A process that has left the command that started it, its session and its group. */
 async function detach(sandbox: Sandbox): Promise<string> {

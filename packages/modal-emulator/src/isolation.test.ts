@@ -79,11 +79,6 @@ describe('a sandbox', { timeout: 30_000 }, () => {
     expect(await outputOf('tr "\\0" "\\n" </proc/1/environ; env')).not.toContain(world.stateDir);
   });
 
-  it.runIf(process.getuid?.() === 0)('is what the kernel takes first when memory runs out', async () => {
-    expect((await bash(sandbox, 'echo 0 >/proc/self/oom_score_adj')).code).toBe(1);
-    expect(await outputOf('cat /proc/self/oom_score_adj')).toBe('1000');
-  });
-
   it('has a loopback network and no other', async () => {
     expect(await outputOf('tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d " "')).toBe('lo');
     const server = createServer((socket) => socket.end('host'));

@@ -2,7 +2,7 @@
 // 1. No process of it has the emulator's user, environment or descriptors. 2. It ends when the emulator does, twice over:
 // the kernel kills the parent with the emulator and the agent with the parent, and the agent ends with its order pipe.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 
 const SETUP = readFileSync(new URL('./setup.sh', import.meta.url), 'utf8');
@@ -59,7 +59,6 @@ export async function startSandboxProcess(
     child.once('error', () => resolve());
   });
   await ready(child);
-  sealOomScore(child.pid);
   const orders = child.stdin;
   if (orders === null) throw new TypeError('A sandbox starts with an order pipe; spawn gave none.');
   orders.on('error', () => {});
@@ -116,12 +115,6 @@ function agentOf(parent: number): number | undefined {
   const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim();
   const agent = Number(children.split(' ')[0]);
   return children !== '' && Number.isInteger(agent) ? agent : undefined;
-}
-
-/** Setup asked for it; said once more by root, no process of the sandbox can take it back. */
-function sealOomScore(parent: number | undefined): void {
-  const agent = process.getuid?.() === 0 && parent !== undefined ? agentOf(parent) : undefined;
-  if (agent !== undefined) writeFileSync(`/proc/${agent}/oom_score_adj`, '1000');
 }
 
 /** Descriptors this process was started with would pass to children, unless they say close-on-exec; `bash` closes them. */
