@@ -62,6 +62,13 @@ describe('the files of a sandbox', { timeout: 30_000 }, () => {
     expect(await sandbox.filesystem.listFiles('/srv')).toEqual([]);
   });
 
+  it('are listed up to a limit, and beyond it the listing is refused', async () => {
+    const name = 'n'.repeat(230);
+    await bash(sandbox, `mkdir /tmp/many; cd /tmp/many; printf '${name}%d\\n' {1..35000} | xargs touch`);
+    await expect(sandbox.filesystem.listFiles('/tmp/many')).rejects.toThrow(/More entries than/);
+    await bash(sandbox, 'rm -r /tmp/many');
+  });
+
   it('are made and removed', async () => {
     const { filesystem } = sandbox;
     await filesystem.makeDirectory('/tmp/m/n');

@@ -11,7 +11,10 @@ import type { ExitStatus } from './wire.ts';
 
 /** How long output may trail the exit of the main process while another process holds the pipe. */
 const DRAIN_MS = 25;
-const MAX_RENDERED_BYTES = 64 * 1024 * 1024;
+/** Some 35,000 entries with long names: as objects they take ten times that, of a heap all sandboxes share. */
+const MAX_RENDERED_BYTES = 8 * 1024 * 1024;
+const NOT_RENDERED =
+  '{"error_kind":"FileTooLarge","message":"More entries than the local emulator lists","detail":""}';
 const SIGKILL = 9;
 
 export interface RunOptions {
@@ -140,12 +143,13 @@ export class Run {
 
   /** What has to be rendered is held in memory, so a command that writes more than that is for is stopped. */
   #collect(chunk: Buffer): void {
+    if (this.#collectedBytes > MAX_RENDERED_BYTES) return;
     this.#collected.push(chunk);
     this.#collectedBytes += chunk.length;
-    if (this.#collectedBytes > MAX_RENDERED_BYTES) {
-      this.#collected = [];
-      this.kill();
-    }
+    if (this.#collectedBytes <= MAX_RENDERED_BYTES) return;
+    this.#collected = [];
+    this.stderr.append(Buffer.from(NOT_RENDERED));
+    this.kill();
   }
 
   /** The sandbox could write anything here; only the two known lines count, and only for this run. */
