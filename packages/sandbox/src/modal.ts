@@ -1,6 +1,7 @@
 // The Sandboxes port over Modal's SDK; runs in Node.
 import type { Sandbox } from 'modal';
 import { isSandboxError, SandboxError } from './error.ts';
+import { toEntries } from './modal/command.ts';
 import { Connection, type Settings } from './modal/connection.ts';
 import { isNameTaken, isNotFound, toSandboxError } from './modal/errors.ts';
 import { exec } from './modal/exec.ts';
@@ -57,6 +58,8 @@ export function createModalSandboxes(settings: Settings): ModalSandboxes {
 
 async function create(connection: Connection, request: CreateSandbox): Promise<SandboxRef> {
   const { name } = request;
+  // A sandbox with a variable its shell cannot export would be there, and fail every call.
+  toEntries(request.env);
   for (let attempt = 1; attempt <= NAME_ATTEMPTS; attempt++) {
     const made = await make(connection, request);
     const handle = made ?? (await find(connection, name));

@@ -77,6 +77,12 @@ export function describeSandboxes(subject: string, open: () => Promise<Subject>)
         await sandboxes.terminate(made.sandboxId);
       });
 
+      it('makes no sandbox when a variable has a name that commands could not be given', async () => {
+        const name = newName();
+        await expect(sandboxes.create({ name, env: { 'A-B': '1' } })).rejects.toThrow(/env: "A-B"/);
+        expect(await sandboxes.findByName(name)).toBeNull();
+      });
+
       it('refuses names that are none', async () => {
         await expect(sandboxes.create({ name: 'a b' })).rejects.toEqual(refuses('invalid'));
         await expect(sandboxes.create({ name: '' })).rejects.toThrow(/name: must be 1-64/);
@@ -277,6 +283,14 @@ export function describeSandboxes(subject: string, open: () => Promise<Subject>)
         expect(text((await start(script)).bytes)).toBe('300001\n');
         expect(await sh(script)).toBe('300001\n');
         await expect(start('x'.repeat(1_100_000))).rejects.toEqual(refuses('too_large'));
+      });
+
+      it('tells a run that could not be started from one that is unknown', async () => {
+        const runs = '/var/tmp/.capstan/runs';
+        await sh(`mv ${runs} ${runs}.kept && touch ${runs}`);
+        await expect(start('true')).rejects.toEqual(refuses('internal'));
+        await sh(`rm ${runs} && mv ${runs}.kept ${runs}`);
+        expect((await start('true')).outcome).toEqual({ state: 'exited', exitCode: 0 });
       });
 
       it('names what it cannot find or understand', async () => {

@@ -123,7 +123,7 @@ export async function install(connection: Connection, sandboxId: string): Promis
 const STATES = ['exited', 'timed_out', 'killed'] as const;
 
 function parse(question: Ask, stdout: Uint8Array): RunChunk {
-  const { offset, maxBytes } = question;
+  const { operation, offset, maxBytes } = question;
   const { runId } = question.key;
   const end = stdout.indexOf(10);
   const [mark, state, code, cut] = Buffer.from(stdout.subarray(0, Math.max(end, 0)))
@@ -131,6 +131,10 @@ function parse(question: Ask, stdout: Uint8Array): RunChunk {
     .split(' ');
   if (mark !== 'capstan' || state === undefined) {
     throw new SandboxError('internal', `Run ${runId}: the sandbox gave an answer that cannot be read`);
+  }
+  if (state === 'missing' && operation === 'start') {
+    const why = `its disk may be full, or ${STATE} may have been changed by a command`;
+    throw new SandboxError('internal', `Run ${runId} could not be started in the sandbox: ${why}`);
   }
   if (state === 'missing') throw new SandboxError('not_found', `No run ${runId}`);
   if (state === 'conflict') {
