@@ -72,7 +72,10 @@ async function call(
   const body = await readBody(request);
   const signed = { method: 'POST', path: request.url ?? '', body };
   const verdict = await verifier.verify(signed, (name) => firstOf(request.headers[name]));
-  if (!verdict.ok) throw new SandboxError('unauthenticated', `The signature is refused: ${verdict.reason}`);
+  if (!verdict.ok) {
+    const code = verdict.reason === 'busy' ? 'unavailable' : 'unauthenticated';
+    throw new SandboxError(code, `The signature is refused: ${verdict.reason}`);
+  }
   const abandoned = new AbortController();
   response.once('close', () => abandoned.abort());
   return frameParts(await perform(sandboxes, { operation, args: parseBody(body), signal: abandoned.signal }));
