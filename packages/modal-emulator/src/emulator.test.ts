@@ -227,9 +227,37 @@ describe('an emulator of an ordinary user', { timeout: 60_000 }, () => {
   });
 });
 
+describe('an emulator of root', { timeout: 60_000 }, () => {
+  it.runIf(process.getuid?.() === 0)('shows what is mounted below the programs read-only', async () => {
+    const { stateDir, remove } = temporaryState();
+    onTestFinished(remove);
+    const mounts =
+      'mount -t tmpfs -o mode=777 tmpfs /usr/local && mkdir "/usr/local/a b" && mount -t tmpfs -o noexec,mode=777 tmpfs "/usr/local/a b"';
+    const program = await started(stateDir, undefined, [
+      'unshare',
+      '-m',
+      'sh',
+      '-c',
+      `${mounts} && exec "$@"`,
+      'sh',
+    ]);
+    const { create, close } = await connect(program.url);
+    const { stdout } = await bash(
+      await create(),
+      'for d in /usr /usr/local "/usr/local/a b"; do touch "$d/x" || findmnt -no VFS-OPTIONS "$d"; done',
+    );
+    expect(stdout).toMatch(
+      /^ro,nosuid,nodev,relatime\nro,nosuid,nodev,relatime\nro,nosuid,nodev,noexec,relatime\n$/,
+    );
+    close();
+    program.child.kill('SIGTERM');
+    await program.exited;
+  });
+});
+
 /** A program that a failing test does not leave behind. */
-async function started(stateDir: string, owner?: number) {
-  const program = await startProgram(stateDir, owner);
+async function started(...options: Parameters<typeof startProgram>) {
+  const program = await startProgram(...options);
   onTestFinished(() => void program.child.kill('SIGKILL'));
   return program;
 }

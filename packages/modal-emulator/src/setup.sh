@@ -14,6 +14,20 @@ umount -l .
 cd /
 # It names a directory of the host.
 unset OLDPWD
+# Read-only is a property of one mount: what the host has mounted below its programs comes along as the host has it.
+mapfile -t mounts </proc/self/mountinfo
+for mount in "${mounts[@]}"; do
+  read -r _ _ _ _ point options _ <<<"$mount"
+  case $point in
+    / | /dev | /dev/* | /proc | /proc/* | /__modal | /__modal/*) continue ;;
+  esac
+  case ,$options, in
+    *,noexec,*) options=ro,nosuid,nodev,noexec ;;
+    *,ro,nosuid,nodev,*) continue ;;
+    *) options=ro,nosuid,nodev ;;
+  esac
+  mount --no-canonicalize -o "remount,bind,$options" "$(printf %b "$point")"
+done
 hostname sandbox || :
 ip link set lo up || :
 ulimit -c 0

@@ -83,9 +83,14 @@ export interface Program {
   exited: Promise<void>;
 }
 
-/** Starts the emulator's program; throws with what it wrote when it ends without listening. */
-export async function startProgram(stateDir: string, owner?: number): Promise<Program> {
-  const child = spawn(process.execPath, [...SMALL_HEAP, MAIN], {
+/** Starts the emulator's program, behind `before` if given; throws with what it wrote when it ends without listening. */
+export async function startProgram(
+  stateDir: string,
+  owner?: number,
+  before: string[] = [],
+): Promise<Program> {
+  const [program = process.execPath, ...args] = [...before, process.execPath, ...SMALL_HEAP, MAIN];
+  const child = spawn(program, args, {
     // The last three are descriptors a careless parent passes on.
     stdio: ['ignore', 'pipe', 'inherit', 'pipe', 'pipe', 'pipe'],
     uid: owner,
