@@ -104,7 +104,10 @@ function toRow({ event, note }: Entry): Row {
   const stored = note === undefined ? null : JSON.stringify(note);
   const room = event.processed_at === null ? TAKEN_BYTES : 0;
   if (overflows(data + (stored ?? ''), MAX_EVENT_BYTES - room)) {
-    throw new ApiError('too_large', `An event of type ${event.type} is over ${MAX_EVENT_BYTES} bytes; split it into several.`);
+    throw new ApiError(
+      'too_large',
+      `An event of type ${event.type} is over ${MAX_EVENT_BYTES} bytes; split it into several.`,
+    );
   }
   return {
     id: event.id,
