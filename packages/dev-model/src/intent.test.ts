@@ -67,6 +67,7 @@ describe('parseIntent', () => {
       `write ${' to'.repeat(9000)}`,
       `read ${' '.repeat(19_000)}x y`,
       'run `'.repeat(20_000),
+      `run${' '.repeat(150_000)}`,
     ];
     const start = performance.now();
     for (const text of hard) parseIntent(text);

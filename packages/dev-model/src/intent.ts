@@ -61,7 +61,8 @@ function commandIn(text: string): string | null {
   const fenced = FENCE.exec(text)?.[1]?.trim();
   if (fenced) return fenced;
   const following = line === null ? '' : text.slice(line.index + line[0].length).trim();
-  return following || RUN_QUOTED.exec(text)?.[1]?.trim() || null;
+  if (following) return following;
+  return (text.length <= MAX_SENTENCE_CHARS && RUN_QUOTED.exec(text)?.[1]?.trim()) || null;
 }
 
 type Groups = (string | undefined)[];
