@@ -4,9 +4,10 @@ import type { ModelNotice } from '@capstan/schema/console-login';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
+import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import type { SessionAddress } from '@capstan/session/address';
-import type { EventQuery, Sessions, SessionView, StreamQuery } from '@capstan/session/service';
+import type { EventQuery, Sent, Sessions, SessionView, StreamQuery } from '@capstan/session/service';
 import type { Env } from './env.ts';
 import { checkBackends } from './health.ts';
 import { noticeOf } from './ports.ts';
@@ -17,8 +18,8 @@ interface ServiceEnv extends Env {
 }
 
 export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessions {
-  send(address: SessionAddress, events: EventParam[]): Promise<SessionEvent[]> {
-    return this.#session(address).send(address, events);
+  send(address: SessionAddress, events: EventParam[], claim?: Claim): Promise<Sent> {
+    return this.#session(address).send(address, events, claim);
   }
 
   view(address: SessionAddress): Promise<SessionView> {

@@ -7,20 +7,22 @@ import { DurableObject } from 'cloudflare:workers';
 import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
+import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import type { SessionAddress } from '@capstan/session/address';
 import { SessionRuntime } from '@capstan/session/runtime';
-import type { EventQuery, SessionView, StreamQuery } from '@capstan/session/service';
+import type { EventQuery, Sent, SessionView, StreamQuery } from '@capstan/session/service';
 import type { SessionSpec } from '@capstan/session/spec';
 import { migrate, type Sql } from '@capstan/session/sql';
 import { consoleLogger } from '@capstan/shared/logger';
 import eventsTable from '../../../migrations/session-do/0001_events.sql';
+import receiptsTable from '../../../migrations/session-do/0002_receipts.sql';
 import type { Env } from './env.ts';
 import { Facts } from './facts.ts';
 import { createPorts, loadSpec } from './ports.ts';
 import { StorageAlarm, toSql } from './storage.ts';
 
-const MIGRATIONS = [eventsTable];
+const MIGRATIONS = [eventsTable, receiptsTable];
 
 export class SessionDO extends DurableObject<Env> {
   #sql: Sql;
@@ -33,8 +35,8 @@ export class SessionDO extends DurableObject<Env> {
     this.#alarm = StorageAlarm.open(ctx.storage);
   }
 
-  async send(address: SessionAddress, events: EventParam[]): Promise<SessionEvent[]> {
-    return (await this.#runtime(address)).send(events);
+  async send(address: SessionAddress, events: EventParam[], claim?: Claim): Promise<Sent> {
+    return (await this.#runtime(address)).send(events, claim);
   }
 
   async view(address: SessionAddress): Promise<SessionView> {

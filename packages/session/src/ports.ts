@@ -14,14 +14,34 @@ export interface Line {
   note: string | null;
 }
 
+/** Kept with what a send appended: how a repetition of it is known, and which events it is answered with. */
+export interface Receipt {
+  name: string;
+  fingerprint: string;
+  /** The answered events: their places among the entries of the append, from 0. */
+  echoes: readonly number[];
+  /** Epoch ms. */
+  now: number;
+  expiresAt: number;
+}
+
+/** What a send was answered with. */
+export interface Answered {
+  fingerprint: string;
+  events: SessionEvent[];
+}
+
 export interface EventLog {
   /** Up to `limit` rows after `after`, in order. A long row may end a batch early; an empty batch is the end. */
   lines(after: number, limit: number): Promise<Line[]>;
   /**
-   * Appends in one transaction after row `expected`, and is durable when it resolves. Rejects with LogMoved when the
-   * last row is another one, with a `too_large` ApiError when an event is too long to keep: then nothing is written.
+   * Appends in one transaction after row `expected`, and is durable when it resolves; the receipt is part of it. Rejects
+   * with LogMoved when the last row is another one, with a `too_large` ApiError when an event is too long to keep: then
+   * nothing is written.
    */
-  append(expected: number, entries: readonly Entry[]): Promise<void>;
+  append(expected: number, entries: readonly Entry[], receipt?: Receipt): Promise<void>;
+  /** What the send of that name was answered with, as it was answered. Null: none that is remembered at `now`, epoch ms. */
+  answered(name: string, now: number): Promise<Answered | null>;
   /** Events as the agent saw them: a queued event is listed once, where it was taken. */
   page(query: EventQuery): Promise<Page<SessionEvent>>;
 }

@@ -9,6 +9,7 @@
 import { ApiError, isApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
+import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import { accept } from './accept.ts';
 import { ModelContext, readEntries } from './context.ts';
@@ -17,9 +18,10 @@ import { evolve, evolveAll } from './evolve.ts';
 import { Hub } from './hub.ts';
 import { IndexKeeper } from './index-keeper.ts';
 import { type Command, decide, LEASE_MS, owed } from './machine.ts';
-import type { Ports } from './ports.ts';
+import type { Ports, Receipt } from './ports.ts';
 import { Releaser } from './releaser.ts';
-import type { EventQuery, SessionView, StreamQuery } from './service.ts';
+import { recall, Twins, toReceipt } from './repetition.ts';
+import type { EventQuery, Sent, SessionView, StreamQuery } from './service.ts';
 import type { SessionSpec } from './spec.ts';
 import { INITIAL, type State } from './state.ts';
 import { cancelCall } from './tool-step.ts';
@@ -37,6 +39,7 @@ export class SessionRuntime {
   #releaser: Releaser;
   #desk: Desk;
   #turn: Turn | null = null;
+  #twins = new Twins();
   #mailbox: Promise<unknown> = Promise.resolve();
   #dead: ApiError | null = null;
 
@@ -86,21 +89,9 @@ export class SessionRuntime {
     return owed(this.#state, this.#ports.now()).index;
   }
 
-  /** Accepts all events or refuses all; they are durable when this resolves. */
-  send(params: readonly EventParam[]): Promise<SessionEvent[]> {
-    return this.#enqueue(async () => {
-      // Begun by a process that died, and no turn has them in hand: an interrupt has to stop them all the same.
-      const orphans = this.#turn === null ? this.#state.calls.filter((call) => call.begun) : [];
-      const { entries, echoes } = accept(params, {
-        state: this.#state,
-        thread: threadOf(this.#spec),
-        stamp: this.#stamp(),
-      });
-      await this.#commit(entries);
-      const open = new Set(this.#state.calls.map((call) => call.id));
-      for (const call of orphans) if (!open.has(call.id)) void cancelCall(this.#desk, call);
-      return echoes.map((entry) => entry.event);
-    });
+  /** Accepts all events or refuses all; they are durable when this resolves. A repetition of a claim is answered again. */
+  send(params: readonly EventParam[], claim?: Claim): Promise<Sent> {
+    return this.#twins.alone(claim, () => this.#enqueue(() => this.#send(params, claim)));
   }
 
   async archive(): Promise<SessionView> {
@@ -119,6 +110,19 @@ export class SessionRuntime {
   /** The alarm went off, or somebody looked: does what is due. */
   async wake(): Promise<void> {
     await this.#dispatch({ kind: 'tick' });
+  }
+
+  async #send(params: readonly EventParam[], claim: Claim | undefined): Promise<Sent> {
+    const stamp = this.#stamp();
+    const earlier = await recall(this.#ports.log, claim, stamp.now);
+    if (earlier !== null) return { events: earlier, replayed: true };
+    // Begun by a process that died, and no turn has them in hand: an interrupt has to stop them all the same.
+    const orphans = this.#turn === null ? this.#state.calls.filter((call) => call.begun) : [];
+    const acceptance = accept(params, { state: this.#state, thread: threadOf(this.#spec), stamp });
+    await this.#commit(acceptance.entries, claim && toReceipt(claim, acceptance, stamp.now));
+    const open = new Set(this.#state.calls.map((call) => call.id));
+    for (const call of orphans) if (!open.has(call.id)) void cancelCall(this.#desk, call);
+    return { events: acceptance.echoes.map((entry) => entry.event), replayed: false };
   }
 
   #dispatch(command: Command): Promise<void> {
@@ -141,10 +145,10 @@ export class SessionRuntime {
     return result;
   }
 
-  async #commit(entries: readonly Entry[]): Promise<void> {
+  async #commit(entries: readonly Entry[], receipt?: Receipt): Promise<void> {
     if (entries.length > 0) {
       const state = evolveAll(this.#state, entries);
-      await this.#append(entries, state);
+      await this.#append(entries, state, receipt);
       const first = this.#seq + 1;
       this.#state = state;
       this.#seq += entries.length;
@@ -153,8 +157,8 @@ export class SessionRuntime {
     this.#settle();
   }
 
-  async #append(entries: readonly Entry[], next: State): Promise<void> {
-    const appended = this.#ports.log.append(this.#seq, entries);
+  async #append(entries: readonly Entry[], next: State, receipt?: Receipt): Promise<void> {
+    const appended = this.#ports.log.append(this.#seq, entries, receipt);
     const { wakeAt } = owed(next, this.#ports.now());
     // Even idle, the index row is owed until it is confirmed.
     this.#ports.alarm.arm(wakeAt ?? this.#ports.now() + LEASE_MS);

@@ -6,6 +6,7 @@ import type { EventType, SessionEvent } from '@capstan/schema/events';
 import type { Previewable } from '@capstan/schema/events/previews';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
+import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
@@ -36,8 +37,16 @@ export interface StreamQuery {
   deltas?: Previewable[];
 }
 
+export interface Sent {
+  /** The sent events as they stood when they were accepted, in the order they were sent. */
+  events: SessionEvent[];
+  /** The send was a repetition: nothing was done, and this is what the first one was answered. */
+  replayed: boolean;
+}
+
 export interface Sessions {
-  send(address: SessionAddress, events: EventParam[]): Promise<SessionEvent[]>;
+  /** Accepts all events or none. With a claim, a repetition is answered as the first was and does nothing. */
+  send(address: SessionAddress, events: EventParam[], claim?: Claim): Promise<Sent>;
   view(address: SessionAddress): Promise<SessionView>;
   listEvents(address: SessionAddress, query: EventQuery): Promise<Page<SessionEvent>>;
   /** Server-sent event frames (`id`, `event`, `data`), UTF-8. Cancel it to unsubscribe. */

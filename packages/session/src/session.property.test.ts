@@ -84,8 +84,8 @@ class Play {
   async send(): Promise<void> {
     const text = `message ${++this.#said}`;
     const sent = (await this.live())?.send([{ type: 'user.message', content: [{ type: 'text', text }] }]);
-    const events = await sent?.catch(() => []);
-    for (const event of events ?? []) this.accepted.push(event.id);
+    const answer = await sent?.catch(() => null);
+    for (const event of answer?.events ?? []) this.accepted.push(event.id);
   }
 
   async ring(): Promise<void> {

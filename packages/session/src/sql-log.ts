@@ -4,13 +4,14 @@
 // L2. A queued event that is taken is appended again, processed, under its id. Streams replay both rows; lists hide the
 //     queued one from then on, so that a list is in the order the agent saw (R8).
 // L3. What was accepted can always be taken: a queued event leaves room for what taking it adds.
-// L4. A read ends early rather than hold more than BATCH_CHARS, whatever the rows hold.
+// L4. A receipt is written in the transaction of the rows it is for. Rows never change, so neither does a replayed answer.
+// L5. A read ends early rather than hold more than BATCH_CHARS, whatever the rows hold.
 import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { Page } from '@capstan/schema/page';
 import type { Entry } from './entry.ts';
 import { formatCursor, parseCursor } from './event-cursor.ts';
-import { type EventLog, type Line, LogMoved } from './ports.ts';
+import { type Answered, type EventLog, type Line, LogMoved, type Receipt } from './ports.ts';
 import type { EventQuery } from './service.ts';
 import type { Sql, SqlValue } from './sql.ts';
 
@@ -20,6 +21,9 @@ const MAX_EVENT_BYTES = 1_000_000;
 const BATCH_CHARS = 4_000_000;
 /** What a queued event grows by when it is taken: `null` becomes an instant. */
 const TAKEN_BYTES = JSON.stringify(new Date(0)).length - 'null'.length;
+
+/** How many receipts that nobody can ask for any more a new one takes with it. */
+const SWEPT_RECEIPTS = 100;
 
 const encoder = new TextEncoder();
 
@@ -35,15 +39,41 @@ export class SqlLog implements EventLog {
     return bounded(this.#sql.each<Line>(query, [after, limit]), limit).rows;
   }
 
-  async append(expected: number, entries: readonly Entry[]): Promise<void> {
+  async append(expected: number, entries: readonly Entry[], receipt?: Receipt): Promise<void> {
     const rows = entries.map(toRow);
     this.#sql.transaction(() => {
       const [last] = this.#sql.all<{ seq: number | null }>('SELECT max(seq) AS seq FROM events', []);
       if ((last?.seq ?? 0) !== expected)
         throw new LogMoved('The session log was written by another process.');
       for (const [index, row] of rows.entries()) this.#insert(expected + index + 1, row);
+      if (receipt) this.#keep(receipt, expected + 1);
     });
     await this.#sql.sync();
+  }
+
+  async answered(name: string, now: number): Promise<Answered | null> {
+    const [kept] = this.#sql.all<{ fingerprint: string; echoes: string }>(
+      'SELECT fingerprint, echoes FROM receipts WHERE name = ? AND expires_at > ?',
+      [name, now],
+    );
+    if (!kept) return null;
+    const rows = this.#sql.all<{ data: string }>(
+      'SELECT data FROM json_each(?) AS echo JOIN events ON seq = echo.value ORDER BY echo.key',
+      [kept.echoes],
+    );
+    return { fingerprint: kept.fingerprint, events: rows.map(({ data }): SessionEvent => JSON.parse(data)) };
+  }
+
+  #keep({ name, fingerprint, echoes, now, expiresAt }: Receipt, first: number): void {
+    this.#sql.all(
+      `DELETE FROM receipts WHERE name IN
+         (SELECT name FROM receipts WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
+      [now, SWEPT_RECEIPTS],
+    );
+    this.#sql.all(
+      'INSERT OR REPLACE INTO receipts (name, fingerprint, echoes, expires_at) VALUES (?, ?, ?, ?)',
+      [name, fingerprint, JSON.stringify(echoes.map((place) => first + place)), expiresAt],
+    );
   }
 
   #insert(seq: number, row: Row): void {

@@ -13,9 +13,8 @@ import type { SessionSpec } from './spec.ts';
 import { migrate, type Sql, type SqlValue } from './sql.ts';
 import { SqlLog } from './sql-log.ts';
 
-const EVENTS_TABLE = readFileSync(
-  new URL('../../../migrations/session-do/0001_events.sql', import.meta.url),
-  'utf8',
+const MIGRATIONS = ['0001_events', '0002_receipts'].map((name) =>
+  readFileSync(new URL(`../../../migrations/session-do/${name}.sql`, import.meta.url), 'utf8'),
 );
 
 /** Starts on 2026-01-01, so that ids and timestamps are the same in every run. */
@@ -38,7 +37,7 @@ export class World {
   constructor(agent: Partial<AgentSnapshot> = {}) {
     this.spec = specOf(agent);
     this.sql = memorySql(() => this.appendFails);
-    migrate(this.sql, [EVENTS_TABLE]);
+    migrate(this.sql, MIGRATIONS);
     this.log = new SqlLog(this.sql);
   }
 

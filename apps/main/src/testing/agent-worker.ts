@@ -8,7 +8,7 @@ import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import { ZERO_USAGE } from '@capstan/schema/usage';
 import type { SessionAddress } from '@capstan/session/address';
-import type { EventQuery, Sessions, SessionView, StreamQuery } from '@capstan/session/service';
+import type { EventQuery, Sent, Sessions, SessionView, StreamQuery } from '@capstan/session/service';
 import { newId } from '@capstan/shared/ids';
 
 interface Env {
@@ -26,12 +26,12 @@ const HEARTBEAT_MS = 50;
 let openStreams = 0;
 
 export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
-  async send(address: SessionAddress, params: EventParam[]): Promise<SessionEvent[]> {
+  async send(address: SessionAddress, params: EventParam[]): Promise<Sent> {
     const session = await this.#open(address);
     if (session.archivedAt !== null) throw new ApiError('conflict', 'The session is archived');
     const events = params.map((param) => echo(param));
     session.events.push(...events);
-    return events;
+    return { events, replayed: false };
   }
 
   async view(address: SessionAddress): Promise<SessionView> {

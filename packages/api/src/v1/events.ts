@@ -16,8 +16,8 @@ export function mountEvents(surface: Surface): void {
 
   mount(surface, eventRoutes.send, async ({ principal: { tenantId }, params, body }) => {
     requireSendable(body.events);
-    const data = await sessions.send({ tenantId, sessionId: params.session_id }, body.events);
-    return { data };
+    const sent = await sessions.send({ tenantId, sessionId: params.session_id }, body.events);
+    return { data: sent.events };
   });
 
   mount(surface, eventRoutes.list, async ({ principal: { tenantId }, params, query }) => {
