@@ -1,6 +1,7 @@
 // Agents of one tenant. A version never changes once written; `agents` points at the current one.
 import type { Agent, AgentSnapshot } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
+import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
@@ -8,6 +9,7 @@ import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
 import { within } from './bounds.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
+import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
 import { agents, agentVersions } from './tables.ts';
 import { toTimestamp } from './timestamp.ts';
@@ -41,7 +43,8 @@ export class AgentStore {
     this.#scope = scope;
   }
 
-  async create({ settings, metadata, now }: NewAgent): Promise<Agent> {
+  /** With a claim, a receipt is kept: a name that is taken refuses the whole. */
+  async create({ settings, metadata, now }: NewAgent, claim?: Claim): Promise<Agent> {
     requireFit(settings, 'agent');
     const { db, tenantId } = this.#scope;
     const agent = {
@@ -54,8 +57,13 @@ export class AgentStore {
     };
     const definition: AgentSnapshot = { id: agent.id, type: 'agent', version: 1, ...settings };
     const version = { tenantId, agentId: agent.id, version: 1, definition, metadata, createdAt: now };
-    await db.batch([db.insert(agents).values(agent), db.insert(agentVersions).values(version)]);
-    return toAgent({ agent, version });
+    const made = toAgent({ agent, version });
+    await db.batch([
+      db.insert(agents).values(agent),
+      db.insert(agentVersions).values(version),
+      ...keepReceipt(this.#scope, claim, { id: agent.id, reply: JSON.stringify(made), now }),
+    ]);
+    return made;
   }
 
   /** The current version, or the one asked for. */

@@ -2,12 +2,14 @@
 // The default is made on first need, once: a unique index decides between requests that race.
 import type { Environment, EnvironmentConfig } from '@capstan/schema/environments';
 import { ApiError } from '@capstan/schema/error';
+import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
+import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
 import { environments } from './tables.ts';
 import { toTimestamp } from './timestamp.ts';
@@ -44,12 +46,17 @@ export class EnvironmentStore {
     this.#scope = scope;
   }
 
-  async create(input: NewEnvironment): Promise<Environment> {
+  /** With a claim, a receipt is kept: a name that is taken refuses the whole. */
+  async create(input: NewEnvironment, claim?: Claim): Promise<Environment> {
     requireFit(input.config, 'config');
     const { db, tenantId } = this.#scope;
     const row = toRow(tenantId, input, false);
-    await db.insert(environments).values(row);
-    return toEnvironment(row);
+    const made = toEnvironment(row);
+    await db.batch([
+      db.insert(environments).values(row),
+      ...keepReceipt(this.#scope, claim, { id: row.id, reply: JSON.stringify(made), now: input.now }),
+    ]);
+    return made;
   }
 
   /** Makes the tenant's default environment unless it has one. */

@@ -4,6 +4,7 @@
 import type { AgentSnapshot } from '@capstan/schema/agents';
 import type { EnvironmentConfig } from '@capstan/schema/environments';
 import { ApiError } from '@capstan/schema/error';
+import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds } from '@capstan/schema/page';
 import type { Session, SessionStatus } from '@capstan/schema/sessions';
@@ -13,6 +14,7 @@ import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, sql } from 'drizzle-o
 import { within } from './bounds.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { EnvironmentStore } from './environments.ts';
+import { keepReceipt, type Made } from './receipts.ts';
 import type { Scope } from './scope.ts';
 import { agents, agentVersions, environments, sessions } from './tables.ts';
 import { toTimestamp } from './timestamp.ts';
@@ -64,6 +66,8 @@ export interface SessionPage {
 }
 
 export type SessionRow = typeof sessions.$inferSelect;
+/** All of a new session but what it copies. */
+type Fresh = Omit<SessionRow, 'agent' | 'environment' | 'environmentId'>;
 
 const CREATE_ATTEMPTS = 3;
 
@@ -77,8 +81,9 @@ export class SessionStore {
   /**
    * Refuses unknown agents and environments (`not_found`) and archived ones (`invalid_request`).
    * One statement finds both, copies them and writes the session: only what it refuses is looked at more closely.
+   * With a claim, a receipt is kept: a name that is taken refuses the whole.
    */
-  async create(input: NewSession): Promise<Session> {
+  async create(input: NewSession, claim?: Claim): Promise<Session> {
     const { now, title, metadata } = input;
     const fresh = {
       id: newId('session', now),
@@ -95,7 +100,10 @@ export class SessionStore {
       archivedAt: null,
     };
     for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
-      const [copied] = await this.#insert(fresh, input);
+      const [[copied]] = await this.#scope.db.batch([
+        this.#insert(fresh, input),
+        ...keepReceipt(this.#scope, claim, { id: fresh.id, now, ...answerTo(fresh) }),
+      ]);
       if (copied) return toSession({ ...fresh, ...copied }, fresh, now);
       await this.#prepare(input);
     }
@@ -166,7 +174,7 @@ export class SessionStore {
     };
   }
 
-  #insert(fresh: Omit<SessionRow, 'agent' | 'environment' | 'environmentId'>, input: NewSession) {
+  #insert(fresh: Fresh, input: NewSession) {
     const { db } = this.#scope;
     const { agent, environment } = this.#wanted(input);
     const given = <K extends keyof typeof fresh>(name: K) =>
@@ -239,6 +247,16 @@ export class SessionStore {
   }
 }
 
+/** The answer of a session that is being created: the agent and environment it copies are known to the database only. */
+function answerTo(fresh: Fresh): Pick<Made, 'reply' | 'from'> {
+  const unknown = { ...fresh, agent: null, environmentId: '' };
+  const rest = JSON.stringify(toSession(unknown, fresh, fresh.createdAt));
+  return {
+    reply: sql`json_set(${rest}, '$.agent', json(${sessions.agent}), '$.environment_id', ${sessions.environmentId})`,
+    from: sql`FROM ${sessions} WHERE ${sessions.id} = ${fresh.id}`,
+  };
+}
+
 interface Parents {
   agent: { archivedAt: number | null } | undefined;
   environment: { archivedAt: number | null } | undefined;
@@ -268,7 +286,11 @@ function check({ agent, environment }: Parents, input: NewSession): void {
 }
 
 /** The resource: `row` says what the session is, `index` what is true of it at `now` (epoch ms). */
-export function toSession(row: SessionRow, index: SessionIndex, now: number): Session {
+export function toSession<Agent>(
+  row: Omit<SessionRow, 'agent' | 'environment'> & { agent: Agent },
+  index: SessionIndex,
+  now: number,
+): Omit<Session, 'agent'> & { agent: Agent } {
   // A session nothing was sent to has not been touched since it was created.
   const updatedAt = Math.max(row.createdAt, index.updatedAt);
   const until = index.status === 'terminated' ? updatedAt : Math.max(now, updatedAt);

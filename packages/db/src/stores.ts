@@ -2,12 +2,14 @@
 import { AgentStore } from './agents.ts';
 import type { Database } from './database.ts';
 import { EnvironmentStore } from './environments.ts';
+import { ReceiptStore } from './receipts.ts';
 import { SessionStore } from './sessions.ts';
 
 export interface Stores {
   agents: AgentStore;
   environments: EnvironmentStore;
   sessions: SessionStore;
+  receipts: ReceiptStore;
 }
 
 export function stores(db: Database, tenantId: string): Stores {
@@ -16,5 +18,6 @@ export function stores(db: Database, tenantId: string): Stores {
     agents: new AgentStore(scope),
     environments: new EnvironmentStore(scope),
     sessions: new SessionStore(scope),
+    receipts: new ReceiptStore(scope),
   };
 }
