@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readJson } from './body.ts';
+import { parseJson, readBody } from './body.ts';
+
+const readJson = async (sent: Request, maxBytes: number) => parseJson(await readBody(sent, maxBytes));
 
 function request(body: ReadableStream<Uint8Array> | string | null, type = 'application/json'): Request {
   const init: RequestInit & { duplex: 'half' } = {
@@ -23,7 +25,7 @@ function inPieces(bytes: Uint8Array, size: number): ReadableStream<Uint8Array> {
   });
 }
 
-describe('readJson', () => {
+describe('a body', () => {
   it('reads any JSON, wherever the bytes are cut', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -3,13 +3,17 @@ import { ApiError } from '@capstan/schema/error';
 
 const FORMS = /^(multipart\/|application\/octet-stream|image\/|audio\/|video\/)/i;
 
-/** An absent body reads as `{}`, as for the bodiless POSTs of official clients. */
-export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
+/** The body's text. Refuses what cannot be JSON by its type, is longer than `maxBytes`, or is not UTF-8. */
+export async function readBody(request: Request, maxBytes: number): Promise<string> {
   const type = request.headers.get('content-type');
   if (type !== null && FORMS.test(type)) {
     throw new ApiError('unsupported_media_type', `content-type: expected application/json, received ${type}`);
   }
-  const text = await readText(request, maxBytes);
+  return readText(request, maxBytes);
+}
+
+/** An absent body reads as `{}`, as for the bodiless POSTs of official clients. */
+export function parseJson(text: string): unknown {
   if (text.trim() === '') return {};
   try {
     return JSON.parse(text);

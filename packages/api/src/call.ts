@@ -1,4 +1,5 @@
 // One request on its way through the API: who asks, with what, and what the answer's head will be.
+import type { Claim } from '@capstan/schema/idempotency';
 import type { RouteInput, RouteOutput, RouteSpec } from '@capstan/schema/route';
 import type { Logger } from '@capstan/shared/logger';
 
@@ -17,6 +18,8 @@ export interface Call<R extends RouteSpec> extends RouteInput<R> {
   /** Null only on routes that anyone may call. */
   principal: R['access'] extends 'key' ? Principal : null;
   request: Request;
+  /** What names the request on routes that do a thing once; undefined where nothing does. */
+  claim: Claim | undefined;
   head: Head;
   /** Epoch ms. */
   now: number;

@@ -1,8 +1,10 @@
 // The OpenAPI 3.1 document, made from the route list alone.
 import { ERRORS, type ErrorCode, errorEnvelope } from '@capstan/schema/error';
+import { IDEMPOTENCY_HEADER, idempotencyKey } from '@capstan/schema/idempotency';
 import type { RouteSpec } from '@capstan/schema/route';
 import { ROUTES } from '@capstan/schema/routes';
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
+import { z } from 'zod';
 
 type Responses = RouteConfig['responses'];
 type Document = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
@@ -27,7 +29,7 @@ export function openApiDocument(version: string): Document {
 }
 
 function describe(route: RouteSpec): RouteConfig {
-  const { method, path, operationId, summary, tag, params, query, body, access } = route;
+  const { method, path, operationId, summary, tag, params, query, body, access, once } = route;
   return {
     method,
     path,
@@ -38,6 +40,7 @@ function describe(route: RouteSpec): RouteConfig {
     request: {
       ...(params && { params }),
       ...(query && { query }),
+      ...(once && { headers: z.object({ [IDEMPOTENCY_HEADER]: idempotencyKey.optional() }) }),
       ...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
     },
     responses: { ...success(route), ...refusals(route) },
@@ -54,10 +57,11 @@ function success({ stream, response, failing }: RouteSpec): Responses {
   };
 }
 
-function refusals({ access, params, query, body, errors = [] }: RouteSpec): Responses {
+function refusals({ access, params, query, body, once, errors = [] }: RouteSpec): Responses {
   const codes: ErrorCode[] = [
     ...(params || query || body ? (['invalid_request'] as const) : []),
     ...(access === 'key' ? (['unauthenticated'] as const) : []),
+    ...(once ? (['idempotency_mismatch'] as const) : []),
     ...errors,
   ];
   const entries = codes.map((code) => {

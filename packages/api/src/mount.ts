@@ -4,8 +4,9 @@ import { ApiError } from '@capstan/schema/error';
 import type { RouteSpec } from '@capstan/schema/route';
 import type { Context } from 'hono';
 import type { z } from 'zod';
-import { readJson } from './body.ts';
+import { parseJson, readBody } from './body.ts';
 import type { Answer, Call, Handle, Head } from './call.ts';
+import { readClaim } from './claim.ts';
 import { describeIssues } from './issues.ts';
 import { readQuery } from './query.ts';
 import type { AppEnv, Surface } from './surface.ts';
@@ -43,12 +44,15 @@ async function readInput({ ports, gate }: Surface, route: RouteSpec, context: Co
   }
   const search = new URL(request.url).searchParams;
   const maxBytes = route.access === 'key' ? ports.maxBodyBytes : MAX_PUBLIC_BODY_BYTES;
-  return {
+  const text = route.body && (await readBody(request, maxBytes));
+  const input = {
     principal,
     params: route.params && parse(route.params, context.req.param(), 'path'),
     query: route.query && parse(route.query, readQuery(route.query, search), 'query'),
-    body: route.body && parse(route.body, await readJson(request, maxBytes), 'body'),
+    body: route.body && parse(route.body, parseJson(text ?? ''), 'body'),
   };
+  const claimed = route.once && principal !== null;
+  return { ...input, claim: claimed ? await readClaim(request, principal, text ?? '') : undefined };
 }
 
 function reply<R extends RouteSpec>(route: R, answer: Answer<R>, { status, headers }: Head): Response {

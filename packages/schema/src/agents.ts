@@ -98,6 +98,7 @@ export const agentRoutes = {
     summary: 'Create an agent',
     tag,
     access: 'key',
+    once: true,
     body: createAgent,
     response: agent,
     errors: ['too_large'],

@@ -108,6 +108,7 @@ export const environmentRoutes = {
     summary: 'Create an environment',
     tag,
     access: 'key',
+    once: true,
     body: createEnvironment,
     response: environment,
     errors: ['too_large'],

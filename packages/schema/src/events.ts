@@ -39,6 +39,7 @@ export const eventRoutes = {
     summary: 'Send events: all are accepted, or none',
     tag,
     access: 'key',
+    once: true,
     params,
     body: z.object({ events: z.array(eventParam).min(1).max(MAX_EVENTS_PER_SEND) }),
     response: z.object({ data: z.array(sessionEvent) }),

@@ -16,6 +16,8 @@ export interface RouteSpec {
   query?: z.ZodObject;
   body?: z.ZodType;
   response: z.ZodType;
+  /** What it makes is made once: a request with an `idempotency-key` may be repeated. */
+  once?: true;
   /** The response is a server-sent event stream whose frames carry `response` as JSON. */
   stream?: true;
   /** The code whose status `response` comes with when it tells of a failure itself. */

@@ -75,6 +75,7 @@ export const sessionRoutes = {
     summary: 'Create a session',
     tag,
     access: 'key',
+    once: true,
     body: createSession,
     response: session,
     errors: ['not_found', 'too_large'],

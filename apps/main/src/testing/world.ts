@@ -1,4 +1,4 @@
-// The public Worker in workerd with a real D1, R2, queue and jobs Worker, and sessions kept in memory.
+// The public Worker in workerd with a real D1, R2, queue and jobs Worker, and sessions kept in memory unless asked otherwise.
 import { readFileSync } from 'node:fs';
 import { ApiKeyStore } from '@capstan/db/api-keys';
 import { openD1 } from '@capstan/db/d1';
@@ -33,6 +33,8 @@ export interface WorldOptions {
   secrets?: Record<string, string>;
   /** The Console's files; a Console of three small ones when absent. */
   consoleDirectory?: string;
+  /** Sessions as they are deployed, with this Chat Completions endpoint as their model. */
+  modelUrl?: string;
 }
 
 export async function openWorld(over: WorldOptions = {}): Promise<World> {
@@ -44,7 +46,7 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     workers: [
       { config: mainConfig(secrets, over.consoleDirectory) },
       { configPath: 'apps/jobs/wrangler.jsonc' },
-      { config: agentConfig() },
+      { config: over.modelUrl === undefined ? agentConfig() : realAgentConfig(over.modelUrl) },
     ],
   });
   const { url } = await harness.listen();
@@ -87,6 +89,16 @@ function agentConfig() {
     main: './apps/main/src/testing/agent-worker.ts',
     compatibility_date: own.compatibility_date,
     d1_databases: own.d1_databases,
+  };
+}
+
+function realAgentConfig(modelUrl: string) {
+  const own = JSON.parse(withoutComments(readFileSync(`${ROOT}/apps/agent/wrangler.jsonc`, 'utf8')));
+  return {
+    ...own,
+    main: './apps/agent/src/index.ts',
+    d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
+    vars: { ENVIRONMENT: 'development', OPENAI_BASE_URL: modelUrl },
   };
 }
 

@@ -2,6 +2,7 @@
 import type { AgentSettings } from '@capstan/db/agents';
 import { stores } from '@capstan/db/stores';
 import { agentRoutes, type CreateAgent, type Model } from '@capstan/schema/agents';
+import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { fillTools } from './tools.ts';
@@ -9,13 +10,11 @@ import { fillTools } from './tools.ts';
 export function mountAgents(surface: Surface): void {
   const { db } = surface.ports;
 
-  mount(surface, agentRoutes.create, ({ principal, body, now }) =>
-    stores(db, principal.tenantId).agents.create({
-      settings: toSettings(body),
-      metadata: body.metadata ?? {},
-      now,
-    }),
-  );
+  mount(surface, agentRoutes.create, async ({ principal, body, claim, head, now }) => {
+    const { agents, receipts } = stores(db, principal.tenantId);
+    const input = { settings: toSettings(body), metadata: body.metadata ?? {}, now };
+    return answer(await receipts.once(claim, now, (kept) => agents.create(input, kept)), head);
+  });
 
   mount(surface, agentRoutes.list, ({ principal, query }) =>
     stores(db, principal.tenantId).agents.list({

@@ -6,22 +6,25 @@ import {
   type EnvironmentConfig,
   environmentRoutes,
 } from '@capstan/schema/environments';
+import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 
 export function mountEnvironments(surface: Surface): void {
   const { db } = surface.ports;
 
-  mount(surface, environmentRoutes.create, ({ principal, body, now }) =>
-    stores(db, principal.tenantId).environments.create({
+  mount(surface, environmentRoutes.create, async ({ principal, body, claim, head, now }) => {
+    const { environments, receipts } = stores(db, principal.tenantId);
+    const input = {
       name: body.name,
       description: body.description ?? null,
       config: toConfig(body.config),
       metadata: body.metadata ?? {},
       scope: body.scope ?? 'organization',
       now,
-    }),
-  );
+    };
+    return answer(await receipts.once(claim, now, (kept) => environments.create(input, kept)), head);
+  });
 
   mount(surface, environmentRoutes.list, ({ principal, query }) =>
     stores(db, principal.tenantId).environments.list({

@@ -3,6 +3,7 @@ import { ApiError } from '@capstan/schema/error';
 import { eventRoutes } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { EventQuery } from '@capstan/session/service';
+import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 
@@ -14,10 +15,11 @@ type Bound = { at: number; inclusive: boolean };
 export function mountEvents(surface: Surface): void {
   const { sessions } = surface.ports;
 
-  mount(surface, eventRoutes.send, async ({ principal: { tenantId }, params, body }) => {
+  mount(surface, eventRoutes.send, async ({ principal: { tenantId }, params, body, claim, head }) => {
     requireSendable(body.events);
-    const sent = await sessions.send({ tenantId, sessionId: params.session_id }, body.events);
-    return { data: sent.events };
+    const address = { tenantId, sessionId: params.session_id };
+    const { events, replayed } = await sessions.send(address, body.events, claim);
+    return answer({ reply: { data: events }, replayed }, head);
   });
 
   mount(surface, eventRoutes.list, async ({ principal: { tenantId }, params, query }) => {

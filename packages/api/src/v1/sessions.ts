@@ -3,6 +3,7 @@ import { toSession } from '@capstan/db/sessions';
 import { stores } from '@capstan/db/stores';
 import { ApiError } from '@capstan/schema/error';
 import { type CreateSession, sessionRoutes } from '@capstan/schema/sessions';
+import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 
@@ -15,15 +16,17 @@ export function mountSessions(surface: Surface): void {
     throw new ApiError('not_found', `No session ${sessionId}`);
   };
 
-  mount(surface, sessionRoutes.create, ({ principal, body, now }) =>
-    stores(db, principal.tenantId).sessions.create({
+  mount(surface, sessionRoutes.create, async ({ principal, body, claim, head, now }) => {
+    const { sessions, receipts } = stores(db, principal.tenantId);
+    const input = {
       agent: toReference(body),
       environmentId: body.environment_id ?? null,
       title: body.title ?? null,
       metadata: body.metadata ?? {},
       now,
-    }),
-  );
+    };
+    return answer(await receipts.once(claim, now, (kept) => sessions.create(input, kept)), head);
+  });
 
   mount(surface, sessionRoutes.list, ({ principal, query, now }) => {
     // No session of this server belongs to a deployment or has a memory store.
