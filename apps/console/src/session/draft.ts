@@ -1,5 +1,5 @@
 // The message being written. It stays until the server is known to have it, and it is not sent twice:
-// a repeated press carries the same idempotency key, and when the line broke before the answer,
+// a repeated press carries the same idempotency key, another text another one, and when the line broke before the answer,
 // the event arriving on the stream counts as the answer.
 
 import { Failure } from '@capstan/client/failure';
@@ -16,17 +16,22 @@ interface Draft {
   error: Error | null;
 }
 
+const NOTHING_SENT = { text: '', key: '' };
+
 export function useDraft(live: Live): Draft {
   const [text, setText] = useState('');
-  const key = useRef(randomKey());
+  const attempt = useRef(NOTHING_SENT);
   const seen = useRef<ReadonlySet<string>>(new Set());
   const { items } = live.timeline;
   const { mutate, reset, error, isPending } = useMutation({
     mutationFn: (message: string) =>
-      live.session.send({ type: 'user.message', content: [{ type: 'text', text: message }] }, key.current),
+      live.session.send(
+        { type: 'user.message', content: [{ type: 'text', text: message }] },
+        attempt.current.key,
+      ),
     onSuccess: () => {
       setText('');
-      key.current = randomKey();
+      attempt.current = NOTHING_SENT;
     },
   });
 
@@ -39,18 +44,15 @@ export function useDraft(live: Live): Draft {
     if (!arrived) return;
     reset();
     setText('');
-    key.current = randomKey();
+    attempt.current = NOTHING_SENT;
   }, [unanswered, items, text, reset]);
 
   return {
     text,
-    change: (next) => {
-      // Another text is another message: it must not be taken for the one that failed.
-      if (error !== null) key.current = randomKey();
-      setText(next);
-    },
+    change: setText,
     send: () => {
       if (text.trim() === '' || isPending) return;
+      if (attempt.current.text !== text) attempt.current = { text, key: randomKey() };
       seen.current = new Set(items.map((item) => item.key));
       mutate(text);
     },
