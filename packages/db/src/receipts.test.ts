@@ -131,6 +131,18 @@ describe('a create with a key', () => {
     expect(kept.every(({ at }) => at > now + DAY_MS)).toBe(true);
   });
 
+  it('is free once it is forgotten, even where more is old than one request sweeps', async () => {
+    const name = fresh();
+    await session(keyed(name));
+    const old = Array.from({ length: 60 }, () => ({ name: fresh(), expiresAt: 0 }));
+    const rest = { tenantId: 'tnt_ours', fingerprint: '', resourceId: '', reply: '{}' };
+    // A statement takes 100 parameters.
+    for (let at = 0; at < old.length; at += 10) {
+      await database.db.insert(receipts).values(old.slice(at, at + 10).map((row) => ({ ...rest, ...row })));
+    }
+    expect((await session(keyed(name), { at: now + DAY_MS })).replayed).toBe(false);
+  });
+
   it('of another tenant is another', async () => {
     const theirs = stores(database.db, 'tnt_theirs');
     const name = fresh();
