@@ -138,6 +138,16 @@ describe('a key', () => {
     expect(await messagesOf(session)).toHaveLength(2);
   });
 
+  it('is known to a session that was put out of memory since', async () => {
+    const session = await newSession();
+    const first = await post(eventsAt(session), say('one'), { key: 'evicted' });
+    await expect.poll(async () => (await direct.beta.sessions.retrieve(session)).status).toBe('idle');
+    await world.evict(session);
+    const again = await post(eventsAt(session), say('one'), { key: 'evicted' });
+    expect([again.replayed, again.text]).toEqual(['true', first.text]);
+    expect(await messagesOf(session)).toHaveLength(1);
+  });
+
   it('with another body is refused with 422', async () => {
     for (const [path, one, two] of [
       ['/v1/sessions', { agent, title: 'one' }, { agent, title: 'two' }],

@@ -44,15 +44,15 @@ async function readInput({ ports, gate }: Surface, route: RouteSpec, context: Co
   }
   const search = new URL(request.url).searchParams;
   const maxBytes = route.access === 'key' ? ports.maxBodyBytes : MAX_PUBLIC_BODY_BYTES;
-  const text = route.body && (await readBody(request, maxBytes));
-  const input = {
+  const text = route.body === undefined ? '' : await readBody(request, maxBytes);
+  return {
     principal,
+    // Before the body is parsed: what a digest takes of the memory is free again then.
+    claim: route.once && principal !== null ? await readClaim(request, principal, text) : undefined,
     params: route.params && parse(route.params, context.req.param(), 'path'),
     query: route.query && parse(route.query, readQuery(route.query, search), 'query'),
-    body: route.body && parse(route.body, parseJson(text ?? ''), 'body'),
+    body: route.body && parse(route.body, parseJson(text), 'body'),
   };
-  const claimed = route.once && principal !== null;
-  return { ...input, claim: claimed ? await readClaim(request, principal, text ?? '') : undefined };
 }
 
 function reply<R extends RouteSpec>(route: R, answer: Answer<R>, { status, headers }: Head): Response {

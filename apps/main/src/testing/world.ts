@@ -17,6 +17,8 @@ export interface World {
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** What the Workers logged so far, a line each. */
   logs(): string[];
+  /** Ends the process of a deployed session: what is not in its storage is lost. */
+  evict(sessionId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -66,6 +68,10 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     keys,
     fetch: (path, init) => fetch(new URL(path, url), init),
     logs: () => harness.getLogs().map((line) => JSON.stringify(line)),
+    evict: (sessionId) =>
+      harness
+        .getWorker('capstan-agent')
+        .evictDurableObject('SessionDO', { name: `tnt_default/${sessionId}` }),
     close: () => harness.close(),
   };
 }
