@@ -38,6 +38,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
     return this.#session(address).archive(address);
   }
 
+  delete(address: SessionAddress): Promise<void> {
+    return this.#session(address).delete(address);
+  }
+
   health(): Promise<Record<string, BackendHealth>> {
     return checkBackends(this.env);
   }

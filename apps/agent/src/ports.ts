@@ -25,6 +25,8 @@ export interface Place {
   sql: Sql;
   facts: Facts;
   alarm: Alarm;
+  /** Deletes all of it. */
+  erase(): Promise<void>;
 }
 
 /** Null: the control plane knows no such session of that tenant. */
@@ -32,7 +34,8 @@ export function loadSpec(env: Env, { tenantId, sessionId }: SessionAddress): Pro
   return stores(openD1(env.DB), tenantId).sessions.load(sessionId);
 }
 
-export function createPorts(env: Env, spec: SessionSpec, { sql, facts, alarm }: Place): Ports {
+export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
+  const { sql, facts, alarm } = place;
   const logger = consoleLogger.child({ session_id: spec.sessionId, tenant_id: spec.tenantId });
   const clock = { now: () => Date.now() };
   return {
@@ -57,6 +60,10 @@ export function createPorts(env: Env, spec: SessionSpec, { sql, facts, alarm }: 
       () => facts.get('sandbox_id') !== null,
     ),
     logger,
+    erase: async () => {
+      alarm.disarm();
+      await place.erase();
+    },
     now: clock.now,
     newEventId: () => newId('event'),
     random: () => Math.random(),
@@ -67,6 +74,7 @@ function createIndex(env: Env, spec: SessionSpec, facts: Facts): SessionIndex {
   const sessions = stores(openD1(env.DB), spec.tenantId).sessions;
   return {
     confirmedSeq: () => Number(facts.get('indexed_seq') ?? 0),
+    remove: () => sessions.remove(spec.sessionId),
     put: async (row, seq) => {
       await sessions.putIndex(spec.sessionId, row);
       facts.set('indexed_seq', String(seq));

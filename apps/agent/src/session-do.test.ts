@@ -133,6 +133,19 @@ describe('a session in workerd', () => {
     expect(seen).toHaveLength(8);
   }, 60_000);
 
+  it('that is deleted leaves nothing, and its streams are told', async () => {
+    const address = await created();
+    await sessions.send(address, [message('hi')]);
+    await expect.poll(() => statusOf(address), { timeout: 15_000 }).toBe('idle');
+    const stream = await sessions.streamEvents(address, {});
+    await sessions.delete(address);
+    const text = await new Response(stream).text();
+    expect(text).toContain('event: session.deleted');
+    await expect.poll(() => stores(db, TENANT).sessions.find(address.sessionId)).toBeNull();
+    const view = async () => sessions.view(address);
+    await expect(view()).rejects.toMatchObject({ code: 'not_found' });
+  });
+
   it('of another tenant does not exist, and says so through every layer', async () => {
     const { sessionId } = await created();
     const view = async () => sessions.view({ tenantId: 'tnt_other', sessionId });

@@ -55,6 +55,10 @@ export class SessionDO extends DurableObject<Env> {
     return (await this.#runtime(address)).archive();
   }
 
+  async delete(address: SessionAddress): Promise<void> {
+    await (await this.#runtime(address)).delete();
+  }
+
   override async alarm(): Promise<void> {
     const spec = this.#storedSpec();
     const wake = async () => {
@@ -85,7 +89,8 @@ export class SessionDO extends DurableObject<Env> {
 
   async #open(address: SessionAddress): Promise<SessionRuntime> {
     const spec = this.#storedSpec() ?? (await this.#learnSpec(address));
-    const place = { sql: this.#sql, facts: new Facts(this.#sql), alarm: await this.#alarm };
+    const erase = () => this.ctx.storage.deleteAll();
+    const place = { sql: this.#sql, facts: new Facts(this.#sql), alarm: await this.#alarm, erase };
     return SessionRuntime.open(createPorts(this.env, spec, place), spec);
   }
 

@@ -24,6 +24,20 @@ async function required() {
   return { agent: (await createAgent()).id, environment_id: environment.id };
 }
 
+describe('a deleted session', () => {
+  it('is gone from lists and reads, and from strangers it was always hidden', async () => {
+    const session = await createSession();
+    await expect(stranger.beta.sessions.delete(session.id)).rejects.toMatchObject({ status: 404 });
+    expect(await client.beta.sessions.delete(session.id)).toEqual({
+      id: session.id,
+      type: 'session_deleted',
+    });
+    await expect(client.beta.sessions.retrieve(session.id)).rejects.toMatchObject({ status: 404 });
+    await expect(client.beta.sessions.delete(session.id)).rejects.toMatchObject({ status: 404 });
+    for await (const listed of client.beta.sessions.list()) expect(listed.id).not.toBe(session.id);
+  });
+});
+
 describe('agents through the official SDK', () => {
   it('fills every default of an agent', async () => {
     const agent = await client.beta.agents.create({

@@ -142,6 +142,12 @@ export class SessionStore {
       );
   }
 
+  /** Harmless when it is gone. */
+  async remove(sessionId: string): Promise<void> {
+    const { db, tenantId } = this.#scope;
+    await db.delete(sessions).where(and(eq(sessions.tenantId, tenantId), eq(sessions.id, sessionId)));
+  }
+
   /** `now` (epoch ms) dates the running totals. */
   async list(filter: SessionFilter, now: number): Promise<SessionPage> {
     const { db, tenantId } = this.#scope;

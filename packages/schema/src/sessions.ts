@@ -125,4 +125,15 @@ export const sessionRoutes = {
     response: session,
     errors: ['not_found'],
   }),
+  delete: defineRoute({
+    method: 'delete',
+    path: '/v1/sessions/{session_id}',
+    operationId: 'deleteSession',
+    summary: 'Delete an idle session with its events and its sandbox',
+    tag,
+    access: 'key',
+    params,
+    response: z.object({ id: idSchema('session'), type: z.literal('session_deleted') }),
+    errors: ['not_found'],
+  }),
 };

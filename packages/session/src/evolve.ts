@@ -73,14 +73,11 @@ function apply(state: State, { event, note }: Entry): State {
         retryAt: note?.retry?.at ?? Date.parse(event.processed_at),
       };
     case 'session.status_terminated':
-      return {
-        ...stopped(state, event),
-        status: 'terminated',
-        queue: [],
-        calls: [],
-        retryAt: null,
-        archivedAt: note?.archived ? Date.parse(event.processed_at) : state.archivedAt,
-      };
+      return note?.archived
+        ? { ...ended(state, event), archivedAt: Date.parse(event.processed_at) }
+        : ended(state, event);
+    case 'session.deleted':
+      return { ...ended(state, event), deleted: true };
     default:
       return state;
   }
@@ -121,6 +118,10 @@ function started(state: State, event: Extract<SessionEvent, { type: 'session.sta
     retryAt: null,
     activeSince: Date.parse(event.processed_at),
   };
+}
+
+function ended(state: State, event: { processed_at: string }): State {
+  return { ...stopped(state, event), status: 'terminated', queue: [], calls: [], retryAt: null };
 }
 
 function stopped(state: State, event: { processed_at: string }): State {

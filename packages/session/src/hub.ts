@@ -80,6 +80,11 @@ export class Hub {
     if (this.#readers.delete(reader) && this.#readers.size === 0) this.#pulse.stop();
   }
 
+  /** Ends every stream once it has delivered all there is. */
+  finish(): void {
+    for (const reader of this.#readers) reader.finish();
+  }
+
   /** Ends every stream: clients connect again with their last event id. */
   close(): void {
     for (const reader of this.#readers) reader.close();

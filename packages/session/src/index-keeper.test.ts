@@ -15,6 +15,10 @@ class ControlPlane {
     return this.#seq;
   }
 
+  async remove(): Promise<void> {
+    this.row = null;
+  }
+
   put(row: SessionView, seq: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const apply = () => {

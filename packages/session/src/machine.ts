@@ -21,7 +21,8 @@ export type Command =
   | { kind: 'tick' }
   /** This runtime was just built: a turn it finds running has lost its process. */
   | { kind: 'recovered'; jitter: number }
-  | { kind: 'archive' };
+  | { kind: 'archive' }
+  | { kind: 'delete' };
 
 export function decide(command: Command, context: Context): Entry[] {
   const { state, stamp } = context;
@@ -34,6 +35,9 @@ export function decide(command: Command, context: Context): Entry[] {
       return state.status === 'running' ? recover(context, command.jitter) : [];
     case 'archive':
       return archive(context);
+    case 'delete':
+      refuseWhileWorking(state);
+      return state.deleted ? [] : [made(stamp, 'session.deleted', {})];
     default:
       return decideTurn(command, context);
   }
@@ -52,18 +56,21 @@ function recover({ state, spec, stamp }: Context, jitter: number): Entry[] {
 
 function archive({ state, spec, stamp }: Context): Entry[] {
   if (state.archivedAt !== null) return [];
-  if (state.status === 'running' || state.status === 'rescheduling') {
-    throw new ApiError(
-      'invalid_request',
-      `The session is ${state.status}: wait until it is idle, or send a user.interrupt first.`,
-    );
-  }
+  refuseWhileWorking(state);
   const terminated = made(stamp, 'session.status_terminated', {});
   return [
     ...closeCalls(state.calls, 'Not run: the session was archived.', stamp),
     made(stamp, 'session.thread_status_terminated', threadOf(spec)),
     { ...terminated, note: { archived: true } },
   ];
+}
+
+function refuseWhileWorking({ status }: State): void {
+  if (status !== 'running' && status !== 'rescheduling') return;
+  throw new ApiError(
+    'invalid_request',
+    `The session is ${status}: wait until it is idle, or send a user.interrupt first.`,
+  );
 }
 
 export interface Owed {
@@ -73,6 +80,8 @@ export interface Owed {
   wakeAt: number | null;
   /** The session is over: what it holds outside is to be given back. */
   release: boolean;
+  /** The session is deleted: its row and all that it stores are to go. */
+  erase: boolean;
 }
 
 /** A running turn is looked at this often, so that one whose process died goes on by itself. */
@@ -83,6 +92,7 @@ export function owed(state: State, now: number): Owed {
     index: toView(state, now),
     wakeAt: state.status === 'running' ? now + LEASE_MS : state.retryAt,
     release: state.status === 'terminated',
+    erase: state.deleted,
   };
 }
 

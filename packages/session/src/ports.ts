@@ -64,6 +64,8 @@ export interface SessionIndex {
   confirmedSeq(): number;
   /** Resolves when the row is written and the position remembered. May be repeated. */
   put(row: SessionView, seq: number): Promise<void>;
+  /** Removes the row. Harmless when it is gone. */
+  remove(): Promise<void>;
 }
 
 /** Beats every 15 seconds from start to stop. While it runs, the host stays awake for the session's streams. */
@@ -79,6 +81,8 @@ export interface Ports {
   pulse: Pulse;
   harness: Harness;
   logger: Logger;
+  /** Deletes everything the session stores, its alarm too. The runtime is not asked again. */
+  erase(): Promise<void>;
   /** Epoch ms. */
   now(): number;
   newEventId(): string;

@@ -1,39 +1,54 @@
-// Gives back what an ended session holds. Owed until it is confirmed, and harmless to do twice (M3).
+// Gives back what an ended session holds, and erases a deleted one. Owed until it is done, and harmless to do twice (M3).
 import type { Logger } from '@capstan/shared/logger';
 import type { Harness } from './harness.ts';
+import type { SessionIndex } from './ports.ts';
 
 interface ReleaserPorts {
   harness: Pick<Harness, 'holds' | 'release'>;
+  index: Pick<SessionIndex, 'remove'>;
+  erase(): Promise<void>;
   logger: Logger;
+}
+
+export interface Ends {
+  /** Everything that could be given back was. */
+  released(): void;
+  /** Nothing is left of the session. */
+  erased(): void;
 }
 
 export class Releaser {
   #ports: ReleaserPorts;
-  #settled: () => void;
-  #releasing = false;
+  #ends: Ends;
+  #working = false;
 
-  /** `settled` is called when everything was given back. */
-  constructor(ports: ReleaserPorts, settled: () => void) {
+  constructor(ports: ReleaserPorts, ends: Ends) {
     this.#ports = ports;
-    this.#settled = settled;
+    this.#ends = ends;
   }
 
+  /** Whether nothing is held; what is to be erased is never done before the erasure itself. */
   get done(): boolean {
     return !this.#ports.harness.holds();
   }
 
-  keep(): void {
-    if (this.#releasing || this.done) return;
-    this.#releasing = true;
-    this.#ports.harness
-      .release()
-      .then(
-        () => this.#settled(),
-        // Still held: the alarm stays armed and the next look at the session tries again.
-        (error: unknown) => this.#ports.logger.warn('session.release_failed', { cause: String(error) }),
-      )
+  keep(erase: boolean): void {
+    if (this.#working || (this.done && !erase)) return;
+    this.#working = true;
+    this.#work(erase)
+      // The alarm stays armed and the next look at the session tries again.
+      .catch((error: unknown) => this.#ports.logger.warn('session.release_failed', { cause: String(error) }))
       .finally(() => {
-        this.#releasing = false;
+        this.#working = false;
       });
+  }
+
+  /** The store goes last: as long as it is there, a process that starts anew knows what is left to do. */
+  async #work(erase: boolean): Promise<void> {
+    if (!this.done) await this.#ports.harness.release();
+    if (!erase) return this.#ends.released();
+    await this.#ports.index.remove();
+    await this.#ports.erase();
+    this.#ends.erased();
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ModelFailure } from './harness.ts';
 import type { SessionRuntime } from './runtime.ts';
 import { outcome, say, use } from './scripted-harness.ts';
+import { FrameReader } from './sse-testing.ts';
 import { quiesce, until, World } from './testing.ts';
 
 const hello = { type: 'user.message' as const, content: [{ type: 'text' as const, text: 'hello' }] };
@@ -477,6 +478,51 @@ describe('archive', () => {
     const runtime = await world.open();
     await runtime.send([hello]);
     await expect(runtime.archive()).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+});
+
+describe('delete', () => {
+  it('tells the streams, ends them, and erases all there is', async () => {
+    const world = new World();
+    world.harness.held = true;
+    const runtime = await world.open();
+    await runtime.send([hello]);
+    (await nextModel(world)).settle([say('hi')]);
+    await idle(runtime);
+    const reader = new FrameReader(runtime.stream({}));
+    const following = reader.follow();
+    await runtime.delete();
+    await following;
+    expect(reader.frames.map((frame) => frame.event)).toEqual(['session.deleted']);
+    await until(() => world.erased);
+    expect(world.harness.held).toBe(false);
+    expect(world.index).toBeNull();
+    expect(world.alarmAt).toBeNull();
+    expect(() => runtime.view).toThrow(expect.objectContaining({ code: 'not_found' }));
+  });
+
+  it('is finished by the next process when this one dies half way', async () => {
+    const world = new World();
+    world.indexFails = true;
+    const runtime = await world.open();
+    await runtime.delete();
+    await quiesce();
+    expect(world.erased).toBe(false);
+    expect(world.alarmAt).not.toBeNull();
+    world.indexFails = false;
+    const next = await world.open();
+    await until(() => world.erased);
+    await expect(next.send([hello])).rejects.toMatchObject({ code: 'not_found' });
+    await expect(next.events({ limit: 1, order: 'asc' })).rejects.toMatchObject({ code: 'not_found' });
+    expect(() => next.stream({})).toThrow(expect.objectContaining({ code: 'not_found' }));
+  });
+
+  it('is refused while the session works', async () => {
+    const world = new World();
+    const runtime = await world.open();
+    await runtime.send([hello]);
+    await expect(runtime.delete()).rejects.toMatchObject({ code: 'invalid_request' });
+    expect(runtime.view.status).toBe('running');
   });
 });
 

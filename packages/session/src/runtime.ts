@@ -50,7 +50,13 @@ export class SessionRuntime {
     this.#seq = restored.seq;
     this.hub = new Hub(ports.log, ports.pulse, restored.seq);
     this.#index = new IndexKeeper(ports, () => this.#confirmed());
-    this.#releaser = new Releaser(ports, () => this.#confirmed());
+    this.#releaser = new Releaser(ports, {
+      released: () => this.#confirmed(),
+      erased: () => {
+        // Its streams were told and end by themselves.
+        this.#dead = new ApiError('not_found', `No session ${spec.sessionId}`);
+      },
+    });
     this.#desk = {
       spec,
       harness: ports.harness,
@@ -85,7 +91,9 @@ export class SessionRuntime {
     return this.#dead !== null;
   }
 
+  /** `not_found` once the session is deleted, as of everything below. */
   get view(): SessionView {
+    this.#refuseDeleted();
     return owed(this.#state, this.#ports.now()).index;
   }
 
@@ -95,24 +103,40 @@ export class SessionRuntime {
   }
 
   async archive(): Promise<SessionView> {
+    this.#refuseDeleted();
     await this.#dispatch({ kind: 'archive' });
     return this.view;
   }
 
-  events(query: EventQuery): Promise<Page<SessionEvent>> {
+  /** Durable when it resolves; what is left of the session is erased afterwards. */
+  async delete(): Promise<void> {
+    this.#refuseDeleted();
+    await this.#dispatch({ kind: 'delete' });
+    this.hub.finish();
+  }
+
+  async events(query: EventQuery): Promise<Page<SessionEvent>> {
+    this.#refuseDeleted();
     return this.#ports.log.page(query);
   }
 
   stream(query: StreamQuery): ReadableStream<Uint8Array> {
+    this.#refuseDeleted();
     return this.hub.open(query);
   }
 
   /** The alarm went off, or somebody looked: does what is due. */
   async wake(): Promise<void> {
-    await this.#dispatch({ kind: 'tick' });
+    try {
+      await this.#dispatch({ kind: 'tick' });
+    } catch (error) {
+      // Erased meanwhile: nothing is due any more.
+      if (!this.#state.deleted) throw error;
+    }
   }
 
   async #send(params: readonly EventParam[], claim: Claim | undefined): Promise<Sent> {
+    this.#refuseDeleted();
     const stamp = this.#stamp();
     const earlier = await recall(this.#ports.log, claim, stamp.now);
     if (earlier !== null) return { events: earlier, replayed: true };
@@ -123,6 +147,10 @@ export class SessionRuntime {
     const open = new Set(this.#state.calls.map((call) => call.id));
     for (const call of orphans) if (!open.has(call.id)) void cancelCall(this.#desk, call);
     return { events: acceptance.echoes.map((entry) => entry.event), replayed: false };
+  }
+
+  #refuseDeleted(): void {
+    if (this.#state.deleted) throw new ApiError('not_found', `No session ${this.#spec.sessionId}`);
   }
 
   #dispatch(command: Command): Promise<void> {
@@ -180,11 +208,11 @@ export class SessionRuntime {
       this.#turn = null;
     }
     if (turnId !== null && this.#turn === null) this.#start(new Turn(turnId));
-    const { index, wakeAt, release } = owed(this.#state, this.#ports.now());
-    this.#index.keep(index, this.#seq);
-    if (release) this.#releaser.keep();
+    const { index, wakeAt, release, erase } = owed(this.#state, this.#ports.now());
+    if (!erase) this.#index.keep(index, this.#seq);
+    if (release) this.#releaser.keep(erase);
     if (wakeAt !== null) this.#ports.alarm.arm(wakeAt);
-    else if (this.#index.confirmed && (!release || this.#releaser.done)) this.#ports.alarm.disarm();
+    else if (this.#index.confirmed && !erase && (!release || this.#releaser.done)) this.#ports.alarm.disarm();
     else this.#ports.alarm.arm(this.#ports.now() + LEASE_MS);
   }
 

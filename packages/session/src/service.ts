@@ -52,6 +52,8 @@ export interface Sessions {
   /** Server-sent event frames (`id`, `event`, `data`), UTF-8. Cancel it to unsubscribe. */
   streamEvents(address: SessionAddress, query: StreamQuery): Promise<ReadableStream<Uint8Array>>;
   archive(address: SessionAddress): Promise<SessionView>;
+  /** From then on the session is `not_found`; its sandbox, row and log are erased afterwards, whatever dies meanwhile. */
+  delete(address: SessionAddress): Promise<void>;
   /** Asks what the agent Worker depends on: sandboxes, models. */
   health(): Promise<Record<string, BackendHealth>>;
   modelNotice(): Promise<ModelNotice>;

@@ -39,6 +39,8 @@ export interface State {
   activeMs: number;
   updatedAt: number;
   archivedAt: number | null;
+  /** Nobody may see it any more; what is left of it is being erased. */
+  deleted: boolean;
 }
 
 export const INITIAL: State = {
@@ -56,6 +58,7 @@ export const INITIAL: State = {
   activeMs: 0,
   updatedAt: 0,
   archivedAt: null,
+  deleted: false,
 };
 
 /** Calls the engine itself has to bring to a result. */

@@ -38,6 +38,7 @@ export class StreamReader {
   #stirred = false;
   #missed = 0;
   #open = true;
+  #finishing = false;
   #closed: () => void;
 
   constructor(options: ReaderOptions) {
@@ -96,6 +97,12 @@ export class StreamReader {
     this.#wake = null;
   }
 
+  /** Delivers what there is, then closes. */
+  finish(): void {
+    this.#finishing = true;
+    this.wake();
+  }
+
   close(): void {
     this.#open = false;
     this.#closed();
@@ -109,6 +116,8 @@ export class StreamReader {
       const chunk = await this.#take();
       if (chunk !== null) return chunk;
       if (this.#stirred) continue;
+      if (this.#finishing) this.close();
+      if (!this.#open) return null;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

@@ -25,6 +25,7 @@ export class World {
   alarmAt: number | null = null;
   index: SessionView | null = null;
   indexFails = false;
+  erased = false;
   /** The next append fails before it writes anything. */
   appendFails = false;
   harness = new ScriptedHarness();
@@ -77,6 +78,10 @@ export class World {
       },
       index: {
         confirmedSeq: () => this.#confirmedSeq,
+        remove: async () => {
+          if (this.indexFails) throw new Error('the control plane is away');
+          this.index = null;
+        },
         put: async (row, seq) => {
           if (this.indexFails) throw new Error('the control plane is away');
           this.index = row;
@@ -86,6 +91,11 @@ export class World {
       pulse: new ManualPulse(),
       harness: this.harness,
       logger: silentLogger,
+      erase: async () => {
+        this.sql.all('DELETE FROM events', []);
+        this.alarmAt = null;
+        this.erased = true;
+      },
       now: () => this.now,
       newEventId: () => `sevt_${String(++this.#ids).padStart(6, '0')}`,
       random: () => 0.5,

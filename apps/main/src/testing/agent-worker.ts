@@ -66,6 +66,11 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
     return toView(session);
   }
 
+  async delete(address: SessionAddress): Promise<void> {
+    await this.#open(address);
+    remembered.delete(address.sessionId);
+  }
+
   async health() {
     return { models: { status: 'ok' as const, detail: `${openStreams} open streams` } };
   }

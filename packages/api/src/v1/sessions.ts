@@ -58,6 +58,15 @@ export function mountSessions(surface: Surface): void {
     const row = await find(tenantId, sessionId);
     return toSession(row, await sessions.archive({ tenantId, sessionId }), now);
   });
+
+  mount(surface, sessionRoutes.delete, async ({ principal: { tenantId }, params }) => {
+    const sessionId = params.session_id;
+    await find(tenantId, sessionId);
+    await sessions.delete({ tenantId, sessionId });
+    // The session removes its row as well, should this process die here: lists forget it now.
+    await stores(db, tenantId).sessions.remove(sessionId);
+    return { id: sessionId, type: 'session_deleted' as const };
+  });
 }
 
 function toReference({ agent, agent_id }: CreateSession): { id: string; version?: number | undefined } {
