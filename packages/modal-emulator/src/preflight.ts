@@ -24,6 +24,7 @@ const REQUIRED: Record<string, string[]> = {
   bash: ['bash'],
   coreutils: ['mkfifo', 'cp', 'cat', 'stat', 'mkdir', 'rm'],
   findutils: ['find'],
+  perl: ['perl'],
 };
 const OPTIONAL: Record<string, string[]> = { iproute2: ['ip'] };
 const PROBE_USER = 231_071;

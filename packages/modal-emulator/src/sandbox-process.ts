@@ -4,9 +4,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
+import { confinement, isFiltered } from './system-call-filter.ts';
 
 const SETUP = readFileSync(new URL('./setup.sh', import.meta.url), 'utf8');
 const AGENT = readFileSync(new URL('./agent.sh', import.meta.url), 'utf8');
+const CONFINE = readFileSync(new URL('./confine.pl', import.meta.url), 'utf8');
 export const SANDBOX_ENV = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
@@ -44,6 +46,8 @@ export async function startSandboxProcess(
     SETUP,
     'setup',
     AGENT,
+    CONFINE,
+    ...confinementHere(),
   ];
   const [program, ...args] = [...closingDescriptors(), 'setpriv', '--pdeathsig', 'KILL', ...unshare];
   const child = spawn(program ?? 'setpriv', args, {
@@ -72,6 +76,11 @@ export async function startSandboxProcess(
       await exited;
     },
   };
+}
+
+function confinementHere(): string[] {
+  if (isFiltered(process.arch)) return confinement(process.arch);
+  throw new SandboxStartError(`Sandboxes have no system call filter for ${process.arch}; use x64 or arm64.`);
 }
 
 function order(orders: Writable, line: string): void {
