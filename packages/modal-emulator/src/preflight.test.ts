@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type StdioOptions } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { checkIsolation } from './preflight.ts';
 
@@ -9,15 +9,27 @@ describe('checkIsolation', () => {
     expect(await checkIsolation()).toEqual({ level: 'namespaces', problems: [] });
   });
 
+  it('names the interpreters of which one has to be there, and the package to install', () => {
+    // Something that cannot be executed lies over each, in a mount namespace of the test.
+    const hide =
+      'for p in /{usr/local/,usr/,}{sbin,bin}/{perl,python3}; do [ ! -e $p ] || mount --bind /dev/null $p; done; exec "$@"';
+    expect(
+      checkBehind(process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'], hide),
+    ).toEqual({
+      level: 'none',
+      problems: [
+        {
+          what: 'Sandboxes cannot be kept from the system calls that no namespace confines.',
+          why: expect.stringMatching(/^Neither perl nor python3 is in a system directory/),
+          fix: expect.stringContaining('apt-get install perl-base'),
+        },
+      ],
+    });
+  });
+
   it('names the setting that forbids user namespaces, and how to change it', () => {
-    const ask = `import('${PREFLIGHT}').then(async (m) => console.log(JSON.stringify(await m.checkIsolation())))`;
-    const script = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"';
-    const output = execFileSync(
-      'unshare',
-      ['--user', '--map-root-user', 'sh', '-c', script, 'sh', process.execPath, '-e', ask],
-      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    expect(JSON.parse(output)).toEqual({
+    const forbid = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"';
+    expect(checkBehind(['--user', '--map-root-user'], forbid)).toEqual({
       level: 'none',
       problems: [
         {
@@ -29,3 +41,11 @@ describe('checkIsolation', () => {
     });
   });
 });
+
+/** What checkIsolation says in namespaces of its own, once `script` has changed them. */
+function checkBehind(namespaces: string[], script: string): unknown {
+  const ask = `import('${PREFLIGHT}').then(async (m) => console.log(JSON.stringify(await m.checkIsolation())))`;
+  const command = ['bash', '-c', script, 'bash', process.execPath, '-e', ask];
+  const stdio: StdioOptions = ['ignore', 'pipe', 'inherit'];
+  return JSON.parse(execFileSync('unshare', [...namespaces, ...command], { encoding: 'utf8', stdio }));
+}

@@ -1,16 +1,16 @@
 // One sandbox as a set of Linux processes: a host-side parent (`unshare`) and an agent that is PID 1 inside.
-// 1. No process of it has the emulator's user, environment or descriptors. 2. It ends when the emulator does, twice over:
+// 1. No process of it has the emulator's user, environment or descriptors, nor a system call that gets round
+// its namespaces. 2. It ends when the emulator does, twice over:
 // the kernel kills the parent with the emulator and the agent with the parent, and the agent ends with its order pipe.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
-import { confinement, isFiltered } from './system-call-filter.ts';
+import { PROGRAM_PATHS } from './confinement.ts';
 
 const SETUP = readFileSync(new URL('./setup.sh', import.meta.url), 'utf8');
 const AGENT = readFileSync(new URL('./agent.sh', import.meta.url), 'utf8');
-const CONFINE = readFileSync(new URL('./confine.pl', import.meta.url), 'utf8');
 export const SANDBOX_ENV = {
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  PATH: PROGRAM_PATHS.join(':'),
   HOME: '/root',
   LANG: 'C.UTF-8',
 };
@@ -29,12 +29,19 @@ export interface SandboxProcess {
   stop(): Promise<void>;
 }
 
-/** Starts the sandbox laid out in `directory` as host uid `ownerId` (absent: as this user); throws what setup complained of. */
-export async function startSandboxProcess(
-  directory: string,
-  runDirectory: string,
-  ownerId: number | undefined,
-): Promise<SandboxProcess> {
+export interface StartOptions {
+  /** Where the sandbox is laid out. */
+  directory: string;
+  runDirectory: string;
+  /** The sandbox's host uid; absent: this user. */
+  ownerId: number | undefined;
+  /** From `confinement`. */
+  confinement: readonly string[];
+}
+
+/** Throws SandboxStartError with what setup complained of. */
+export async function startSandboxProcess(options: StartOptions): Promise<SandboxProcess> {
+  const { directory, runDirectory, ownerId, confinement } = options;
   const unshare = [
     'unshare',
     '--fork',
@@ -45,9 +52,12 @@ export async function startSandboxProcess(
     '-c',
     SETUP,
     'setup',
+    ...confinement,
+    'bash',
+    ...PLAIN,
+    '-c',
     AGENT,
-    CONFINE,
-    ...confinementHere(),
+    'agent',
   ];
   const [program, ...args] = [...closingDescriptors(), 'setpriv', '--pdeathsig', 'KILL', ...unshare];
   const child = spawn(program ?? 'setpriv', args, {
@@ -76,11 +86,6 @@ export async function startSandboxProcess(
       await exited;
     },
   };
-}
-
-function confinementHere(): string[] {
-  if (isFiltered(process.arch)) return confinement(process.arch);
-  throw new SandboxStartError(`Sandboxes have no system call filter for ${process.arch}; use x64 or arm64.`);
 }
 
 function order(orders: Writable, line: string): void {

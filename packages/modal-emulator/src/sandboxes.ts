@@ -5,6 +5,7 @@ import { randomInt } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Logger } from '@capstan/shared/logger';
+import { confinement } from './confinement.ts';
 import { newId } from './identifiers.ts';
 import { NamedPipes } from './named-pipes.ts';
 import { type Base, prepareBase, prepareRoot } from './root-filesystem.ts';
@@ -195,7 +196,12 @@ export class Sandboxes {
     const runDirectory = join(this.#volatile.path, basename(directory));
     try {
       prepareRoot(directory, { base: this.#base, runDirectory, ownerId });
-      return await startSandboxProcess(directory, runDirectory, ownerId);
+      return await startSandboxProcess({
+        directory,
+        runDirectory,
+        ownerId,
+        confinement: confinement(),
+      });
     } catch (cause) {
       void this.#remove(directory, runDirectory);
       throw cause;

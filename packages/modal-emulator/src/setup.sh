@@ -1,6 +1,6 @@
 # Runs as uid 0 of a sandbox's fresh namespaces, in the sandbox's directory: mounts its root, leaves the host's behind for
-# good, and becomes the agent ($1) with no capability left, behind the filter that $2 installs with the rest. All paths go through the working directory, because the
-# mapped user may not be able to walk the directories above it.
+# good, and becomes the program in its arguments, with no capability left. All paths go through the working directory,
+# because the mapped user may not be able to walk the directories above it.
 set -e
 umask 022
 # When memory runs out, the kernel takes a sandbox before anything of the host.
@@ -34,4 +34,4 @@ ulimit -c 0
 ulimit -f 2097152
 ulimit -u 640
 exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --securebits=+noroot,+noroot_locked --no-new-privs \
-  perl -e "$2" "${@:3}" bash --norc --noprofile -c "$1" agent
+  "$@"
