@@ -2,9 +2,12 @@
 // Whatever fails is forgotten and asked for anew by the next call.
 import type { App, ContainerProcess, Image, ModalClient, Sandbox } from 'modal';
 import { SandboxError } from '../error.ts';
+import { MAX_WAIT_MS } from '../port.ts';
 import { isNotFound, mayBeEnded, toSandboxError } from './errors.ts';
 
 const MAX_HANDLES = 2_000;
+/** Longer than any call may wait and its command needs to be stopped; the gateway's callers wait some more. */
+const DEADLINE_MS = MAX_WAIT_MS + 15_000;
 
 export interface Settings {
   client: ModalClient;
@@ -12,6 +15,8 @@ export interface Settings {
   appName: string;
   /** Registry reference of the image used when a sandbox asks for none. */
   image: string;
+  /** A command that has not ended after this long is given up and killed; default 75 s. */
+  deadlineMs?: number;
 }
 
 export interface Invocation {
@@ -108,16 +113,29 @@ export class Connection {
     throw new SandboxError('gone', `Sandbox ${sandboxId} has ended (exit code ${exitCode})`);
   }
 
-  /** Runs one command in a sandbox, in /. */
+  /** Runs one command in a sandbox, in /. Throws `timeout` at the deadline: what runs inside can stop any of our processes. */
   async invoke(sandboxId: string, invocation: Invocation): Promise<Invoked> {
     invocation.signal?.throwIfAborted();
+    const { deadlineMs = DEADLINE_MS } = this.settings;
+    const late = new SandboxError('timeout', `Sandbox ${sandboxId} gave no answer within ${deadlineMs} ms`);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(late), deadlineMs);
+    const signals = invocation.signal ? [invocation.signal, deadline.signal] : [deadline.signal];
+    const signal = AbortSignal.any(signals);
     try {
-      return await invoke(await this.handle(sandboxId), invocation);
+      const invoked = this.handle(sandboxId).then((sandbox) =>
+        invoke(sandbox, { ...invocation, signal, deadlineMs }),
+      );
+      return await Promise.race([invoked, aborted(signal)]);
     } catch (error) {
+      // The connection is not to blame, and others are using it.
+      if (deadline.signal.aborted) throw late;
       if (invocation.signal?.aborted) throw error;
       this.forget(sandboxId);
       if (mayBeEnded(error)) await this.assertAlive(sandboxId);
       throw toSandboxError(error, 'running a command');
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -127,13 +145,26 @@ export class Connection {
   }
 }
 
-async function invoke(sandbox: Sandbox, invocation: Invocation): Promise<Invoked> {
-  const { complete = false, maxBytes, signal } = invocation;
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+interface Limited extends Invocation {
+  signal: AbortSignal;
+  deadlineMs: number;
+}
+
+async function invoke(sandbox: Sandbox, invocation: Limited): Promise<Invoked> {
+  const { complete = false, maxBytes, signal, deadlineMs } = invocation;
   const process = await sandbox.exec(invocation.argv, {
     mode: 'binary',
     workdir: '/',
     stdout: 'pipe',
     stderr: complete ? 'pipe' : 'ignore',
+    // In whole seconds, and behind our own deadline: what nobody waits for any more is not to stay.
+    timeoutMs: Math.ceil(deadlineMs / 1000 + 1) * 1000,
   });
   const [stdout, stderr, exitCode] = await Promise.all([
     collect(process.stdout, maxBytes, signal),
