@@ -149,6 +149,7 @@ describe.each(['perl', 'python3'] as const)('confinement by %s', (interpreter: I
       ['-e', WITH_KEY, 'setpriv', '--no-new-privs', ...change(confinement(interpreter)), ...argv],
       {
         env: { PATH: '/usr/bin:/bin' },
+        stdio: 'pipe',
       },
     ).toString();
 

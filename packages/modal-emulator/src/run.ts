@@ -121,6 +121,18 @@ export class Run {
     if (this.#group !== undefined) end?.socket.end(() => end.close());
   }
 
+  get memoryBytes(): number {
+    return this.stdout.memoryBytes + this.stderr.memoryBytes;
+  }
+
+  get diskBytes(): number {
+    return this.stdout.diskBytes + this.stderr.diskBytes;
+  }
+
+  get isRead(): boolean {
+    return this.stdout.readers + this.stderr.readers > 0;
+  }
+
   dispose(): void {
     this.stdout.dispose();
     this.stderr.dispose();

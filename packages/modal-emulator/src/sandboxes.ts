@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import type { Logger } from '@capstan/shared/logger';
 import { confinement } from './confinement.ts';
 import { newId } from './identifiers.ts';
+import { type KeptLimits, KeptRuns } from './kept-runs.ts';
 import { NamedPipes } from './named-pipes.ts';
 import { type Base, prepareBase, prepareRoot } from './root-filesystem.ts';
 import { Run, type RunOptions } from './run.ts';
@@ -21,7 +22,14 @@ const FIRST_HOST_USER = 231_072;
 const HOST_USERS = 65_536;
 /** How long a finished sandbox's output stays readable for clients that are still reading it. */
 const GRACE_MS = 30_000;
-const KEPT_RUNS = 256;
+/** Memory is the emulator's own heap. On disk there is room for the largest output one run can have. */
+const keptLimits = (outputLimitBytes: number): KeptLimits => ({
+  runs: 256,
+  memoryBytes: 8 * 1024 * 1024,
+  diskBytes: 2 * outputLimitBytes,
+  ageMs: 10 * 60_000,
+});
+const TRIM_MS = 60_000;
 const KILLED_EXIT_CODE = 137;
 
 export interface SandboxOptions {
@@ -41,8 +49,7 @@ export interface LiveSandbox {
   readonly env: Record<string, string>;
   readonly workdir: string;
   readonly process: SandboxProcess;
-  /** By the id the client gave them. */
-  readonly runs: Map<string, Run>;
+  readonly runs: KeptRuns<Run>;
   readonly ended: Promise<GenericResult>;
   touch(): void;
 }
@@ -76,6 +83,7 @@ export class Sandboxes {
   readonly #byId = new Map<string, Entry>();
   readonly #byTask = new Map<string, Entry>();
   readonly #removals = new Set<Promise<void>>();
+  readonly #trimming: NodeJS.Timeout;
   #lastCreatedAt = 0;
   #stopping = false;
 
@@ -95,6 +103,9 @@ export class Sandboxes {
     for (const path of [ports.stateDir, this.#directory]) chmodSync(path, 0o711);
     this.#volatile = makeVolatileDirectory(ports.stateDir);
     this.#pipes = new NamedPipes(join(this.#volatile.path, 'pipes'));
+    this.#trimming = setInterval(() => {
+      for (const entry of this.#byTask.values()) entry.runs.trim();
+    }, TRIM_MS).unref();
   }
 
   /** Throws NameTakenError, or SandboxStartError when the host does not let the sandbox start. */
@@ -141,8 +152,7 @@ export class Sandboxes {
     const spoolPath = join(this.#ports.stateDir, 'spool', `${sandbox.record.id}-${id}`);
     const limitBytes = this.#ports.outputLimitBytes;
     const run = new Run(sandbox.process, this.#pipes, { ...options, id, limitBytes, spoolPath });
-    sandbox.runs.set(runId, run);
-    forgetOldRuns(sandbox.runs);
+    sandbox.runs.add(runId, run);
     sandbox.touch();
     return run;
   }
@@ -159,7 +169,8 @@ export class Sandboxes {
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all([...this.#byId.keys()].map((id) => this.terminate(id)));
-    for (const entry of this.#byTask.values()) for (const run of entry.runs.values()) run.dispose();
+    clearInterval(this.#trimming);
+    for (const entry of this.#byTask.values()) entry.runs.dispose();
     await Promise.all(this.#removals);
     this.#volatile.remove();
   }
@@ -174,7 +185,7 @@ export class Sandboxes {
       env: { ...options.env, MODAL_SANDBOX_ID: record.id, MODAL_TASK_ID: record.taskId },
       workdir: options.workdir,
       process: sandboxProcess,
-      runs: new Map(),
+      runs: new KeptRuns(keptLimits(this.#ports.outputLimitBytes)),
       ended,
       touch: () => {},
       ownerId,
@@ -216,7 +227,7 @@ export class Sandboxes {
     const { idleTimeoutMs } = options;
     if (idleTimeoutMs === undefined) return;
     const idle = setTimeout(() => {
-      if ([...entry.runs.values()].some((run) => run.exit === undefined)) idle.refresh();
+      if (entry.runs.isBusy) idle.refresh();
       else expire('The sandbox was idle for as long as it may be.');
     }, idleTimeoutMs);
     entry.timers.push(idle);
@@ -271,7 +282,7 @@ export class Sandboxes {
 
   #forget(entry: Entry): void {
     this.#byTask.delete(entry.record.taskId);
-    for (const run of entry.runs.values()) run.dispose();
+    entry.runs.dispose();
   }
 
   #remove(...directories: string[]): Promise<void> {
@@ -298,15 +309,5 @@ export class Sandboxes {
   #now(): number {
     this.#lastCreatedAt = Math.max(Date.now() / 1000, this.#lastCreatedAt + 1e-5);
     return this.#lastCreatedAt;
-  }
-}
-
-/** A client reads a run's output soon or never; the oldest finished ones make room. */
-function forgetOldRuns(runs: Map<string, Run>): void {
-  for (const [id, run] of runs) {
-    if (runs.size <= KEPT_RUNS) return;
-    if (run.exit === undefined) continue;
-    run.dispose();
-    runs.delete(id);
   }
 }

@@ -6,6 +6,8 @@ const MEMORY_BYTES = 64 * 1024;
 const READ_BYTES = 128 * 1024;
 
 export class Spool {
+  /** Of `read`, that have not come to their end. */
+  readers = 0;
   readonly #path: string;
   readonly #limitBytes: number;
   #memory: Buffer[] = [];
@@ -21,6 +23,14 @@ export class Spool {
   constructor(path: string, limitBytes: number) {
     this.#path = path;
     this.#limitBytes = limitBytes;
+  }
+
+  get memoryBytes(): number {
+    return this.#file === undefined && !this.#disposed ? this.#sizeBytes : 0;
+  }
+
+  get diskBytes(): number {
+    return this.#file === undefined ? 0 : this.#sizeBytes;
   }
 
   append(chunk: Buffer): void {
@@ -46,13 +56,18 @@ export class Spool {
   /** Yields everything from `offset` on and, until `end`, what is still to come; stops when `signal` aborts. */
   async *read(offset: number, signal: AbortSignal): AsyncGenerator<Buffer, void> {
     let position = offset;
-    while (!signal.aborted && !this.#disposed) {
-      const chunk = this.#at(position);
-      if (chunk !== undefined) {
-        position += chunk.length;
-        yield chunk;
-      } else if (this.#ended) return;
-      else await this.#change(signal);
+    this.readers += 1;
+    try {
+      while (!signal.aborted && !this.#disposed) {
+        const chunk = this.#at(position);
+        if (chunk !== undefined) {
+          position += chunk.length;
+          yield chunk;
+        } else if (this.#ended) return;
+        else await this.#change(signal);
+      }
+    } finally {
+      this.readers -= 1;
     }
   }
 
