@@ -6,7 +6,7 @@ import type { Tell } from './terminal.ts';
 /** Tells what isolation lacks; when sandboxes cannot run at all, a Fault with the way out. */
 export async function checkSandboxes(tell: Tell): Promise<void> {
   const { level, problems } = await checkIsolation();
-  const lines = problems.map(({ what, why, fix }) => `${what}: ${why} ${fix}`);
+  const lines = problems.map(({ what, why, fix }) => `${what} Why: ${why} To mend it: ${fix}`);
   if (level === 'none') throw new Fault('Sandboxes cannot run on this machine.', lines.join('\n'));
   for (const line of lines) tell(`  ! ${line}`);
 }
