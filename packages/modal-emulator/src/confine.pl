@@ -1,6 +1,5 @@
 # Takes the kernel's key rings and the refused system calls from this process and all that come of it, then becomes the
 # given program: prctl's number, keyctl's number, the filter in hex, the program and its arguments.
-use strict;
 my ($prctl, $keyctl, $filter, @program) = @ARGV;
 # A session keyring of its own, or ENOSYS, EPERM: keys are absent or refused here, and so they are inside.
 syscall($keyctl + 0, 1, 0) >= 0 or $! == 38 or $! == 1

@@ -78,8 +78,8 @@ const DEVICE_LINKS: Record<string, string> = {
   stderr: '/proc/self/fd/2',
   ptmx: 'pts/ptmx',
 };
-/** They name the keys of the host user, which is the emulator's own where that is not root. */
-const HIDDEN = ['proc/keys', 'proc/key-users'];
+/** Names the keys of the host user, who is the emulator's own where that is not root; not every kernel has it. */
+const KEYS = 'proc/keys';
 const PROGRAM_DIRECTORIES = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 
 /** What all sandboxes of an emulator have in common; made once per start. */
@@ -159,9 +159,7 @@ function fstab(programs: string[]): string {
     `tmpfs ${here}/root/dev/shm tmpfs nosuid,nodev,mode=1777,size=64m`,
     `proc ${here}/root/proc proc nosuid,nodev,noexec`,
     `${here}/root/proc/sys ${here}/root/proc/sys none bind`,
-    ...HIDDEN.filter((path) => existsSync(join('/', path))).map(
-      (path) => `/dev/null ${here}/root/${path} none bind`,
-    ),
+    ...(existsSync(join('/', KEYS)) ? [`/dev/null ${here}/root/${KEYS} none bind`] : []),
     `${base}/modal ${here}/root/__modal none bind,ro,nosuid,nodev`,
     `${here}/run ${here}/root/__modal/run none bind,ro,nosuid,nodev,noexec`,
   ];
