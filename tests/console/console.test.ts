@@ -321,7 +321,7 @@ describe('one session', () => {
       content: text(`says ${n}`),
     }));
     const live = await openSession(lines);
-    await page.getByText('says 59').waitFor();
+    await page.getByText('says 59', { exact: true }).waitFor();
     const fromEnd = () =>
       page
         .locator('section .overflow-y-auto')
