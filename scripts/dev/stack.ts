@@ -28,7 +28,7 @@ const READY_WITHIN_MS = 30_000;
 const NO_MODAL_ACCOUNT = { MODAL_CONFIG_PATH: '/nonexistent' };
 /**
  * workerd keeps every Worker in a heap of its own and lets each grow for long before it looks for garbage. Looking sooner
- * saves a quarter of its memory after a thousand turns, at a fifth of the turns per second: bench/RESULTS.md.
+ * saves a quarter of its memory after a thousand turns, for some of the turns per second: bench/RESULTS.md.
  */
 const SMALL_ISOLATES =
   '--initial-old-space-size=4 --heap-growing-percent=20 --min-semi-space-size=1 --max-semi-space-size=1';
