@@ -1,8 +1,8 @@
 // One model call: previews while it streams, one commit when it is whole. A call that dies leaves nothing but its error.
 import { isApiError } from '@capstan/schema/error';
-import type { Previewable } from '@capstan/schema/events/previews';
 import type { Failure } from './endings.ts';
 import { isModelFailure, ModelFailure, type ModelPart } from './harness.ts';
+import { Previews } from './previews.ts';
 import type { Desk, Turn } from './turn.ts';
 
 type End = Extract<ModelPart, { type: 'end' }>;
@@ -42,45 +42,6 @@ async function stream(turn: Turn, desk: Desk, previews: Previews): Promise<End> 
   throw new ModelFailure('model_request_failed_error', 'The model stopped in the middle of its reply.', {
     retryable: true,
   });
-}
-
-/** Announces an event before it exists: its id is made with its first delta. */
-class Previews {
-  #desk: Desk;
-  #ids = new Map<number, string>();
-  /** Outputs whose start was announced: a message nobody asked to see from its start is shown when it is whole. */
-  #shown = new Set<number>();
-  #seen = new Set<number>();
-
-  constructor(desk: Desk) {
-    this.#desk = desk;
-  }
-
-  idOf(output: number): string {
-    const known = this.#ids.get(output);
-    if (known !== undefined) return known;
-    const id = this.#desk.newEventId();
-    this.#ids.set(output, id);
-    return id;
-  }
-
-  start(output: number, type: Previewable): void {
-    if (this.#seen.has(output)) return;
-    this.#seen.add(output);
-    if (!this.#desk.hub.wantsPreviews(type)) return;
-    this.#shown.add(output);
-    this.#desk.hub.preview({ type: 'event_start', event: { type, id: this.idOf(output) } });
-  }
-
-  text(output: number, text: string): void {
-    this.start(output, 'agent.message');
-    if (!this.#shown.has(output) || text === '') return;
-    this.#desk.hub.preview({
-      type: 'event_delta',
-      event_id: this.idOf(output),
-      delta: { type: 'content_delta', index: 0, content: { type: 'text', text } },
-    });
-  }
 }
 
 function toFailure(error: unknown, desk: Desk): Failure {
