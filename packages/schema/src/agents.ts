@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { metadata } from './metadata.ts';
+import { type Multiagent, multiagent } from './multiagent.ts';
 import { notYet } from './not-yet.ts';
 import { createdAtBounds, pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
@@ -52,17 +53,32 @@ const definition = {
   skills: z.array(
     z.object({ type: z.enum(['anthropic', 'custom']), skill_id: z.string(), version: z.string() }),
   ),
-  multiagent: z.null(),
   execution_identity: executionIdentity,
 };
 
-/** The copy of an agent that a session keeps: later versions do not change it. */
-export const agentSnapshot = z.object(definition).meta({ id: 'AgentSnapshot' });
+/** The agent of one thread. Whom it may call is not said here: that is the session's affair. */
+export const threadAgent = z.object(definition).meta({ id: 'ThreadAgent' });
+export type ThreadAgent = z.infer<typeof threadAgent>;
+
+/** The copy of an agent, and of those it may call, that a session keeps: later versions do not change it. */
+export const agentSnapshot = z
+  .object({
+    ...definition,
+    multiagent: z
+      .object({ type: z.literal('coordinator'), agents: z.array(threadAgent) })
+      .meta({ id: 'MultiagentSnapshot' })
+      .nullable(),
+  })
+  .meta({ id: 'AgentSnapshot' });
 export type AgentSnapshot = z.infer<typeof agentSnapshot>;
+
+/** One version of an agent: it never changes once it is stored. */
+export type AgentDefinition = ThreadAgent & { multiagent: Multiagent | null };
 
 export const agent = z
   .object({
     ...definition,
+    multiagent: multiagent.nullable(),
     metadata,
     created_at: timestamp,
     updated_at: timestamp,
