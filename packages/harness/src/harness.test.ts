@@ -4,7 +4,7 @@ import { silentLogger } from '@capstan/shared/logger';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configFrom } from './config.ts';
 import { createHarness } from './harness.ts';
-import { agentOf, collect, logged, say } from './testing.ts';
+import { agentOf, callOf, collect, logged, say } from './testing.ts';
 import { NEVER, type SandboxWorld, startSandboxWorld, textOf } from './tools/testing.ts';
 
 let dev: Awaited<ReturnType<typeof startDevModel>>;
@@ -33,10 +33,10 @@ describe('createHarness', () => {
   it('takes a request through model, tool and model', async () => {
     const harness = harnessOver(world.sandboxes);
     const agent = agentOf({ id: 'claude-sonnet-4-6' });
-    expect(harness.choose(agent.model.id)).toEqual({ provider: 'dev', model: 'claude-sonnet-4-6' });
+    expect(harness.choose(agent.model.id)).toMatchObject({ provider: 'dev', model: 'claude-sonnet-4-6' });
 
     const context: ContextItem[] = [say('Run: echo 6*7=$((6*7))')];
-    const first = await collect(harness.call({ sessionId: 's', agent, context }, NEVER));
+    const first = await collect(harness.call(callOf({ agent, context }), NEVER));
     harness.prepare('bash');
     const [call] = logged(first.end.outputs).filter((item) => item.type === 'tool_call');
     if (call === undefined) throw new TypeError('The model called no tool.');
@@ -45,7 +45,7 @@ describe('createHarness', () => {
     expect(textOf(outcome)).toBe('6*7=42\n');
 
     context.push(...logged(first.end.outputs), { type: 'tool_result', callId: call.callId, ...outcome });
-    const second = await collect(harness.call({ sessionId: 's', agent, context }, NEVER));
+    const second = await collect(harness.call(callOf({ agent, context }), NEVER));
     expect(JSON.stringify(second.end.outputs)).toContain('6*7=42');
   });
 
@@ -58,9 +58,7 @@ describe('createHarness', () => {
     const harness = harnessOver(none);
     harness.prepare('weather');
     const agent = agentOf({ id: 'any' });
-    const { end } = await collect(
-      harness.call({ sessionId: 's', agent, context: [say('[[say hi]]')] }, NEVER),
-    );
+    const { end } = await collect(harness.call(callOf({ agent, context: [say('[[say hi]]')] }), NEVER));
     expect(end.outputs).toEqual([{ type: 'message', text: 'hi' }]);
   });
 });

@@ -8,13 +8,16 @@ import type { HarnessConfig } from './config.ts';
 
 type Provider = 'openai' | 'anthropic';
 
+/** Who answers, without what is known of the model. */
+export type Answerer = Pick<ModelChoice, 'provider' | 'model'>;
+
 const OPENAI_IDS = /^(gpt|chatgpt|codex|o[1-9](-|$)|ft:|computer-use)/i;
 const ANTHROPIC_IDS = /^claude/i;
 const NAMES = { openai: 'OpenAI', anthropic: 'Anthropic' } as const;
 const KEYS = { openai: 'OPENAI_API_KEY', anthropic: 'ANTHROPIC_API_KEY' } as const;
 
 /** Throws ModelFailure (not retryable) that says what to set when nobody is configured to answer. */
-export function chooseModel(config: HarnessConfig, modelId: string): ModelChoice {
+export function chooseModel(config: HarnessConfig, modelId: string): Answerer {
   const named = /^(openai|anthropic|dev)\/(.+)$/s.exec(modelId);
   const [, prefix, rest] = named ?? [];
   if (prefix === 'dev' && config.environment === 'development' && config.devModelUrl !== null) {

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AgentSnapshot, Model } from '@capstan/schema/agents';
 import type { Tool } from '@capstan/schema/tools';
-import type { ContextItem, ModelOutput, ModelPart } from '@capstan/session/harness';
+import type { ContextItem, ModelCall, ModelOutput, ModelPart } from '@capstan/session/harness';
 import { silentLogger } from '@capstan/shared/logger';
 import { configFrom, type HarnessConfig } from './config.ts';
 import { createModelCalls } from './models/model-calls.ts';
@@ -47,10 +47,23 @@ export function configFor(
   return configFrom({ ENVIRONMENT: 'development', ...values, ...more });
 }
 
-export interface Asked {
+/** A call as a session makes it; what is not said is the least. */
+export function callOf(said: Partial<ModelCall>): ModelCall {
+  return {
+    sessionId: 'sesn_000000000000000000000000',
+    threadId: 'sthr_000000000000000000000000',
+    agent: agentOf({ id: 'any' }),
+    context: [],
+    tools: [],
+    builtIn: true,
+    maxOutputTokens: null,
+    withoutMedia: false,
+    ...said,
+  };
+}
+
+export interface Asked extends Partial<ModelCall> {
   config: HarnessConfig;
-  context: readonly ContextItem[];
-  agent?: AgentSnapshot;
   signal?: AbortSignal;
 }
 
@@ -58,9 +71,9 @@ export function say(text: string): ContextItem {
   return { type: 'user', content: [{ type: 'text', text }] };
 }
 
-export function ask({ config, context, agent = agentOf({ id: modelFor(config) }), signal }: Asked) {
+export function ask({ config, signal, ...said }: Asked) {
   const calls = createModelCalls({ config, logger: silentLogger, clock: { now: () => Date.now() } });
-  const call = { sessionId: 'sesn_000000000000000000000000', agent, context };
+  const call = callOf({ agent: agentOf({ id: modelFor(config) }), ...said });
   return calls.call(call, signal ?? new AbortController().signal);
 }
 

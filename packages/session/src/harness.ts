@@ -11,20 +11,55 @@ export type Opaque = string;
 /** One entry of the context a model call is made from, rebuilt from the log. */
 export type ContextItem =
   | { type: 'user'; content: UserContent[] }
+  /** Rules given in the middle of the conversation: in force from there on. */
+  | { type: 'system'; text: string }
   | { type: 'message'; text: string; opaque?: Opaque }
   | { type: 'thinking'; opaque?: Opaque }
   | { type: 'tool_call'; callId: string; name: string; input: Record<string, unknown>; opaque?: Opaque }
   | { type: 'tool_result'; callId: string; content: ToolResultContent[]; isError: boolean };
 
+/** List prices in nano-USD per token: $3 per million tokens is 3,000. */
+export interface Price {
+  input: number;
+  output: number;
+  cacheRead: number;
+  cacheWrite: number;
+  /** The day the price was looked up, YYYY-MM-DD. */
+  asOf: string;
+}
+
+/** Who answers for a model id, and what is known of that model. */
 export interface ModelChoice {
   provider: 'openai' | 'anthropic' | 'dev';
   model: string;
+  /** Tokens of prompt and reply together. */
+  contextWindow: number;
+  /** The most tokens one reply may have. */
+  maxOutputTokens: number;
+  /** Null when no list price is known. */
+  price: Price | null;
+}
+
+/** A tool the engine itself performs, offered beside the agent's own. Its name is reserved. */
+export interface EngineTool {
+  name: string;
+  description: string;
+  /** JSON Schema of the input. */
+  schema: Record<string, unknown>;
 }
 
 export interface ModelCall {
   sessionId: string;
-  agent: AgentSnapshot;
+  threadId: string;
+  agent: Omit<AgentSnapshot, 'multiagent'>;
   context: readonly ContextItem[];
+  tools: readonly EngineTool[];
+  /** False: only `tools` are offered, none of the agent's own. */
+  builtIn: boolean;
+  /** The reply ends there; null leaves it to the model's own limit. */
+  maxOutputTokens: number | null;
+  /** Images and documents of earlier turns go as notes: set for the call that follows a failure with `badMedia`. */
+  withoutMedia: boolean;
 }
 
 export type ModelOutput =
@@ -51,7 +86,7 @@ export interface ToolCall {
   effectId: string;
   name: string;
   input: Record<string, unknown>;
-  agent: AgentSnapshot;
+  agent: Omit<AgentSnapshot, 'multiagent'>;
 }
 
 export interface ToolOutcome {
@@ -85,22 +120,32 @@ export type ModelErrorType =
   | 'billing_error'
   | 'unknown_error';
 
+export interface FailureOptions {
+  retryable: boolean;
+  retryAfterMs?: number;
+  contextTooLong?: boolean;
+  badMedia?: boolean;
+  cause?: unknown;
+}
+
 /** `retryable`: the same call may work later. Otherwise the turn is given up and the session waits for its user. */
 export class ModelFailure extends Error {
   override name = 'ModelFailure';
   type: ModelErrorType;
   retryable: boolean;
   retryAfterMs: number | undefined;
+  /** The provider says that the prompt exceeds the model's window: a shorter context may work. */
+  contextTooLong: boolean;
+  /** The provider refused an image or document: the same context may work with `withoutMedia`. */
+  badMedia: boolean;
 
-  constructor(
-    type: ModelErrorType,
-    message: string,
-    options: { retryable: boolean; retryAfterMs?: number; cause?: unknown },
-  ) {
+  constructor(type: ModelErrorType, message: string, options: FailureOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.type = type;
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
+    this.contextTooLong = options.contextTooLong ?? false;
+    this.badMedia = options.badMedia ?? false;
   }
 }
 

@@ -25,8 +25,13 @@ export async function callModel(turn: Turn, desk: Desk): Promise<void> {
 async function stream(turn: Turn, desk: Desk, previews: Previews): Promise<End> {
   const call = {
     sessionId: desk.spec.sessionId,
+    threadId: desk.spec.threadId,
     agent: desk.spec.agent,
     context: await desk.context.items(),
+    tools: [],
+    builtIn: true,
+    maxOutputTokens: null,
+    withoutMedia: false,
   };
   for await (const part of desk.harness.call(call, turn.signal)) {
     if (turn.signal.aborted) break;

@@ -3,6 +3,7 @@ import type {
   ContextItem,
   Harness,
   ModelCall,
+  ModelChoice,
   ModelOutput,
   ModelPart,
   ToolCall,
@@ -15,6 +16,8 @@ export const USAGE = {
   cache_creation_input_tokens: 0,
   cache_read_input_tokens: 0,
 };
+
+export const PRICE = { input: 3_000, output: 15_000, cacheRead: 300, cacheWrite: 3_750, asOf: '2026-01-01' };
 
 /** A model call or tool call that waits for the test. */
 export class Pending<In, Out> {
@@ -68,8 +71,8 @@ export class ScriptedHarness implements Harness {
     return this.tools.filter((call) => !call.done && !call.signal.aborted);
   }
 
-  choose(modelId: string) {
-    return { provider: 'dev' as const, model: modelId };
+  choose(modelId: string): ModelChoice {
+    return { provider: 'dev', model: modelId, contextWindow: 200_000, maxOutputTokens: 8_000, price: PRICE };
   }
 
   async *call(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelPart> {

@@ -38,9 +38,10 @@ export function decideTurn(command: TurnCommand, context: Context): Entry[] {
   if (state.turnId !== command.turnId) return [];
   switch (command.kind) {
     case 'begin_model': {
+      const { provider, model } = command.choice;
       return [
         ...take(dueInput(state), stamp),
-        made(stamp, 'span.model_request_start', { capstan: command.choice }),
+        made(stamp, 'span.model_request_start', { capstan: { provider, model } }),
       ];
     }
     case 'reply':

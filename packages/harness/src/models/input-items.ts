@@ -21,7 +21,7 @@ export function toInputItems(context: readonly ContextItem[], route: ModelRoute)
     open = [];
   };
   for (const item of context) {
-    if (item.type === 'user' || item.type === 'tool_result') close();
+    if (item.type === 'user' || item.type === 'system' || item.type === 'tool_result') close();
     if (item.type === 'tool_call') open.push(item);
     items.push(...toItems(item, route));
   }
@@ -33,6 +33,8 @@ function toItems(item: ContextItem, route: ModelRoute): AgentInputItem[] {
   switch (item.type) {
     case 'user':
       return userItem(item.content.flatMap((block) => toParts(block, route.dialect)));
+    case 'system':
+      return [{ type: 'message', role: 'system', content: item.text }];
     case 'message': {
       if (item.text === '') return [];
       const phase = replay(route.tag, item.opaque)?.phase;

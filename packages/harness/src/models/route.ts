@@ -1,6 +1,6 @@
 // How a chosen model is reached: its address, its key and which protocol is spoken there.
-import type { ModelChoice } from '@capstan/session/harness';
 import type { HarnessConfig, ProviderConfig } from '../config.ts';
+import type { Answerer } from '../model-choice.ts';
 
 /** OpenAI Responses, OpenAI Chat Completions, Anthropic Messages. */
 export type Dialect = 'responses' | 'chat' | 'messages';
@@ -26,7 +26,7 @@ const VARIABLES = {
   dev: { key: 'DEV_MODEL_URL', address: 'DEV_MODEL_URL' },
 } as const;
 
-export function routeTo(config: HarnessConfig, choice: ModelChoice): ModelRoute {
+export function routeTo(config: HarnessConfig, choice: Answerer): ModelRoute {
   const { provider, model } = choice;
   const variables = VARIABLES[provider];
   const base = { model, variables };

@@ -1,12 +1,12 @@
 // The tools a model is told of: the agent's enabled built-in tools that this platform has, and its custom tools.
-import type { AgentSnapshot } from '@capstan/schema/agents';
 import { builtInSettings } from '@capstan/schema/tools';
+import type { ModelCall } from '@capstan/session/harness';
 import type { ModelRequest } from '@openai/agents-core';
 import { TOOL_DEFINITIONS } from '../tools/definitions.ts';
 
 type FunctionTool = Extract<ModelRequest['tools'][number], { type: 'function' }>;
 
-export function toolSchemas(agent: AgentSnapshot): FunctionTool[] {
+export function toolSchemas(agent: ModelCall['agent']): FunctionTool[] {
   const builtIn = TOOL_DEFINITIONS.filter((tool) => builtInSettings(agent.tools, tool.name) !== null).map(
     (tool) => functionTool({ name: tool.name, description: tool.description, schema: tool.schema }),
   );
