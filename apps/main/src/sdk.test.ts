@@ -105,6 +105,59 @@ describe('agents through the official SDK', () => {
     });
   });
 
+  it('pins the agents that an agent may call, and shows a session all of them', async () => {
+    const called = await createAgent();
+    const lead = await client.beta.agents.create({
+      name: 'Lead',
+      model: 'some-model',
+      multiagent: { type: 'coordinator', agents: [called.id, { type: 'self' }] },
+    });
+    const reference = (id: string) => ({ type: 'agent', id, version: 1 });
+    expect(lead.multiagent).toEqual({
+      type: 'coordinator',
+      agents: [reference(called.id), reference(lead.id)],
+    });
+    expect(await client.beta.agents.retrieve(lead.id)).toEqual(lead);
+    const { environment_id } = await required();
+    const session = await client.beta.sessions.create({ agent: lead.id, environment_id });
+    const definition = ({ id, name, model }: typeof lead) => ({
+      ...reference(id),
+      name,
+      model,
+      description: null,
+      system: null,
+      tools: [],
+      mcp_servers: [],
+      skills: [],
+      execution_identity: { type: 'service_account' },
+    });
+    expect(session.agent.multiagent).toEqual({
+      type: 'coordinator',
+      agents: [definition(called), definition(lead)],
+    });
+    expect((await client.beta.sessions.retrieve(session.id)).agent).toEqual(session.agent);
+  });
+
+  it('says which forms of multiagent it does not support', async () => {
+    const create = (multiagent: Anthropic.Beta.Sessions.BetaManagedAgentsMultiagentParams) =>
+      client.beta.agents.create({ name: 'Lead', model: 'some-model', multiagent });
+    const refused = (start: string) => ({
+      status: 400,
+      apiMessage: expect.stringMatching(`^${start}.* is not supported by this server yet$`),
+    });
+    await expect(create({ type: 'multiagent_20261001' })).rejects.toMatchObject(refused('multiagent.type: '));
+    const advisor = { type: 'advisor' as const, model: 'some-model' };
+    await expect(create({ type: 'coordinator', agents: [advisor] })).rejects.toMatchObject(
+      refused('multiagent.agents.0.type: '),
+    );
+    await expect(create({ type: 'coordinator', agents: ['agent_none'] })).rejects.toMatchObject({
+      status: 404,
+    });
+    await expect(create({ type: 'coordinator', agents: [] })).rejects.toMatchObject({ status: 400 });
+    const crowd = Array.from({ length: 21 }, (_, index) => `agent_${index}`);
+    await expect(create({ type: 'coordinator', agents: crowd })).rejects.toMatchObject({ status: 400 });
+  });
+
   it('refuses an identity that it would not run under', async () => {
     const execution_identity = { type: 'aws_role' as const, role_arn: 'arn:aws:iam::1:role/agent' };
     const refused = client.beta.agents.create({ name: 'Roled', model: 'some-model', execution_identity });

@@ -1,8 +1,9 @@
 // Agents of one tenant. A version never changes once written; `agents` points at the current one.
-import type { Agent, AgentSnapshot } from '@capstan/schema/agents';
+import type { Agent, AgentDefinition, ThreadAgent } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
+import type { MultiagentParam } from '@capstan/schema/multiagent';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
@@ -10,12 +11,15 @@ import { within } from './bounds.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
 import { keepReceipt } from './receipts.ts';
+import { type Owner, pinRoster } from './roster.ts';
 import type { Scope } from './scope.ts';
 import { agents, agentVersions } from './tables.ts';
 import { toTimestamp } from './timestamp.ts';
 
-/** An agent's settings with every default filled in. */
-export type AgentSettings = Omit<AgentSnapshot, 'id' | 'type' | 'version'>;
+/** An agent's settings with every default filled in; the agents it may call are looked up when it is saved. */
+export interface AgentSettings extends Omit<ThreadAgent, 'id' | 'type' | 'version'> {
+  multiagent: MultiagentParam | null;
+}
 
 export interface NewAgent {
   settings: AgentSettings;
@@ -43,9 +47,11 @@ export class AgentStore {
     this.#scope = scope;
   }
 
-  /** With a claim, a receipt is kept: a name that is taken refuses the whole. */
+  /**
+   * Refuses agents in the roster that are unknown (`not_found`) or cannot be called (`invalid_request`).
+   * With a claim, a receipt is kept: a name that is taken refuses the whole.
+   */
   async create({ settings, metadata, now }: NewAgent, claim?: Claim): Promise<Agent> {
-    requireFit(settings, 'agent');
     const { db, tenantId } = this.#scope;
     const agent = {
       id: newId('agent', now),
@@ -55,7 +61,7 @@ export class AgentStore {
       updatedAt: now,
       archivedAt: null,
     };
-    const definition: AgentSnapshot = { id: agent.id, type: 'agent', version: 1, ...settings };
+    const definition = await this.#define(settings, { id: agent.id, version: 1 });
     const version = { tenantId, agentId: agent.id, version: 1, definition, metadata, createdAt: now };
     const made = toAgent({ agent, version });
     await db.batch([
@@ -109,6 +115,17 @@ export class AgentStore {
       .set({ archivedAt: now, updatedAt: now })
       .where(and(eq(agents.tenantId, tenantId), eq(agents.id, id), isNull(agents.archivedAt)));
     return this.retrieve(id);
+  }
+
+  async #define(settings: AgentSettings, owner: Owner): Promise<AgentDefinition> {
+    const definition: AgentDefinition = { type: 'agent', ...owner, ...settings, multiagent: null };
+    requireFit(definition, 'agent');
+    if (settings.multiagent === null) return definition;
+    const { multiagent, sizeBytes } = await pinRoster(this.#scope, settings.multiagent, owner);
+    // A session keeps a copy of them all.
+    const own = multiagent.agents.some(({ id }) => id === owner.id) ? [definition] : [];
+    requireFit([definition, ...own], 'agent and those of its roster together', sizeBytes);
+    return { ...definition, multiagent };
   }
 
   // Not for `batch`: there D1 names columns without their table, and the two tables share names.

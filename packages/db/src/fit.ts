@@ -3,9 +3,9 @@ import { ApiError } from '@capstan/schema/error';
 
 const MOST_BYTES = 900_000;
 
-/** Refuses (`too_large`) a value whose JSON would not fit; `what` names it to the client. */
-export function requireFit(value: unknown, what: string): void {
-  const size = new TextEncoder().encode(JSON.stringify(value)).byteLength;
+/** Refuses (`too_large`) a value whose JSON would not fit; `what` names it to the client; `besides` are the bytes of what is kept with it. */
+export function requireFit(value: unknown, what: string, besides = 0): void {
+  const size = new TextEncoder().encode(JSON.stringify(value)).byteLength + besides;
   if (size <= MOST_BYTES) return;
   throw new ApiError('too_large', `${what}: ${size} bytes as JSON; at most ${MOST_BYTES} can be kept`);
 }

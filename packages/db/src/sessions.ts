@@ -2,8 +2,10 @@
 // 1. The definition is written once, with copies of the agent and environment: later changes to them do not reach it.
 // 2. The index is put by the session itself and only moves forward in `updatedAt`; putting it twice is harmless.
 import type { AgentSnapshot } from '@capstan/schema/agents';
+import type { Budget } from '@capstan/schema/budgets';
 import type { EnvironmentConfig } from '@capstan/schema/environments';
 import { ApiError } from '@capstan/schema/error';
+import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds } from '@capstan/schema/page';
@@ -15,6 +17,7 @@ import { within } from './bounds.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { EnvironmentStore } from './environments.ts';
 import { keepReceipt, type Made } from './receipts.ts';
+import { snapshot } from './roster.ts';
 import type { Scope } from './scope.ts';
 import { agents, agentVersions, environments, sessions } from './tables.ts';
 import { toTimestamp } from './timestamp.ts';
@@ -48,6 +51,12 @@ export interface SessionDefinition {
   threadId: string;
   agent: AgentSnapshot;
   environment: EnvironmentConfig;
+  title: string | null;
+  metadata: Metadata;
+  budget: Budget | null;
+  initialEvents: EventParam[];
+  /** The session whose log it begins with, and the last event it takes over. */
+  origin: { sessionId: string; eventId: string } | null;
 }
 
 /** What is true of a session now. Instants are epoch ms. */
@@ -116,8 +125,9 @@ export class SessionStore {
   async load(sessionId: string): Promise<SessionDefinition | null> {
     const row = await this.find(sessionId);
     if (row === null) return null;
-    const { tenantId, threadId, agent, environment } = row;
-    return { tenantId, sessionId, threadId, agent, environment };
+    const { tenantId, threadId, agent, environment, title, metadata } = row;
+    const definition = { tenantId, sessionId, threadId, agent, environment, title, metadata };
+    return { ...definition, budget: null, initialEvents: [], origin: null };
   }
 
   /** Null: this tenant has no such session. */
@@ -191,7 +201,7 @@ export class SessionStore {
         tenantId: given('tenantId'),
         threadId: given('threadId'),
         agentId: given('agentId'),
-        agent: agentVersions.definition,
+        agent: snapshot(this.#scope).as(sessions.agent.name),
         environmentId: sql<string>`${environments.id}`.as('environment_id'),
         environment: environments.config,
         title: given('title'),

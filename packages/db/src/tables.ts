@@ -1,5 +1,5 @@
 // The control plane's tables on D1. Instants are epoch ms; every row that belongs to someone carries `tenant_id`.
-import type { AgentSnapshot } from '@capstan/schema/agents';
+import type { AgentDefinition, AgentSnapshot } from '@capstan/schema/agents';
 import type { EnvironmentConfig } from '@capstan/schema/environments';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { SessionStatus } from '@capstan/schema/sessions';
@@ -68,7 +68,7 @@ export const agentVersions = sqliteTable(
     tenantId: text('tenant_id').notNull(),
     agentId: text('agent_id').notNull(),
     version: integer().notNull(),
-    definition: text({ mode: 'json' }).$type<AgentSnapshot>().notNull(),
+    definition: text({ mode: 'json' }).$type<AgentDefinition>().notNull(),
     metadata: text({ mode: 'json' }).$type<Metadata>().notNull(),
     createdAt: integer('created_at').notNull(),
   },

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { metadata } from './metadata.ts';
-import { type Multiagent, multiagent } from './multiagent.ts';
+import { type Multiagent, multiagent, multiagentParam } from './multiagent.ts';
 import { notYet } from './not-yet.ts';
 import { createdAtBounds, pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
@@ -97,7 +97,7 @@ export const createAgent = z
     metadata: metadata.optional(),
     mcp_servers: notYet('mcp_servers'),
     skills: notYet('skills'),
-    multiagent: z.null('multiagent is not supported by this server yet').optional(),
+    multiagent: multiagentParam.nullish(),
     execution_identity: executionIdentity.nullish(),
   })
   .meta({ id: 'CreateAgent' });
@@ -117,7 +117,7 @@ export const agentRoutes = {
     once: true,
     body: createAgent,
     response: agent,
-    errors: ['too_large'],
+    errors: ['not_found', 'too_large'],
   }),
   list: defineRoute({
     method: 'get',

@@ -20,13 +20,14 @@ const rosterEntry = z.union([
 ]);
 export type RosterEntry = z.infer<typeof rosterEntry>;
 
+const coordinator = z.object({
+  type: z.literal('coordinator'),
+  agents: z.array(rosterEntry).min(1).max(MAX_ROSTER),
+});
+
 export const multiagentParam = z
-  .object({
-    type: z.literal(
-      'coordinator',
-      'expected "coordinator"; "multiagent_20261001" is not supported by this server yet',
-    ),
-    agents: z.array(rosterEntry).min(1).max(MAX_ROSTER),
+  .discriminatedUnion('type', [coordinator], {
+    error: 'expected "coordinator"; "multiagent_20261001" is not supported by this server yet',
   })
   .meta({ id: 'MultiagentParam' });
 export type MultiagentParam = z.infer<typeof multiagentParam>;

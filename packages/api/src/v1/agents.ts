@@ -43,7 +43,7 @@ function toSettings(body: CreateAgent): AgentSettings {
     tools: fillTools(body.tools ?? []),
     mcp_servers: [],
     skills: [],
-    multiagent: null,
+    multiagent: body.multiagent ?? null,
     execution_identity: { type: 'service_account' },
   };
 }
