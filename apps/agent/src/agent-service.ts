@@ -7,7 +7,16 @@ import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import type { SessionAddress } from '@capstan/session/address';
-import type { EventQuery, Sent, Sessions, SessionView, StreamQuery } from '@capstan/session/service';
+import type { Line } from '@capstan/session/line';
+import type {
+  EventQuery,
+  Sent,
+  SessionChange,
+  Sessions,
+  SessionView,
+  StreamQuery,
+  ThreadView,
+} from '@capstan/session/service';
 import type { Env } from './env.ts';
 import { checkBackends } from './health.ts';
 import { noticeOf } from './ports.ts';
@@ -34,12 +43,40 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
     return this.#session(address).streamEvents(address, query);
   }
 
+  update(address: SessionAddress, change: SessionChange): Promise<SessionView> {
+    return this.#session(address).update(address, change);
+  }
+
   archive(address: SessionAddress): Promise<SessionView> {
     return this.#session(address).archive(address);
   }
 
   delete(address: SessionAddress): Promise<void> {
     return this.#session(address).delete(address);
+  }
+
+  threads(address: SessionAddress): Promise<ThreadView[]> {
+    return this.#session(address).threads(address);
+  }
+
+  archiveThread(address: SessionAddress, threadId: string): Promise<ThreadView> {
+    return this.#session(address).archiveThread(address, threadId);
+  }
+
+  exportLog(address: SessionAddress): Promise<ReadableStream<Uint8Array>> {
+    return this.#session(address).exportLog(address);
+  }
+
+  position(address: SessionAddress, eventId: string): Promise<number | null> {
+    return this.#session(address).position(address, eventId);
+  }
+
+  copyLines(address: SessionAddress, after: number, until: string): Promise<Line[]> {
+    return this.#session(address).copyLines(address, after, until);
+  }
+
+  async unpriced(models: string[]): Promise<string[]> {
+    return models;
   }
 
   health(): Promise<Record<string, BackendHealth>> {

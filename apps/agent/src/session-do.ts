@@ -10,8 +10,16 @@ import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import type { SessionAddress } from '@capstan/session/address';
+import type { Line } from '@capstan/session/line';
 import { SessionRuntime } from '@capstan/session/runtime';
-import type { EventQuery, Sent, SessionView, StreamQuery } from '@capstan/session/service';
+import type {
+  EventQuery,
+  Sent,
+  SessionChange,
+  SessionView,
+  StreamQuery,
+  ThreadView,
+} from '@capstan/session/service';
 import type { SessionSpec } from '@capstan/session/spec';
 import { migrate, type Sql } from '@capstan/session/sql';
 import { consoleLogger } from '@capstan/shared/logger';
@@ -51,12 +59,36 @@ export class SessionDO extends DurableObject<Env> {
     return (await this.#runtime(address)).stream(query);
   }
 
+  async update(_address: SessionAddress, _change: SessionChange): Promise<SessionView> {
+    throw notOffered();
+  }
+
   async archive(address: SessionAddress): Promise<SessionView> {
     return (await this.#runtime(address)).archive();
   }
 
   async delete(address: SessionAddress): Promise<void> {
     await (await this.#runtime(address)).delete();
+  }
+
+  async threads(_address: SessionAddress): Promise<ThreadView[]> {
+    throw notOffered();
+  }
+
+  async archiveThread(_address: SessionAddress, _threadId: string): Promise<ThreadView> {
+    throw notOffered();
+  }
+
+  async exportLog(_address: SessionAddress): Promise<ReadableStream<Uint8Array>> {
+    throw notOffered();
+  }
+
+  async position(_address: SessionAddress, _eventId: string): Promise<number | null> {
+    throw notOffered();
+  }
+
+  async copyLines(_address: SessionAddress, _after: number, _until: string): Promise<Line[]> {
+    throw notOffered();
   }
 
   override async alarm(): Promise<void> {
@@ -109,4 +141,8 @@ export class SessionDO extends DurableObject<Env> {
     new Facts(this.#sql).set('spec', JSON.stringify(spec));
     return spec;
   }
+}
+
+function notOffered(): ApiError {
+  return new ApiError('unavailable', 'Sessions of this server cannot do that yet');
 }

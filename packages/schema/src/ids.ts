@@ -7,6 +7,7 @@ export const ID_PREFIXES = {
   session: 'sesn',
   thread: 'sthr',
   event: 'sevt',
+  outcome: 'outc',
   request: 'req',
   apiKey: 'key',
   tenant: 'tnt',

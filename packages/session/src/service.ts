@@ -1,24 +1,57 @@
 // The RPC interface of the agent Worker: what main and jobs may ask of sessions.
 // Every method refuses with an ApiError (recognised by shape after RPC); an unknown address is `not_found`.
 
+import type { ThreadAgent } from '@capstan/schema/agents';
+import type { Budget } from '@capstan/schema/budgets';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import type { EventType, SessionEvent } from '@capstan/schema/events';
 import type { Previewable } from '@capstan/schema/events/previews';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
+import type { Metadata, MetadataPatch } from '@capstan/schema/metadata';
+import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
 import type { Page } from '@capstan/schema/page';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import type { SessionAddress } from './address.ts';
+import type { Line } from './line.ts';
 
-/** What is true of a session now; its definition (agent, title, …) stands in the control plane. Instants are epoch ms. */
+/** What is true of a session now; its agent and environment stand in the control plane. Instants are epoch ms. */
 export interface SessionView {
   status: SessionStatus;
   usage: SessionUsage;
   activeSeconds: number;
   updatedAt: number;
   archivedAt: number | null;
+  /** This and what follows, absent: as the session was created. */
+  title?: string | null;
+  metadata?: Metadata;
+  budget?: Budget | null;
+  outcomeEvaluations?: OutcomeEvaluation[];
+}
+
+/** One line of work of a session. Instants are epoch ms. */
+export interface ThreadView {
+  id: string;
+  /** Null: the primary thread. */
+  parentId: string | null;
+  agent: ThreadAgent;
+  status: SessionStatus;
+  /** Null until it is first idle. */
+  usage: SessionUsage | null;
+  /** Null until it first runs. */
+  activeSeconds: number | null;
+  createdAt: number;
+  updatedAt: number;
+  archivedAt: number | null;
+}
+
+/** What is to change of a session; what is absent stays. */
+export interface SessionChange {
+  title?: string | null;
+  metadata?: MetadataPatch;
+  budget?: Budget | null;
 }
 
 export interface EventQuery {
@@ -26,6 +59,8 @@ export interface EventQuery {
   order: 'asc' | 'desc';
   page?: string;
   types?: EventType[];
+  /** Only what that thread shows. Absent: what the session shows. An unknown thread is `not_found`. */
+  thread?: string;
   /** Bounds on `processed_at`, epoch ms. */
   after?: { at: number; inclusive: boolean };
   before?: { at: number; inclusive: boolean };
@@ -35,6 +70,8 @@ export interface StreamQuery {
   /** Replays events after this sequence first. Absent: only what happens from now on. */
   after?: number;
   deltas?: Previewable[];
+  /** Only what that thread shows. Absent: what the session shows. An unknown thread is `not_found`. */
+  thread?: string;
 }
 
 export interface Sent {
@@ -51,9 +88,23 @@ export interface Sessions {
   listEvents(address: SessionAddress, query: EventQuery): Promise<Page<SessionEvent>>;
   /** Server-sent event frames (`id`, `event`, `data`), UTF-8. Cancel it to unsubscribe. */
   streamEvents(address: SessionAddress, query: StreamQuery): Promise<ReadableStream<Uint8Array>>;
+  /** Refuses (`invalid_request`) a change that is not possible, e.g. a budget at or below what is consumed. */
+  update(address: SessionAddress, change: SessionChange): Promise<SessionView>;
   archive(address: SessionAddress): Promise<SessionView>;
   /** From then on the session is `not_found`; its sandbox, row and log are erased afterwards, whatever dies meanwhile. */
   delete(address: SessionAddress): Promise<void>;
+  /** In the order of creation, the primary one first. */
+  threads(address: SessionAddress): Promise<ThreadView[]>;
+  /** Refuses (`invalid_request`) the primary thread and one that is not idle; an unknown one is `not_found`. */
+  archiveThread(address: SessionAddress, threadId: string): Promise<ThreadView>;
+  /** The session and its log as JSON lines (schema `exports`), UTF-8. */
+  exportLog(address: SessionAddress): Promise<ReadableStream<Uint8Array>>;
+  /** The place of an event in the log; null when the log has no such event, or has not taken it yet. */
+  position(address: SessionAddress, eventId: string): Promise<number | null>;
+  /** Rows after place `after`, up to and with event `until`: as many as one call carries, none at the end. */
+  copyLines(address: SessionAddress, after: number, until: string): Promise<Line[]>;
+  /** Which of these models have no known list price. */
+  unpriced(models: string[]): Promise<string[]>;
   /** Asks what the agent Worker depends on: sandboxes, models. */
   health(): Promise<Record<string, BackendHealth>>;
   modelNotice(): Promise<ModelNotice>;

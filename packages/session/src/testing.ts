@@ -158,6 +158,11 @@ function specOf(agent: Partial<AgentSnapshot>): SessionSpec {
     tenantId: 'tnt_test',
     sessionId: 'sesn_test',
     threadId: 'sthr_test',
+    title: null,
+    metadata: {},
+    budget: null,
+    initialEvents: [],
+    origin: null,
     environment: {
       type: 'cloud',
       networking: { type: 'unrestricted' },

@@ -3,12 +3,24 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { openD1 } from '@capstan/db/d1';
 import { stores } from '@capstan/db/stores';
+import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
+import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
 import { ZERO_USAGE } from '@capstan/schema/usage';
 import type { SessionAddress } from '@capstan/session/address';
-import type { EventQuery, Sent, Sessions, SessionView, StreamQuery } from '@capstan/session/service';
+import type { Line } from '@capstan/session/line';
+import type {
+  EventQuery,
+  Sent,
+  SessionChange,
+  Sessions,
+  SessionView,
+  StreamQuery,
+  ThreadView,
+} from '@capstan/session/service';
+import type { SessionSpec } from '@capstan/session/spec';
 import { newId } from '@capstan/shared/ids';
 
 interface Env {
@@ -16,7 +28,9 @@ interface Env {
 }
 
 interface Remembered {
+  spec: SessionSpec;
   events: SessionEvent[];
+  changed: { title: string | null; metadata: Metadata; budget: Budget | null };
   archivedAt: number | null;
   updatedAt: number;
 }
@@ -59,6 +73,15 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
     return toStream(frames);
   }
 
+  async update(address: SessionAddress, change: SessionChange): Promise<SessionView> {
+    const session = await this.#open(address);
+    const { metadata, ...rest } = change;
+    session.changed = { ...session.changed, ...rest };
+    if (metadata) session.changed.metadata = patchMetadata(session.changed.metadata, metadata);
+    session.updatedAt = Date.now();
+    return toView(session);
+  }
+
   async archive(address: SessionAddress): Promise<SessionView> {
     const session = await this.#open(address);
     session.archivedAt ??= Date.now();
@@ -69,6 +92,45 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
   async delete(address: SessionAddress): Promise<void> {
     await this.#open(address);
     remembered.delete(address.sessionId);
+  }
+
+  async threads(address: SessionAddress): Promise<ThreadView[]> {
+    const { spec, updatedAt } = await this.#open(address);
+    const { multiagent, ...agent } = spec.agent;
+    const times = { createdAt: updatedAt, updatedAt, archivedAt: null };
+    const idle = { status: 'idle' as const, usage: null, activeSeconds: null };
+    return [{ id: spec.threadId, parentId: null, agent, ...idle, ...times }];
+  }
+
+  async archiveThread(address: SessionAddress, threadId: string): Promise<ThreadView> {
+    const threads = await this.threads(address);
+    const thread = threads.find(({ id }) => id === threadId);
+    if (thread) throw new ApiError('invalid_request', 'thread_id: the primary thread cannot be archived');
+    throw new ApiError('not_found', `No thread ${threadId}`);
+  }
+
+  async exportLog(address: SessionAddress): Promise<ReadableStream<Uint8Array>> {
+    const { spec, events } = await this.#open(address);
+    const { tenantId, sessionId, ...definition } = spec;
+    const rows = events.map((event, index) => ({ seq: index + 1, event }));
+    const lines = [{ type: 'session', id: sessionId, ...definition }, ...rows];
+    return (
+      new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join('')).body ?? new ReadableStream()
+    );
+  }
+
+  async position(address: SessionAddress, eventId: string): Promise<number | null> {
+    const { events } = await this.#open(address);
+    const index = events.findIndex(({ id }) => id === eventId);
+    return index === -1 ? null : index + 1;
+  }
+
+  async copyLines(): Promise<Line[]> {
+    return [];
+  }
+
+  async unpriced(models: string[]): Promise<string[]> {
+    return models.filter((model) => !model.startsWith('priced'));
   }
 
   async health() {
@@ -82,7 +144,10 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
   async #open({ tenantId, sessionId }: SessionAddress): Promise<Remembered> {
     const spec = await stores(openD1(this.env.DB), tenantId).sessions.load(sessionId);
     if (spec === null) throw new ApiError('not_found', `No session ${sessionId}`);
-    const session = remembered.get(sessionId) ?? { events: [], archivedAt: null, updatedAt: Date.now() };
+    const { title, metadata, budget } = spec;
+    const changed = { title, metadata, budget };
+    const fresh = { spec, events: [], changed, archivedAt: null, updatedAt: Date.now() };
+    const session = remembered.get(sessionId) ?? fresh;
     remembered.set(sessionId, session);
     return session;
   }
@@ -113,8 +178,10 @@ function echo(param: EventParam): SessionEvent {
   return { ...param, id: newId('event'), processed_at: new Date().toISOString() };
 }
 
-function toView({ archivedAt, updatedAt }: Remembered): SessionView {
+function toView({ archivedAt, updatedAt, changed }: Remembered): SessionView {
   return {
+    ...changed,
+    outcomeEvaluations: [],
     status: archivedAt === null ? 'idle' : 'terminated',
     usage: { ...ZERO_USAGE, input_tokens: 7 },
     activeSeconds: 0,

@@ -1,9 +1,10 @@
 // Events about the session and its threads (spec §6.4, §6.6).
 import { z } from 'zod';
 import { agentSnapshot } from '../agents.ts';
+import { budget } from '../budgets.ts';
 import { idSchema } from '../ids.ts';
 import { metadata } from '../metadata.ts';
-import { money, sessionUsage } from '../usage.ts';
+import { sessionUsage } from '../usage.ts';
 import { serverEvent, threadId } from './persisted-event.ts';
 
 export const stopReason = z.discriminatedUnion('type', [
@@ -61,7 +62,6 @@ export type SessionError = z.infer<typeof sessionError>;
 
 const agentName = { agent_name: z.string() };
 const idle = { stop_reason: stopReason, stop_details: stopDetails };
-const budget = z.object({ type: z.literal('limit'), max_list_cost: money }).nullable();
 
 export const sessionEvents = [
   serverEvent('session.status_running', {}),
@@ -71,11 +71,11 @@ export const sessionEvents = [
   serverEvent('session.error', { error: sessionError }),
   serverEvent('session.updated', {
     agent: agentSnapshot.optional(),
-    budget: budget.optional(),
+    budget: budget.nullish(),
     metadata: metadata.optional(),
     title: z.string().nullish(),
   }),
-  serverEvent('session.usage', { usage: sessionUsage, budget }),
+  serverEvent('session.usage', { usage: sessionUsage, budget: budget.nullable() }),
   serverEvent('session.deleted', {}),
   serverEvent('session.thread_created', {
     ...threadId,

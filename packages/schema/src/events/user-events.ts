@@ -10,12 +10,18 @@ const rubric = z.discriminatedUnion('type', [
 ]);
 
 const shapes = {
-  'user.message': { content: z.array(userContent).min(1) },
+  /** Our extension: `session_thread_id` talks to a thread other than the primary one. */
+  'user.message': { content: z.array(userContent).min(1), session_thread_id: idSchema('thread').nullish() },
   'user.interrupt': { session_thread_id: idSchema('thread').nullish() },
   'user.tool_confirmation': {
     tool_use_id: idSchema('event'),
     result: z.enum(['allow', 'deny']),
     deny_message: z.string().max(10_000).nullish(),
+    /** Our extension: the decision holds for exactly this input, the SHA-256 of its canonical JSON. */
+    input_sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hex')
+      .nullish(),
   },
   'user.custom_tool_result': {
     custom_tool_use_id: idSchema('event'),
