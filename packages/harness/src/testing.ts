@@ -57,7 +57,7 @@ export function callOf(said: Partial<ModelCall>): ModelCall {
     tools: [],
     builtIn: true,
     maxOutputTokens: null,
-    withoutMedia: false,
+    mediaFrom: 0,
     ...said,
   };
 }

@@ -1,6 +1,6 @@
 // The Harness port: models and tools as the session needs them. No vendor type crosses it.
 // Failures of a model call are thrown as ModelFailure and sorted once, here, by what to do next.
-import type { AgentSnapshot } from '@capstan/schema/agents';
+import type { ThreadAgent } from '@capstan/schema/agents';
 import type { ToolResultContent, UserContent } from '@capstan/schema/content';
 import type { StopDetails } from '@capstan/schema/events/session-events';
 import type { ModelUsage } from '@capstan/schema/usage';
@@ -51,15 +51,18 @@ export interface EngineTool {
 export interface ModelCall {
   sessionId: string;
   threadId: string;
-  agent: Omit<AgentSnapshot, 'multiagent'>;
+  agent: ThreadAgent;
   context: readonly ContextItem[];
   tools: readonly EngineTool[];
   /** False: only `tools` are offered, none of the agent's own. */
   builtIn: boolean;
   /** The reply ends there; null leaves it to the model's own limit. */
   maxOutputTokens: number | null;
-  /** Images and documents of earlier turns go as notes: set for the call that follows a failure with `badMedia`. */
-  withoutMedia: boolean;
+  /**
+   * Images and documents of the items before this index go as notes. After a failure with `badMedia` it is the length
+   * that context had, so that the refused content stays a note and later content is shown; otherwise 0.
+   */
+  mediaFrom: number;
 }
 
 export type ModelOutput =
@@ -86,7 +89,7 @@ export interface ToolCall {
   effectId: string;
   name: string;
   input: Record<string, unknown>;
-  agent: Omit<AgentSnapshot, 'multiagent'>;
+  agent: ThreadAgent;
 }
 
 export interface ToolOutcome {
@@ -136,7 +139,7 @@ export class ModelFailure extends Error {
   retryAfterMs: number | undefined;
   /** The provider says that the prompt exceeds the model's window: a shorter context may work. */
   contextTooLong: boolean;
-  /** The provider refused an image or document: the same context may work with `withoutMedia`. */
+  /** The provider refused an image or document: the same context may work with a later `mediaFrom`. */
   badMedia: boolean;
 
   constructor(type: ModelErrorType, message: string, options: FailureOptions) {

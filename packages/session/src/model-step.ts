@@ -31,7 +31,7 @@ async function stream(turn: Turn, desk: Desk, previews: Previews): Promise<End> 
     tools: [],
     builtIn: true,
     maxOutputTokens: null,
-    withoutMedia: false,
+    mediaFrom: 0,
   };
   for await (const part of desk.harness.call(call, turn.signal)) {
     if (turn.signal.aborted) break;
