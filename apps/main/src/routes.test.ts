@@ -12,5 +12,8 @@ runRouteContract(async () => {
   const agent_id = await post('/v1/agents', { name: 'Contract', model: 'some-model' });
   const environment_id = await post('/v1/environments', { name: 'Contract' });
   const session_id = await post('/v1/sessions', { agent: agent_id, environment_id });
-  return { ...world, ids: { agent_id, environment_id, session_id } };
+  const threads = await world.fetch(`/v1/sessions/${session_id}/threads`, { headers });
+  const { data }: { data: { id: string }[] } = await threads.json();
+  const thread_id = data[0]?.id ?? 'none';
+  return { ...world, ids: { agent_id, environment_id, session_id, thread_id } };
 });

@@ -16,6 +16,7 @@ import { mountAgents } from './v1/agents.ts';
 import { mountEnvironments } from './v1/environments.ts';
 import { mountEvents } from './v1/events.ts';
 import { mountSessions } from './v1/sessions.ts';
+import { mountThreads } from './v1/threads.ts';
 
 export interface Api {
   fetch(request: Request): Promise<Response>;
@@ -29,6 +30,7 @@ export function createApi(ports: ApiPorts): Api {
   mountEnvironments(surface);
   mountSessions(surface);
   mountEvents(surface);
+  mountThreads(surface);
   mountHealth(surface);
   mountConsoleLogin(surface);
   app.get('/openapi.json', serveDocument(ports.version));

@@ -6,7 +6,7 @@ import { sessionEvents } from './events/session-events.ts';
 import { spanEvents, workflowEvents } from './events/span-events.ts';
 import { eventParam, userEvents } from './events/user-events.ts';
 import { idSchema } from './ids.ts';
-import { createdAtBounds, order, pageOf, pageQuery } from './page.ts';
+import { createdAtBounds, order, pageOf, pageQuery, queryInteger } from './page.ts';
 import { defineRoute } from './route.ts';
 
 const logged = [...userEvents, ...agentEvents, ...sessionEvents, ...spanEvents, ...workflowEvents] as const;
@@ -27,6 +27,21 @@ export const EVENT_TYPES = logged
   .filter((type) => type !== 'session.deleted');
 
 export const MAX_EVENTS_PER_SEND = 100;
+/** Of one event as JSON, in UTF-8. */
+export const MAX_EVENT_BYTES = 8_000_000;
+
+export const eventListQuery = pageQuery({ default: 1000, max: 1000 }).extend({
+  order: order.default('asc'),
+  types: z.array(z.enum(EVENT_TYPES)).optional(),
+  ...createdAtBounds,
+});
+export type EventListQuery = z.infer<typeof eventListQuery>;
+
+export const eventStreamQuery = z.object({
+  event_deltas: z.array(previewable).max(100).optional(),
+  after: queryInteger({ min: 0 }).optional(),
+});
+export type EventStreamQuery = z.infer<typeof eventStreamQuery>;
 
 const tag = 'Events';
 const params = z.object({ session_id: idSchema('session') });
@@ -53,11 +68,7 @@ export const eventRoutes = {
     tag,
     access: 'key',
     params,
-    query: pageQuery({ default: 1000, max: 1000 }).extend({
-      order: order.default('asc'),
-      types: z.array(z.enum(EVENT_TYPES)).optional(),
-      ...createdAtBounds,
-    }),
+    query: eventListQuery,
     response: pageOf(sessionEvent),
     errors: ['not_found'],
   }),
@@ -69,10 +80,7 @@ export const eventRoutes = {
     tag,
     access: 'key',
     params,
-    query: z.object({
-      event_deltas: z.array(previewable).max(100).optional(),
-      after: z.coerce.number().int().min(0).optional(),
-    }),
+    query: eventStreamQuery,
     response: streamEvent,
     stream: true,
     errors: ['not_found'],

@@ -6,12 +6,16 @@ import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
 import type { RouteSpec } from './route.ts';
 import { sessionRoutes } from './sessions.ts';
+import { threadRoutes } from './threads.ts';
+import { usageRoutes } from './usage.ts';
 
 export const ROUTES: readonly RouteSpec[] = [
   agentRoutes,
   environmentRoutes,
   sessionRoutes,
   eventRoutes,
+  threadRoutes,
+  usageRoutes,
   healthRoutes,
   consoleRoutes,
 ].flatMap((routes) => Object.values<RouteSpec>(routes));

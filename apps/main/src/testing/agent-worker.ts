@@ -29,6 +29,8 @@ interface Env {
 
 interface Remembered {
   spec: SessionSpec;
+  /** Of the agents it may call. */
+  threads: ThreadView[];
   events: SessionEvent[];
   changed: { title: string | null; metadata: Metadata; budget: Budget | null };
   archivedAt: number | null;
@@ -54,6 +56,7 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
 
   async listEvents(address: SessionAddress, query: EventQuery) {
     const { events } = await this.#open(address);
+    if (query.thread !== undefined) await this.#thread(address, query.thread);
     if (query.types?.includes('session.error')) throw new TypeError('a fault inside the session');
     const start = Number(query.page ?? 0);
     if (Number.isNaN(start)) throw new ApiError('invalid_request', 'page: not a cursor of this list');
@@ -64,6 +67,7 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
 
   async streamEvents(address: SessionAddress, query: StreamQuery): Promise<ReadableStream<Uint8Array>> {
     const { events } = await this.#open(address);
+    if (query.thread !== undefined) await this.#thread(address, query.thread);
     const note = JSON.stringify({ type: 'test.query', query });
     const frames = [`event: test.query\ndata: ${note}\n\n`];
     for (const [index, event] of events.entries()) {
@@ -94,19 +98,27 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
     remembered.delete(address.sessionId);
   }
 
+  /** The primary thread, idle before its first turn, and one at rest for each agent that may be called. */
   async threads(address: SessionAddress): Promise<ThreadView[]> {
-    const { spec, updatedAt } = await this.#open(address);
+    const { spec, threads, updatedAt } = await this.#open(address);
     const { multiagent, ...agent } = spec.agent;
     const times = { createdAt: updatedAt, updatedAt, archivedAt: null };
-    const idle = { status: 'idle' as const, usage: null, activeSeconds: null };
-    return [{ id: spec.threadId, parentId: null, agent, ...idle, ...times }];
+    const fresh = { status: 'idle' as const, usage: null, activeSeconds: null, ...times };
+    const primary = { id: spec.threadId, parentId: null, agent, ...fresh };
+    for (const [index, called] of (multiagent?.agents ?? []).entries()) {
+      const run = { usage: { ...ZERO_USAGE, output_tokens: 5 }, activeSeconds: 1 };
+      const id = `${spec.threadId}${index}`;
+      threads[index] ??= { ...fresh, ...run, id, parentId: spec.threadId, agent: called };
+    }
+    return [primary, ...threads];
   }
 
   async archiveThread(address: SessionAddress, threadId: string): Promise<ThreadView> {
-    const threads = await this.threads(address);
-    const thread = threads.find(({ id }) => id === threadId);
-    if (thread) throw new ApiError('invalid_request', 'thread_id: the primary thread cannot be archived');
-    throw new ApiError('not_found', `No thread ${threadId}`);
+    const thread = await this.#thread(address, threadId);
+    if (thread.parentId === null) {
+      throw new ApiError('invalid_request', 'thread_id: the primary thread cannot be archived');
+    }
+    return Object.assign(thread, { status: 'terminated', archivedAt: Date.now(), updatedAt: Date.now() });
   }
 
   async exportLog(address: SessionAddress): Promise<ReadableStream<Uint8Array>> {
@@ -141,12 +153,18 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
     return { provider: 'dev' as const, message: 'The development model answers.' };
   }
 
+  async #thread(address: SessionAddress, threadId: string): Promise<ThreadView> {
+    const thread = (await this.threads(address)).find(({ id }) => id === threadId);
+    if (thread) return thread;
+    throw new ApiError('not_found', `No thread ${threadId}`);
+  }
+
   async #open({ tenantId, sessionId }: SessionAddress): Promise<Remembered> {
     const spec = await stores(openD1(this.env.DB), tenantId).sessions.load(sessionId);
     if (spec === null) throw new ApiError('not_found', `No session ${sessionId}`);
     const { title, metadata, budget } = spec;
     const changed = { title, metadata, budget };
-    const fresh = { spec, events: [], changed, archivedAt: null, updatedAt: Date.now() };
+    const fresh = { spec, threads: [], events: [], changed, archivedAt: null, updatedAt: Date.now() };
     const session = remembered.get(sessionId) ?? fresh;
     remembered.set(sessionId, session);
     return session;
