@@ -26,8 +26,8 @@ export interface Call<R extends RouteSpec> extends RouteInput<R> {
   logger: Logger;
 }
 
-/** What a handler answers with: the route's response, or on stream routes the bytes of its event stream. */
-export type Answer<R extends RouteSpec> = R extends { stream: true }
+/** What a handler answers with: the route's response, or on routes that stream the bytes of its events or lines. */
+export type Answer<R extends RouteSpec> = R extends { stream: true } | { lines: true }
   ? ReadableStream<Uint8Array> | null
   : RouteOutput<R>;
 

@@ -47,9 +47,12 @@ function describe(route: RouteSpec): RouteConfig {
   };
 }
 
-function success({ stream, response, failing }: RouteSpec): Responses {
-  const type = stream ? 'text/event-stream' : 'application/json';
-  const description = stream ? 'Server-sent events; each `data` is this object as JSON' : 'OK';
+function success({ stream, lines, response, failing }: RouteSpec): Responses {
+  const [type, description] = stream
+    ? ['text/event-stream', 'Server-sent events; each `data` is this object as JSON']
+    : lines
+      ? ['application/x-ndjson', 'JSON lines; each is one of these objects']
+      : ['application/json', 'OK'];
   const content = { [type]: { schema: response } };
   return {
     200: { description, content },

@@ -56,8 +56,8 @@ async function readInput({ ports, gate }: Surface, route: RouteSpec, context: Co
 }
 
 function reply<R extends RouteSpec>(route: R, answer: Answer<R>, { status, headers }: Head): Response {
-  if (route.stream) {
-    headers.set('content-type', 'text/event-stream; charset=utf-8');
+  if (route.stream || route.lines) {
+    headers.set('content-type', route.lines ? 'application/x-ndjson' : 'text/event-stream; charset=utf-8');
     headers.set('cache-control', 'no-cache');
     // Passed on untouched: when the client leaves, the runtime cancels the source at its next frame.
     return new Response(answer instanceof ReadableStream ? answer : null, { status, headers });

@@ -7,9 +7,19 @@ export const timestamp = z.iso.datetime({
   error: 'expected a date and time with its zone, e.g. "2026-11-21T00:00:00Z"',
 });
 
+/** A whole number in a query string, in digits: neither an empty value nor `1e3` is one. */
+export function queryInteger({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }) {
+  const number = z.int({
+    error: ({ code }) => (code === 'invalid_type' ? 'expected a whole number in digits' : undefined),
+  });
+  const read = (value: unknown) =>
+    typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return z.preprocess(read, number.min(min).max(max));
+}
+
 export function pageQuery(limits: { default: number; max: number }) {
   return z.object({
-    limit: z.coerce.number().int().min(1).max(limits.max).default(limits.default),
+    limit: queryInteger({ min: 1, max: limits.max }).default(limits.default),
     page: z.string().min(1).max(512).optional(),
   });
 }

@@ -20,6 +20,8 @@ export interface RouteSpec {
   once?: true;
   /** The response is a server-sent event stream whose frames carry `response` as JSON. */
   stream?: true;
+  /** The response is a stream of JSON lines, each of them `response`. */
+  lines?: true;
   /** The code whose status `response` comes with when it tells of a failure itself. */
   failing?: ErrorCode;
   /** Codes beyond those every route of its access class may answer. */

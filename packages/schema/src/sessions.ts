@@ -1,10 +1,14 @@
 // Sessions: one durable conversation of an agent in an environment (spec §5.2).
 import { z } from 'zod';
 import { agentSnapshot } from './agents.ts';
+import { budget } from './budgets.ts';
+import { initialEvents } from './events/user-events.ts';
+import { exportLine } from './exports.ts';
 import { idSchema } from './ids.ts';
-import { metadata } from './metadata.ts';
+import { metadata, metadataPatch } from './metadata.ts';
 import { notYet } from './not-yet.ts';
-import { createdAtBounds, order, pageQuery, queryBoolean, timestamp } from './page.ts';
+import { outcomeEvaluation } from './outcomes.ts';
+import { createdAtBounds, order, pageQuery, queryBoolean, queryInteger, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 import { sessionUsage } from './usage.ts';
 
@@ -22,8 +26,8 @@ export const session = z
     metadata,
     resources: z.array(z.unknown()).max(0),
     vault_ids: z.array(z.string()),
-    budget: z.null(),
-    outcome_evaluations: z.array(z.unknown()).max(0),
+    budget: budget.nullable(),
+    outcome_evaluations: z.array(outcomeEvaluation),
     stats: z.object({ active_seconds: z.number(), duration_seconds: z.number() }),
     usage: sessionUsage,
     deployment_id: z.string().nullable(),
@@ -33,6 +37,8 @@ export const session = z
   })
   .meta({ id: 'Session' });
 export type Session = z.infer<typeof session>;
+
+const title = z.string().max(512);
 
 const agentReference = z.union([
   idSchema('agent'),
@@ -50,12 +56,13 @@ export const createSession = z
     agent_id: idSchema('agent').optional(),
     /** Absent: the tenant's default environment. */
     environment_id: idSchema('environment').nullish(),
-    title: z.string().max(512).nullish(),
+    title: title.nullish(),
     metadata: metadata.optional(),
     vault_ids: notYet('vault_ids'),
     resources: notYet('resources'),
-    initial_events: notYet('initial_events'),
-    budget: z.null('budget is not supported by this server yet').optional(),
+    /** Sent to the session as it is created; it then starts at once. */
+    initial_events: initialEvents.nullish(),
+    budget: budget.nullish(),
   })
   .refine((body) => body.agent !== undefined || body.agent_id !== undefined, {
     path: ['agent'],
@@ -63,6 +70,45 @@ export const createSession = z
   })
   .meta({ id: 'CreateSession' });
 export type CreateSession = z.infer<typeof createSession>;
+
+/** What is absent stays as it is. */
+export const updateSession = z
+  .object({
+    title: title.nullish(),
+    metadata: metadataPatch.nullish(),
+    /** An object replaces the budget or adds one, null removes it. */
+    budget: budget.nullish(),
+    vault_ids: z.null('cannot be changed after the session was created').optional(),
+    agent: z.null("changing a session's tools or MCP servers is not supported by this server yet").optional(),
+  })
+  .meta({ id: 'UpdateSession' });
+export type UpdateSession = z.infer<typeof updateSession>;
+
+export const forkSession = z
+  .object({
+    /** The last event the new session takes over. */
+    at: idSchema('event'),
+    /** Absent: as the session that is forked has it. */
+    title: title.nullish(),
+    metadata: metadata.optional(),
+    /** Absent: none, whatever the session that is forked has. */
+    budget: budget.nullish(),
+  })
+  .meta({ id: 'ForkSession' });
+export type ForkSession = z.infer<typeof forkSession>;
+
+/** Our extension: a session that begins with the log of another. */
+export const forkedSession = session
+  .extend({
+    capstan: z.object({
+      forked_from: z.object({ session_id: idSchema('session'), event_id: idSchema('event') }),
+      sandbox_snapshot: z.null().meta({
+        description: 'Null: no snapshot was restored, the new session begins with an empty sandbox.',
+      }),
+    }),
+  })
+  .meta({ id: 'ForkedSession' });
+export type ForkedSession = z.infer<typeof forkedSession>;
 
 const tag = 'Sessions';
 const params = z.object({ session_id: idSchema('session') });
@@ -89,7 +135,7 @@ export const sessionRoutes = {
     access: 'key',
     query: pageQuery({ default: 20, max: 100 }).extend({
       agent_id: idSchema('agent').optional(),
-      agent_version: z.coerce.number().int().min(1).optional(),
+      agent_version: queryInteger({ min: 1 }).optional(),
       deployment_id: z.string().min(1).optional(),
       memory_store_id: z.string().min(1).optional(),
       ...createdAtBounds,
@@ -112,6 +158,43 @@ export const sessionRoutes = {
     access: 'key',
     params,
     response: session,
+    errors: ['not_found'],
+  }),
+  update: defineRoute({
+    method: 'post',
+    path: '/v1/sessions/{session_id}',
+    operationId: 'updateSession',
+    summary: "Change a session's title, metadata or budget",
+    tag,
+    access: 'key',
+    params,
+    body: updateSession,
+    response: session,
+    errors: ['not_found', 'conflict'],
+  }),
+  fork: defineRoute({
+    method: 'post',
+    path: '/v1/sessions/{session_id}/fork',
+    operationId: 'forkSession',
+    summary: 'Create a session that begins with the log of this one, up to an event',
+    tag,
+    access: 'key',
+    once: true,
+    params,
+    body: forkSession,
+    response: forkedSession,
+    errors: ['not_found'],
+  }),
+  export: defineRoute({
+    method: 'get',
+    path: '/v1/sessions/{session_id}/export',
+    operationId: 'exportSession',
+    summary: 'Export a session and its log as JSON lines',
+    tag,
+    access: 'key',
+    params,
+    response: exportLine,
+    lines: true,
     errors: ['not_found'],
   }),
   archive: defineRoute({

@@ -1,5 +1,7 @@
-// Token usage: of one model call, and summed over a session.
+// Token usage: of one model call, summed over a session, and reported over time from the ledger.
 import { z } from 'zod';
+import { pageOf, pageQuery, timestamp } from './page.ts';
+import { defineRoute } from './route.ts';
 
 const tokens = z.int().min(0);
 
@@ -58,3 +60,46 @@ export function addUsage(total: SessionUsage, call: ModelUsage): SessionUsage {
     },
   };
 }
+
+export const usageGroup = z.enum(['day', 'model', 'agent', 'session']);
+export type UsageGroup = z.infer<typeof usageGroup>;
+
+/** What the model calls of one day, model, agent or session took together. */
+export const usageSummary = z
+  .object({
+    type: z.literal('usage_summary'),
+    /** `2026-11-21`, `provider/model`, an agent's id or a session's. */
+    group: z.string(),
+    model_calls: tokens,
+    input_tokens: tokens,
+    output_tokens: tokens,
+    cache_read_input_tokens: tokens,
+    cache_creation_input_tokens: tokens,
+    /** In whole cents, rounded up; null when no call has a known price. */
+    list_cost: money.nullable(),
+    /** The same in billionths of a dollar. */
+    list_cost_nano_usd: tokens.nullable(),
+    /** Calls without a known price: they are not in the cost. */
+    unpriced_model_calls: tokens,
+  })
+  .meta({ id: 'UsageSummary' });
+export type UsageSummary = z.infer<typeof usageSummary>;
+
+export const usageRoutes = {
+  summarize: defineRoute({
+    method: 'get',
+    path: '/v1/usage',
+    operationId: 'summarizeUsage',
+    summary: 'Sum up what model calls took, by day, model, agent or session',
+    tag: 'Usage',
+    access: 'key',
+    query: pageQuery({ default: 100, max: 1000 }).extend({
+      /** From then on. Absent: from the first call on. */
+      from: timestamp.optional(),
+      /** Until before then. Absent: to the last call. */
+      to: timestamp.optional(),
+      group_by: usageGroup.default('day'),
+    }),
+    response: pageOf(usageSummary),
+  }),
+};

@@ -45,18 +45,48 @@ function param<const T extends keyof typeof shapes>(type: T) {
   return z.object({ type: z.literal(type), ...shapes[type] }).meta({ id: documentName(type, 'Param') });
 }
 
+const userMessage = param('user.message');
+const defineOutcome = param('user.define_outcome');
+
 export const eventParam = z
   .discriminatedUnion('type', [
-    param('user.message'),
+    userMessage,
     param('user.interrupt'),
     param('user.tool_confirmation'),
     param('user.custom_tool_result'),
     param('user.tool_result'),
-    param('user.define_outcome'),
+    defineOutcome,
     param('system.message'),
   ])
   .meta({ id: 'EventParam' });
 export type EventParam = z.infer<typeof eventParam>;
+
+const MAX_INITIAL_EVENTS = 50;
+const MAX_FILE_DOCUMENTS = 100;
+
+/** What a session can be sent with its creation (spec §8.9). */
+export const initialEvents = z
+  .array(z.discriminatedUnion('type', [userMessage, defineOutcome]))
+  .max(MAX_INITIAL_EVENTS)
+  .superRefine((events, context) => {
+    const refuse = (path: PropertyKey[], message: string) =>
+      context.addIssue({ code: 'custom', path, message });
+    const [, second] = events.flatMap((event, index) =>
+      event.type === 'user.define_outcome' ? [index] : [],
+    );
+    if (second !== undefined) refuse([second], 'a session has one outcome at a time; define one');
+    if (events.reduce((sum, event) => sum + fileDocuments(event), 0) > MAX_FILE_DOCUMENTS)
+      refuse([], `more than ${MAX_FILE_DOCUMENTS} documents are files`);
+    for (const [index, event] of events.entries()) {
+      if (event.type === 'user.message' && event.session_thread_id)
+        refuse([index, 'session_thread_id'], 'a new session has only its primary thread; leave it out');
+    }
+  });
+
+function fileDocuments(event: z.infer<typeof userMessage> | z.infer<typeof defineOutcome>): number {
+  if (event.type !== 'user.message') return 0;
+  return event.content.filter((block) => block.type === 'document' && block.source.type === 'file').length;
+}
 
 export const userEvents = [
   clientEvent('user.message', shapes['user.message']),
