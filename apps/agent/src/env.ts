@@ -1,6 +1,7 @@
 // What the agent Worker is configured with. Read only in its composition roots.
 export interface Env {
   DB: D1Database;
+  BLOBS: R2Bucket;
   ENVIRONMENT?: string;
   GATEWAY_URL?: string;
   GATEWAY_SECRET?: string;
@@ -12,4 +13,6 @@ export interface Env {
   ANTHROPIC_BASE_URL?: string;
   MODEL_FIRST_BYTE_TIMEOUT_MS?: string;
   MODEL_IDLE_TIMEOUT_MS?: string;
+  MODEL_PRICES?: string;
+  MODEL_WINDOWS?: string;
 }

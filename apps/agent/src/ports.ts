@@ -15,6 +15,7 @@ import type { Sql } from '@capstan/session/sql';
 import { SqlLog } from '@capstan/session/sql-log';
 import { newId } from '@capstan/shared/ids';
 import { consoleLogger } from '@capstan/shared/logger';
+import { sessionBlobs } from './blobs.ts';
 import type { Env } from './env.ts';
 import type { Facts } from './facts.ts';
 import { IntervalPulse } from './interval-pulse.ts';
@@ -38,8 +39,10 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
   const { sql, facts, alarm } = place;
   const logger = consoleLogger.child({ session_id: spec.sessionId, tenant_id: spec.tenantId });
   const clock = { now: () => Date.now() };
+  const blobs = sessionBlobs(env.BLOBS, spec);
   return {
     log: new SqlLog(sql),
+    blobs,
     alarm,
     index: createIndex(env, spec, facts),
     pulse: new IntervalPulse(),
@@ -61,6 +64,8 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     ),
     logger,
     erase: async () => {
+      // First the blobs: as long as the log stands, the erasing is owed, and done again when it fails half way.
+      await blobs.removeAll();
       alarm.disarm();
       await place.erase();
     },
@@ -94,6 +99,8 @@ export function readConfig(env: Env): HarnessConfig {
       ANTHROPIC_BASE_URL: env.ANTHROPIC_BASE_URL,
       MODEL_FIRST_BYTE_TIMEOUT_MS: env.MODEL_FIRST_BYTE_TIMEOUT_MS,
       MODEL_IDLE_TIMEOUT_MS: env.MODEL_IDLE_TIMEOUT_MS,
+      MODEL_PRICES: env.MODEL_PRICES,
+      MODEL_WINDOWS: env.MODEL_WINDOWS,
     });
   } catch (error) {
     if (error instanceof ConfigFault) throw new ApiError('unavailable', error.message, { cause: error });

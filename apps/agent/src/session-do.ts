@@ -25,12 +25,13 @@ import { migrate, type Sql } from '@capstan/session/sql';
 import { consoleLogger } from '@capstan/shared/logger';
 import eventsTable from '../../../migrations/session-do/0001_events.sql';
 import receiptsTable from '../../../migrations/session-do/0002_receipts.sql';
+import threadsTables from '../../../migrations/session-do/0003_threads.sql';
 import type { Env } from './env.ts';
 import { Facts } from './facts.ts';
 import { createPorts, loadSpec } from './ports.ts';
 import { StorageAlarm, toSql } from './storage.ts';
 
-const MIGRATIONS = [eventsTable, receiptsTable];
+const MIGRATIONS = [eventsTable, receiptsTable, threadsTables];
 
 export class SessionDO extends DurableObject<Env> {
   #sql: Sql;

@@ -1,10 +1,8 @@
 // The context of a model call: what the log says was said, in the order the agent saw it. Rebuilt, never stored.
-import type { SessionEvent } from '@capstan/schema/events';
-import type { Entry, LoggedEntry } from './entry.ts';
+import type { Entry } from './entry.ts';
 import type { ContextItem } from './harness.ts';
-import type { EventLog, Line } from './ports.ts';
-
-const BATCH = 1_000;
+import { readEntries } from './log-reader.ts';
+import type { EventLog } from './ports.ts';
 
 /** Follows the log: each call reads only what was written since the last one. */
 export class ModelContext {
@@ -32,25 +30,6 @@ export class ModelContext {
       this.#seq = entry.seq;
     }
   }
-}
-
-/** The log after a position, oldest first. */
-export async function* readEntries(log: EventLog, after: number): AsyncGenerator<LoggedEntry> {
-  let position = after;
-  for (;;) {
-    const lines = await log.lines(position, BATCH);
-    for (const line of lines) yield toEntry(line);
-    const last = lines.at(-1);
-    if (last === undefined) return;
-    position = last.seq;
-  }
-}
-
-function toEntry(line: Line): LoggedEntry {
-  const event: SessionEvent = JSON.parse(line.data);
-  return line.note === null
-    ? { seq: line.seq, event }
-    : { seq: line.seq, event, note: JSON.parse(line.note) };
 }
 
 function toItem({ event, note }: Entry): ContextItem | null {

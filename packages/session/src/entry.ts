@@ -2,7 +2,21 @@
 import type { EventOf, EventType, SessionEvent } from '@capstan/schema/events';
 import type { Opaque } from './harness.ts';
 
+/** A field that stands in a blob; the row has an empty value in its place. */
+export interface Spilled {
+  key: string;
+  field: 'content' | 'input' | 'rubric' | 'opaque' | 'summary';
+  /** Of the field as JSON, UTF-8. */
+  bytes: number;
+}
+
 export interface Note {
+  /** The child thread whose row it is. Absent: the primary thread's, or the session's own. */
+  thread?: string;
+  /** A child thread's row that the session shows too. */
+  shared?: true;
+  /** What of this row stands in blobs. */
+  spill?: readonly Spilled[];
   /** What the harness wants back when the context is rebuilt. */
   opaque?: Opaque;
   /** On `session.status_rescheduled`: when to try again, epoch ms, and how many tries came before without progress. */

@@ -1,7 +1,9 @@
+import { silentLogger } from '@capstan/shared/logger';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { made } from './entry.ts';
 import { formatCursor, parseCursor } from './event-cursor.ts';
+import { readable } from './log-reader.ts';
 import { World } from './testing.ts';
 
 const order = fc.constantFrom('asc' as const, 'desc' as const);
@@ -28,7 +30,8 @@ describe('an event cursor', () => {
 
 describe('a list of events', () => {
   it('walks every event once, whatever the page size and order', async () => {
-    const { log } = new World();
+    const { log, blobs } = new World();
+    const list = readable(log, { blobs, logger: silentLogger });
     const stamp = {
       now: 0,
       newId: (() => {
@@ -45,7 +48,7 @@ describe('a list of events', () => {
         const seen: string[] = [];
         let page: string | undefined;
         do {
-          const answer = await log.page({ limit, order: direction, page });
+          const answer = await list.page({ limit, order: direction, page });
           seen.push(...answer.data.map((event) => event.id));
           page = answer.next_page ?? undefined;
         } while (page !== undefined);
@@ -56,7 +59,8 @@ describe('a list of events', () => {
   });
 
   it('filters by type and time', async () => {
-    const { log } = new World();
+    const { log, blobs } = new World();
+    const list = readable(log, { blobs, logger: silentLogger });
     const at = (now: number) => ({ now, newId: () => `sevt_${now}` });
     await log.append(0, [
       made(at(1_000), 'session.status_running', {}),
@@ -64,7 +68,7 @@ describe('a list of events', () => {
       made(at(3_000), 'session.status_running', {}),
     ]);
     const ids = async (query: object) =>
-      (await log.page({ limit: 10, order: 'asc', ...query })).data.map((event) => event.id);
+      (await list.page({ limit: 10, order: 'asc', ...query })).data.map((event) => event.id);
     expect(await ids({ types: ['session.status_running'] })).toEqual(['sevt_1000', 'sevt_3000']);
     expect(await ids({ after: { at: 2_000, inclusive: true } })).toEqual(['sevt_2000', 'sevt_3000']);
     expect(await ids({ after: { at: 2_000, inclusive: false } })).toEqual(['sevt_3000']);
@@ -72,7 +76,8 @@ describe('a list of events', () => {
   });
 
   it('ends a page early rather than hold all of a long log, and goes on where it ended', async () => {
-    const { log } = new World();
+    const { log, blobs } = new World();
+    const list = readable(log, { blobs, logger: silentLogger });
     const text = 'x'.repeat(900_000);
     for (let seq = 0; seq < 10; seq++) {
       await log.append(seq, [
@@ -83,7 +88,7 @@ describe('a list of events', () => {
       const seen: string[] = [];
       let page: string | undefined;
       do {
-        const answer = await log.page({ limit: 1_000, order: direction, page });
+        const answer = await list.page({ limit: 1_000, order: direction, page });
         expect(answer.data.length).toBeLessThan(6);
         seen.push(...answer.data.map((event) => event.id));
         page = answer.next_page ?? undefined;

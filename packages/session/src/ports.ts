@@ -1,18 +1,15 @@
 // What a session runtime needs from its host. Both hosts (Durable Object, Node) and the tests implement these.
-import type { SessionEvent } from '@capstan/schema/events';
 import type { Page } from '@capstan/schema/page';
 import type { Logger } from '@capstan/shared/logger';
 import type { Entry } from './entry.ts';
 import type { Harness } from './harness.ts';
+import type { Line } from './line.ts';
 import type { EventQuery, SessionView } from './service.ts';
 
-/** A log row as it is stored: `data` and `note` are JSON. */
-export interface Line {
-  seq: number;
-  type: string;
-  data: string;
-  note: string | null;
-}
+export type { Line } from './line.ts';
+
+/** What the session shows, which is the primary thread's view too, or what a child thread shows. */
+export type View = 'session' | { thread: string };
 
 /** Kept with what a send appended: how a repetition of it is known, and which events it is answered with. */
 export interface Receipt {
@@ -25,25 +22,72 @@ export interface Receipt {
   expiresAt: number;
 }
 
-/** What a send was answered with. */
-export interface Answered {
+/** What a send was answered with: rows as they were appended. */
+export interface StoredAnswer {
   fingerprint: string;
-  events: SessionEvent[];
+  lines: Line[];
 }
 
+/** A piece of a message under way, which will be the event of that id. `thread` null: of the primary thread. */
+export interface Draft {
+  thread: string | null;
+  eventId: string;
+  text: string;
+}
+
+/** The state after row `seq`. */
+export interface Snapshot {
+  seq: number;
+  state: string;
+}
+
+/** What is written in the transaction of an append, or not at all. */
+export interface Extra {
+  receipt?: Receipt;
+  /** The state after the last entry; it replaces the one before. One too long for a row is not kept. */
+  snapshot?: string;
+  /** Whose drafts end here, whatever becomes of their events; null: the primary thread's. */
+  dropDrafts?: string | null;
+}
+
+/** Rows are given as they are stored: what is read for people and models goes through a LogReader. */
 export interface EventLog {
-  /** Up to `limit` rows after `after`, in order. A long row may end a batch early; an empty batch is the end. */
-  lines(after: number, limit: number): Promise<Line[]>;
   /**
-   * Appends in one transaction after row `expected`, and is durable when it resolves; the receipt is part of it. Rejects
-   * with LogMoved when the last row is another one, with a `too_large` ApiError when an event is too long to keep: then
-   * nothing is written.
+   * Up to `limit` rows after `after`, in order; without a view, of all threads. A long row may end a batch early; an empty
+   * batch is the end.
    */
-  append(expected: number, entries: readonly Entry[], receipt?: Receipt): Promise<void>;
-  /** What the send of that name was answered with, as it was answered. Null: none that is remembered at `now`, epoch ms. */
-  answered(name: string, now: number): Promise<Answered | null>;
-  /** Events as the agent saw them: a queued event is listed once, where it was taken. */
-  page(query: EventQuery): Promise<Page<SessionEvent>>;
+  lines(after: number, limit: number, view?: View): Promise<Line[]>;
+  /**
+   * Appends in one transaction after row `expected`, and is durable when it resolves; the drafts of the appended events
+   * end in it. Rejects with LogMoved when the last row is another one, with a `too_large` ApiError when an event is too
+   * long to keep: then nothing is written.
+   */
+  append(expected: number, entries: readonly Entry[], extra?: Extra): Promise<void>;
+  /** What the send of that name was answered with. Null: none that is remembered at `now`, epoch ms. */
+  answered(name: string, now: number): Promise<StoredAnswer | null>;
+  /**
+   * Events as the agent saw them: a queued event is listed once, where it was taken. Without `query.thread` those of
+   * the session's view. Rows carry a note only where something of the event was spilled.
+   */
+  page(query: EventQuery & { thread?: string }): Promise<Page<Line>>;
+  /** The newest one. */
+  snapshot(): Promise<Snapshot | null>;
+  /** One more piece; durable when it resolves. A piece of an event that is in the log is not kept. */
+  draft(piece: Draft): Promise<void>;
+  /** One for each event, its pieces joined, in the order they were begun. */
+  drafts(): Promise<Draft[]>;
+  /** The row of that event. Null: there is none, or it is queued and not taken yet. */
+  position(eventId: string): Promise<number | null>;
+}
+
+/** Where one session keeps what is too large for its log. Keys are its own: no other session's can be named. */
+export interface Blobs {
+  /** Durable when it resolves. The same key always gets the same text. */
+  put(key: string, text: string): Promise<void>;
+  /** Null: there is none. Rejects when the store cannot say. */
+  get(key: string): Promise<string | null>;
+  /** Removes all of the session's. Harmless when nothing is left. */
+  removeAll(): Promise<void>;
 }
 
 /** Somebody else has written to the log: this runtime no longer speaks for the session. */
@@ -76,6 +120,7 @@ export interface Pulse {
 
 export interface Ports {
   log: EventLog;
+  blobs: Blobs;
   alarm: Alarm;
   index: SessionIndex;
   pulse: Pulse;

@@ -7,7 +7,8 @@
 import type { SessionEvent } from '@capstan/schema/events';
 import { type Claim, KEPT_MS, requireSameBody, twinUnderWay } from '@capstan/schema/idempotency';
 import type { Acceptance } from './accept.ts';
-import type { EventLog, Receipt } from './ports.ts';
+import type { LogReader } from './log-reader.ts';
+import type { Receipt } from './ports.ts';
 
 export class Twins {
   #underWay = new Set<string>();
@@ -27,7 +28,7 @@ export class Twins {
 
 /** What the claimed send was answered before. Null: it is not known to have been made. */
 export async function recall(
-  log: EventLog,
+  log: LogReader,
   claim: Claim | undefined,
   now: number,
 ): Promise<SessionEvent[] | null> {

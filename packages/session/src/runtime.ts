@@ -12,11 +12,12 @@ import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import { accept } from './accept.ts';
-import { ModelContext, readEntries } from './context.ts';
+import { ModelContext } from './context.ts';
 import type { Entry, Stamp } from './entry.ts';
 import { evolve, evolveAll } from './evolve.ts';
 import { Hub } from './hub.ts';
 import { IndexKeeper } from './index-keeper.ts';
+import { readable, readEntries } from './log-reader.ts';
 import { type Command, decide, LEASE_MS, owed } from './machine.ts';
 import type { Ports, Receipt } from './ports.ts';
 import { Releaser } from './releaser.ts';
@@ -117,7 +118,7 @@ export class SessionRuntime {
 
   async events(query: EventQuery): Promise<Page<SessionEvent>> {
     this.#refuseDeleted();
-    return this.#ports.log.page(query);
+    return readable(this.#ports.log, this.#ports).page(query);
   }
 
   stream(query: StreamQuery): ReadableStream<Uint8Array> {
@@ -138,7 +139,7 @@ export class SessionRuntime {
   async #send(params: readonly EventParam[], claim: Claim | undefined): Promise<Sent> {
     this.#refuseDeleted();
     const stamp = this.#stamp();
-    const earlier = await recall(this.#ports.log, claim, stamp.now);
+    const earlier = await recall(readable(this.#ports.log, this.#ports), claim, stamp.now);
     if (earlier !== null) return { events: earlier, replayed: true };
     // Begun by a process that died, and no turn has them in hand: an interrupt has to stop them all the same.
     const orphans = this.#turn === null ? this.#state.calls.filter((call) => call.begun) : [];
@@ -186,7 +187,7 @@ export class SessionRuntime {
   }
 
   async #append(entries: readonly Entry[], next: State, receipt?: Receipt): Promise<void> {
-    const appended = this.#ports.log.append(this.#seq, entries, receipt);
+    const appended = this.#ports.log.append(this.#seq, entries, { receipt });
     const { wakeAt } = owed(next, this.#ports.now());
     // Even idle, the index row is owed until it is confirmed.
     this.#ports.alarm.arm(wakeAt ?? this.#ports.now() + LEASE_MS);

@@ -2,9 +2,9 @@
 // invariants hold; in the end nothing was lost, doubled or left waiting.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { readEntries } from './context.ts';
 import { evolve } from './evolve.ts';
 import { ModelFailure } from './harness.ts';
+import { readEntries } from './log-reader.ts';
 import { owed } from './machine.ts';
 import type { SessionRuntime } from './runtime.ts';
 import { outcome, say, use } from './scripted-harness.ts';

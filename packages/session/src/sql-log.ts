@@ -4,28 +4,35 @@
 // L2. A queued event that is taken is appended again, processed, under its id. Streams replay both rows; lists hide the
 //     queued one from then on, so that a list is in the order the agent saw (R8).
 // L3. What was accepted can always be taken: a queued event leaves room for what taking it adds.
-// L4. A receipt is written in the transaction of the rows it is for. Rows never change, so neither does a replayed answer.
-// L5. A read ends early rather than hold more than BATCH_CHARS, whatever the rows hold.
-import { ApiError } from '@capstan/schema/error';
-import type { SessionEvent } from '@capstan/schema/events';
+// L4. Receipt, snapshot and the end of drafts are in the transaction of the rows they belong to.
+// L5. A read ends early rather than hold more than BATCH_CHARS, whatever the rows hold and what of them was spilled.
+// L6. A read of one view costs what the view holds, not what the log holds.
 import type { Page } from '@capstan/schema/page';
 import type { Entry } from './entry.ts';
-import { formatCursor, parseCursor } from './event-cursor.ts';
-import { type Answered, type EventLog, type Line, LogMoved, type Receipt } from './ports.ts';
+import { formatCursor } from './event-cursor.ts';
+import type { Line } from './line.ts';
+import { selectPage, selectView } from './log-query.ts';
+import { overflows, type Row, toRow } from './log-row.ts';
+import {
+  type Draft,
+  type EventLog,
+  type Extra,
+  LogMoved,
+  type Receipt,
+  type Snapshot,
+  type StoredAnswer,
+  type View,
+} from './ports.ts';
 import type { EventQuery } from './service.ts';
-import type { Sql, SqlValue } from './sql.ts';
+import { spilledBytes } from './spill.ts';
+import type { Sql } from './sql.ts';
 
-/** A Durable Object's row ends at 2 MB; a stream frame should be far from it. */
-const MAX_EVENT_BYTES = 1_000_000;
 /** A page of this size stays far below what one RPC carries, 32 MiB. */
 const BATCH_CHARS = 4_000_000;
-/** What a queued event grows by when it is taken: `null` becomes an instant. */
-const TAKEN_BYTES = JSON.stringify(new Date(0)).length - 'null'.length;
-
+/** A row of a Durable Object ends at 2 MB. */
+const MAX_SNAPSHOT_BYTES = 1_500_000;
 /** How many receipts that nobody can ask for any more a new one takes with it. */
 const SWEPT_RECEIPTS = 100;
-
-const encoder = new TextEncoder();
 
 export class SqlLog implements EventLog {
   #sql: Sql;
@@ -34,34 +41,66 @@ export class SqlLog implements EventLog {
     this.#sql = sql;
   }
 
-  async lines(after: number, limit: number): Promise<Line[]> {
-    const query = 'SELECT seq, type, data, note FROM events WHERE seq > ? ORDER BY seq LIMIT ?';
-    return bounded(this.#sql.each<Line>(query, [after, limit]), limit).rows;
+  async lines(after: number, limit: number, view?: View): Promise<Line[]> {
+    const { from, where, params } = selectView(view);
+    const found = this.#sql.each<Line>(
+      `SELECT seq, type, data, note FROM ${from} WHERE ${[...where, 'seq > ?'].join(' AND ')}
+       ORDER BY seq LIMIT ?`,
+      [...params, after, limit],
+    );
+    return bounded(found, limit).rows;
   }
 
-  async append(expected: number, entries: readonly Entry[], receipt?: Receipt): Promise<void> {
+  async page(query: EventQuery & { thread?: string }): Promise<Page<Line>> {
+    const { from, where, params } = selectPage(query);
+    const found = this.#sql.each<Line>(
+      `SELECT seq, type, data, CASE WHEN instr(note, '"spill":') THEN note END AS note
+       FROM ${from} WHERE ${where.join(' AND ')}
+       ORDER BY seq ${query.order === 'asc' ? 'ASC' : 'DESC'} LIMIT ?`,
+      [...params, query.limit + 1],
+    );
+    const { rows, more } = bounded(found, query.limit);
+    const last = rows.at(-1);
+    return {
+      data: rows,
+      next_page: more && last ? formatCursor({ seq: last.seq, order: query.order }) : null,
+    };
+  }
+
+  async position(eventId: string): Promise<number | null> {
+    const [row] = this.#sql.all<{ seq: number }>(
+      'SELECT seq FROM events WHERE id = ? AND processed_at IS NOT NULL ORDER BY seq LIMIT 1',
+      [eventId],
+    );
+    return row?.seq ?? null;
+  }
+
+  async append(expected: number, entries: readonly Entry[], extra: Extra = {}): Promise<void> {
     const rows = entries.map(toRow);
     this.#sql.transaction(() => {
       const [last] = this.#sql.all<{ seq: number | null }>('SELECT max(seq) AS seq FROM events', []);
       if ((last?.seq ?? 0) !== expected)
         throw new LogMoved('The session log was written by another process.');
       for (const [index, row] of rows.entries()) this.#insert(expected + index + 1, row);
-      if (receipt) this.#keep(receipt, expected + 1);
+      if (extra.receipt) this.#keep(extra.receipt, expected + 1);
+      this.#endDrafts(rows, extra);
+      if (extra.snapshot !== undefined) this.#photograph(expected + rows.length, extra.snapshot);
     });
     await this.#sql.sync();
   }
 
-  async answered(name: string, now: number): Promise<Answered | null> {
-    const [kept] = this.#sql.all<{ fingerprint: string; echoes: string }>(
-      'SELECT fingerprint, echoes FROM receipts WHERE name = ? AND expires_at > ?',
-      [name, now],
+  #insert(seq: number, row: Row): void {
+    const { id, type, thread, shared, processedAt, data, note } = row;
+    if (row.fromClient && processedAt !== null) {
+      this.#sql.all('UPDATE events SET hidden = 1 WHERE id = ? AND processed_at IS NULL AND hidden = 0', [
+        id,
+      ]);
+    }
+    this.#sql.all(
+      `INSERT INTO events (seq, id, type, thread, shared, processed_at, data, note)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      [seq, id, type, thread, shared, processedAt, data, note],
     );
-    if (!kept) return null;
-    const rows = this.#sql.all<{ data: string }>(
-      'SELECT data FROM json_each(?) AS echo JOIN events ON seq = echo.value ORDER BY echo.key',
-      [kept.echoes],
-    );
-    return { fingerprint: kept.fingerprint, events: rows.map(({ data }): SessionEvent => JSON.parse(data)) };
   }
 
   #keep({ name, fingerprint, echoes, now, expiresAt }: Receipt, first: number): void {
@@ -76,103 +115,67 @@ export class SqlLog implements EventLog {
     );
   }
 
-  #insert(seq: number, row: Row): void {
-    if (row.fromClient && row.processedAt !== null) {
-      this.#sql.all('UPDATE events SET hidden = 1 WHERE id = ? AND processed_at IS NULL AND hidden = 0', [
-        row.id,
-      ]);
-    }
-    this.#sql.all('INSERT INTO events (seq, id, type, processed_at, data, note) VALUES (?, ?, ?, ?, ?, ?)', [
-      seq,
-      row.id,
-      row.type,
-      row.processedAt,
-      row.data,
-      row.note,
+  #endDrafts(rows: readonly Row[], { dropDrafts }: Extra): void {
+    this.#sql.all('DELETE FROM drafts WHERE event_id IN (SELECT value FROM json_each(?))', [
+      JSON.stringify(rows.map((row) => row.id)),
     ]);
+    if (dropDrafts !== undefined) this.#sql.all('DELETE FROM drafts WHERE thread IS ?', [dropDrafts]);
   }
 
-  async page(query: EventQuery): Promise<Page<SessionEvent>> {
-    const { where, params } = toFilter(query);
-    const found = this.#sql.each<{ seq: number; data: string; note: string | null }>(
-      `SELECT seq, data, NULL AS note FROM events WHERE ${where.join(' AND ')}
-       ORDER BY seq ${query.order === 'asc' ? 'ASC' : 'DESC'} LIMIT ?`,
-      [...params, query.limit + 1],
+  #photograph(seq: number, state: string): void {
+    // The one before stays, and so does what it is for: the fold after it is only longer.
+    if (overflows(state, MAX_SNAPSHOT_BYTES)) return;
+    this.#sql.all('INSERT OR REPLACE INTO snapshot (place, seq, state) VALUES (1, ?, ?)', [seq, state]);
+  }
+
+  async answered(name: string, now: number): Promise<StoredAnswer | null> {
+    const [kept] = this.#sql.all<{ fingerprint: string; echoes: string }>(
+      'SELECT fingerprint, echoes FROM receipts WHERE name = ? AND expires_at > ?',
+      [name, now],
     );
-    const { rows, more } = bounded(found, query.limit);
-    const last = rows.at(-1);
-    return {
-      data: rows.map((row): SessionEvent => JSON.parse(row.data)),
-      next_page: more && last ? formatCursor({ seq: last.seq, order: query.order }) : null,
-    };
+    if (!kept) return null;
+    const lines = this.#sql.all<Line>(
+      `SELECT seq, events.type, data, note FROM json_each(?) AS echo JOIN events ON seq = echo.value
+       ORDER BY echo.key`,
+      [kept.echoes],
+    );
+    return { fingerprint: kept.fingerprint, lines };
+  }
+
+  async snapshot(): Promise<Snapshot | null> {
+    return this.#sql.all<Snapshot>('SELECT seq, state FROM snapshot', [])[0] ?? null;
+  }
+
+  async draft({ thread, eventId, text }: Draft): Promise<void> {
+    this.#sql.all(
+      `INSERT INTO drafts (event_id, thread, text)
+       SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)`,
+      [eventId, thread, text],
+    );
+    await this.#sql.sync();
+  }
+
+  async drafts(): Promise<Draft[]> {
+    const pieces = this.#sql.all<Draft>(
+      'SELECT event_id AS eventId, thread, text FROM drafts ORDER BY place',
+      [],
+    );
+    const joined = new Map<string, Draft>();
+    for (const { thread, eventId, text } of pieces) {
+      joined.set(eventId, { thread, eventId, text: (joined.get(eventId)?.text ?? '') + text });
+    }
+    return [...joined.values()];
   }
 }
 
-/** The first rows, at least one: `limit` at most, and no more than BATCH_CHARS of them together. */
-function bounded<R extends Pick<Line, 'data' | 'note'>>(found: Iterable<R>, limit: number) {
-  const rows: R[] = [];
+/** The first rows, at least one: `limit` at most, and together no more than BATCH_CHARS, counting what was spilled. */
+function bounded(found: Iterable<Line>, limit: number): { rows: Line[]; more: boolean } {
+  const rows: Line[] = [];
   let chars = 0;
   for (const row of found) {
-    chars += row.data.length + (row.note?.length ?? 0);
+    chars += row.data.length + (row.note?.length ?? 0) + spilledBytes(row.note);
     if (rows.length === limit || (rows.length > 0 && chars > BATCH_CHARS)) return { rows, more: true };
     rows.push(row);
   }
   return { rows, more: false };
-}
-
-interface Row {
-  id: string;
-  type: string;
-  processedAt: number | null;
-  fromClient: boolean;
-  data: string;
-  note: string | null;
-}
-
-function toRow({ event, note }: Entry): Row {
-  const data = JSON.stringify(event);
-  const stored = note === undefined ? null : JSON.stringify(note);
-  const room = event.processed_at === null ? TAKEN_BYTES : 0;
-  if (overflows(data + (stored ?? ''), MAX_EVENT_BYTES - room)) {
-    throw new ApiError(
-      'too_large',
-      `An event of type ${event.type} is over ${MAX_EVENT_BYTES} bytes; split it into several.`,
-    );
-  }
-  return {
-    id: event.id,
-    type: event.type,
-    processedAt: event.processed_at === null ? null : Date.parse(event.processed_at),
-    fromClient: event.type.startsWith('user.') || event.type === 'system.message',
-    data,
-    note: stored,
-  };
-}
-
-/** A character takes one to three bytes: most texts need no counting. */
-function overflows(text: string, maxBytes: number): boolean {
-  if (text.length > maxBytes) return true;
-  return text.length * 3 > maxBytes && encoder.encode(text).length > maxBytes;
-}
-
-function toFilter(query: EventQuery): { where: string[]; params: SqlValue[] } {
-  const where = ['hidden = 0'];
-  const params: SqlValue[] = [];
-  if (query.page !== undefined) {
-    where.push(query.order === 'asc' ? 'seq > ?' : 'seq < ?');
-    params.push(parseCursor(query.page, query.order).seq);
-  }
-  if (query.types !== undefined) {
-    where.push('type IN (SELECT value FROM json_each(?))');
-    params.push(JSON.stringify(query.types));
-  }
-  if (query.after !== undefined) {
-    where.push(`processed_at ${query.after.inclusive ? '>=' : '>'} ?`);
-    params.push(query.after.at);
-  }
-  if (query.before !== undefined) {
-    where.push(`processed_at ${query.before.inclusive ? '<=' : '<'} ?`);
-    params.push(query.before.at);
-  }
-  return { where, params };
 }

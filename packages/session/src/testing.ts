@@ -1,21 +1,17 @@
 // world(): what outlives a process (storage, the alarm, the index, what tools did), and runtimes that come and go in it.
-import { readFileSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import type { AgentSnapshot } from '@capstan/schema/agents';
 import type { SessionEvent } from '@capstan/schema/events';
 import { silentLogger } from '@capstan/shared/logger';
-import { readEntries } from './context.ts';
+import { readEntries } from './log-reader.ts';
+import { MemoryBlobs } from './memory-blobs.ts';
 import type { Ports, Pulse } from './ports.ts';
 import { SessionRuntime } from './runtime.ts';
 import { ScriptedHarness } from './scripted-harness.ts';
 import type { SessionView } from './service.ts';
 import type { SessionSpec } from './spec.ts';
-import { migrate, type Sql, type SqlValue } from './sql.ts';
+import type { Sql } from './sql.ts';
 import { SqlLog } from './sql-log.ts';
-
-const MIGRATIONS = ['0001_events', '0002_receipts'].map((name) =>
-  readFileSync(new URL(`../../../migrations/session-do/${name}.sql`, import.meta.url), 'utf8'),
-);
+import { memorySql } from './testing/memory-sql.ts';
 
 /** Starts on 2026-01-01, so that ids and timestamps are the same in every run. */
 const START = Date.UTC(2026, 0, 1);
@@ -31,6 +27,7 @@ export class World {
   harness = new ScriptedHarness();
   spec: SessionSpec;
   log: SqlLog;
+  blobs = new MemoryBlobs();
   sql: Sql;
   #ids = 0;
   #confirmedSeq = 0;
@@ -38,7 +35,6 @@ export class World {
   constructor(agent: Partial<AgentSnapshot> = {}) {
     this.spec = specOf(agent);
     this.sql = memorySql(() => this.appendFails);
-    migrate(this.sql, MIGRATIONS);
     this.log = new SqlLog(this.sql);
   }
 
@@ -68,6 +64,7 @@ export class World {
   #ports(): Ports {
     return {
       log: this.log,
+      blobs: this.blobs,
       alarm: {
         arm: (at) => {
           this.alarmAt = this.alarmAt === null ? at : Math.min(this.alarmAt, at);
@@ -92,6 +89,7 @@ export class World {
       harness: this.harness,
       logger: silentLogger,
       erase: async () => {
+        await this.blobs.removeAll();
         this.sql.all('DELETE FROM events', []);
         this.alarmAt = null;
         this.erased = true;
@@ -128,28 +126,6 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
 /** Lets everything that can go on without the outside go on. */
 export async function quiesce(): Promise<void> {
   for (let turn = 0; turn < 12; turn++) await new Promise(setImmediate);
-}
-
-function memorySql(appendFails: () => boolean): Sql {
-  const db = new DatabaseSync(':memory:');
-  return {
-    all: <Row>(query: string, params: readonly SqlValue[]) => db.prepare(query).all(...params) as Row[],
-    each: <Row>(query: string, params: readonly SqlValue[]) =>
-      db.prepare(query).iterate(...params) as Iterable<unknown> as Iterable<Row>,
-    transaction: (work) => {
-      db.exec('BEGIN');
-      try {
-        const result = work();
-        if (appendFails()) throw new Error('disk full');
-        db.exec('COMMIT');
-        return result;
-      } catch (error) {
-        db.exec('ROLLBACK');
-        throw error;
-      }
-    },
-    sync: async () => {},
-  };
 }
 
 function specOf(agent: Partial<AgentSnapshot>): SessionSpec {
