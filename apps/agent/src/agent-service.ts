@@ -1,5 +1,6 @@
 // The RPC entrypoint that main and jobs bind: finds the session's object and passes the call on.
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import { unpricedModels } from '@capstan/harness/model-choice';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
@@ -19,7 +20,7 @@ import type {
 } from '@capstan/session/service';
 import type { Env } from './env.ts';
 import { checkBackends } from './health.ts';
-import { noticeOf } from './ports.ts';
+import { noticeOf, readConfig } from './ports.ts';
 import type { SessionDO } from './session-do.ts';
 
 interface ServiceEnv extends Env {
@@ -76,7 +77,7 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
   }
 
   async unpriced(models: string[]): Promise<string[]> {
-    return models;
+    return unpricedModels(readConfig(this.env), models);
   }
 
   health(): Promise<Record<string, BackendHealth>> {

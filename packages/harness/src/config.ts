@@ -1,5 +1,6 @@
 // Which models a deployment has: read once from named values, checked field by field, then passed as data.
 import { z } from 'zod';
+import { type Prices, prices, type Windows, windows } from './model-overrides.ts';
 
 export interface ProviderConfig {
   /** Null when the server asks for no key (a compatible server of one's own). */
@@ -20,6 +21,9 @@ export interface HarnessConfig {
   openai: OpenAIConfig | null;
   anthropic: ProviderConfig | null;
   timeouts: ModelTimeouts;
+  /** The operator's own, by model id. */
+  prices: Prices;
+  windows: Windows;
 }
 
 export interface ModelTimeouts {
@@ -50,6 +54,17 @@ const timeout = z.coerce
   .max(3_600_000, 'must be at most an hour in milliseconds')
   .default(60_000);
 
+const json = z.string().transform((value, context) => {
+  try {
+    const read: unknown = JSON.parse(value);
+    return read;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    context.addIssue({ code: 'custom', message: `must be JSON: ${why}` });
+    return z.NEVER;
+  }
+});
+
 const variables = z.object({
   ENVIRONMENT: z.enum(['development', 'production']).default('production'),
   DEV_MODEL_URL: address,
@@ -60,6 +75,8 @@ const variables = z.object({
   ANTHROPIC_BASE_URL: address,
   MODEL_FIRST_BYTE_TIMEOUT_MS: timeout,
   MODEL_IDLE_TIMEOUT_MS: timeout,
+  MODEL_PRICES: json.pipe(prices).default(new Map()),
+  MODEL_WINDOWS: json.pipe(windows).default(new Map()),
 });
 
 /** Reads the configuration from named values; throws ConfigFault that names every value it cannot use. */
@@ -67,7 +84,7 @@ export function configFrom(values: Record<string, string | undefined>): HarnessC
   const present = Object.entries(values).filter(([, value]) => value !== undefined && value.trim() !== '');
   const parsed = variables.safeParse(Object.fromEntries(present));
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(' › ')}: ${issue.message}`);
     throw new ConfigFault(`The model configuration cannot be used. ${problems.join('; ')}.`);
   }
   const read = parsed.data;
@@ -80,6 +97,8 @@ export function configFrom(values: Record<string, string | undefined>): HarnessC
       firstByteMs: read.MODEL_FIRST_BYTE_TIMEOUT_MS,
       betweenPartsMs: read.MODEL_IDLE_TIMEOUT_MS,
     },
+    prices: read.MODEL_PRICES,
+    windows: read.MODEL_WINDOWS,
   };
 }
 

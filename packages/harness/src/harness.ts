@@ -29,12 +29,7 @@ export function createHarness(deps: HarnessDeps): Harness {
   const models = createModelCalls(deps);
   const tools = createTools(deps);
   return {
-    choose: (modelId) => ({
-      ...chooseModel(config, modelId),
-      contextWindow: 128_000,
-      maxOutputTokens: 8_192,
-      price: null,
-    }),
+    choose: (modelId) => chooseModel(config, modelId),
     call: (call, signal) => models.call(call, signal),
     prepare: (toolName) => tools.prepare(toolName),
     perform: (call, signal) => tools.perform(call, signal),

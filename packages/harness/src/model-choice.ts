@@ -1,82 +1,57 @@
-// Which provider answers for a model id. Decided from the id's prefix and what is configured, never by trying.
-//   1. `openai/…`, `anthropic/…` and (in development) `dev/…` name their provider themselves.
-//   2. In development with no provider at all, the development model answers for every id.
-//   3. `claude…` is Anthropic's; `gpt…`, `o1`, `o3`, `o4`, `chatgpt…`, `codex…`, `ft:…` are OpenAI's.
-//   4. Any other id goes to the OpenAI-compatible server at OPENAI_BASE_URL, else to the only provider there is.
-import { type ModelChoice, ModelFailure } from '@capstan/session/harness';
+// Who answers for a model id, and what is known of that model: what the operator says, else its card.
+//   M1 A price is what the operator set, else the list price; without either there is none, and nothing is guessed.
+//   M2 The development model costs what the id it stands in for costs, so that budgets can be tried without a provider.
+import { isModelFailure, type ModelChoice, type Price } from '@capstan/session/harness';
+import { type Answerer, answererOf } from './answerer.ts';
 import type { HarnessConfig } from './config.ts';
-
-type Provider = 'openai' | 'anthropic';
-
-/** Who answers, without what is known of the model. */
-export type Answerer = Pick<ModelChoice, 'provider' | 'model'>;
-
-const OPENAI_IDS = /^(gpt|chatgpt|codex|o[1-9](-|$)|ft:|computer-use)/i;
-const ANTHROPIC_IDS = /^claude/i;
-const NAMES = { openai: 'OpenAI', anthropic: 'Anthropic' } as const;
-const KEYS = { openai: 'OPENAI_API_KEY', anthropic: 'ANTHROPIC_API_KEY' } as const;
+import { cardOf, priceFrom } from './model-cards.ts';
+import { type TokenWindow, UNKNOWN_WINDOW } from './model-overrides.ts';
 
 /** Throws ModelFailure (not retryable) that says what to set when nobody is configured to answer. */
-export function chooseModel(config: HarnessConfig, modelId: string): Answerer {
-  const named = /^(openai|anthropic|dev)\/(.+)$/s.exec(modelId);
-  const [, prefix, rest] = named ?? [];
-  if (prefix === 'dev' && config.environment === 'development' && config.devModelUrl !== null) {
-    return { provider: 'dev', model: rest ?? modelId };
-  }
-  if (answersEverything(config)) return { provider: 'dev', model: modelId };
-  if ((prefix === 'openai' || prefix === 'anthropic') && rest !== undefined) {
-    if (config[prefix] === null) throw nobody(config, modelId, prefix);
-    return { provider: prefix, model: rest };
-  }
-  const provider = familyOf(modelId) ?? fallback(config, modelId);
-  if (config[provider] === null) throw nobody(config, modelId, provider);
-  return { provider, model: modelId };
+export function chooseModel(config: HarnessConfig, modelId: string): ModelChoice {
+  const answerer = answererOf(config, modelId);
+  return {
+    ...answerer,
+    ...windowOf(config, modelId, answerer),
+    price: priceOf(config, modelId, answerer),
+  };
 }
 
-/** True when the development model stands in for every id. */
-export function answersEverything(config: HarnessConfig): boolean {
-  return (
-    config.environment === 'development' &&
-    config.devModelUrl !== null &&
-    config.openai === null &&
-    config.anthropic === null
-  );
+/** Which of these models have no known price, in the order given. */
+export function unpricedModels(config: HarnessConfig, modelIds: readonly string[]): string[] {
+  return modelIds.filter((modelId) => {
+    try {
+      return chooseModel(config, modelId).price === null;
+    } catch (error) {
+      // A missing key changes nothing about what a model costs.
+      if (!isModelFailure(error)) throw error;
+      return (config.prices.get(modelId) ?? cardOf(modelId.replace(/^(?:openai|anthropic)\//, ''))) === null;
+    }
+  });
 }
 
-function familyOf(modelId: string): Provider | null {
-  if (ANTHROPIC_IDS.test(modelId)) return 'anthropic';
-  return OPENAI_IDS.test(modelId) ? 'openai' : null;
+/** What the development model costs where it stands in for no model with a price. */
+const NOTIONAL: Price = priceFrom({ input: 3, output: 15, cacheRead: 0.3, cacheWrite: 3.75, asOf: '' });
+
+function priceOf(config: HarnessConfig, modelId: string, { provider, model }: Answerer): Price | null {
+  const id = provider === 'dev' ? model.replace(FORCED, '') : model;
+  const known = config.prices.get(modelId) ?? config.prices.get(id) ?? cardOf(id)?.price;
+  return known ?? (provider === 'dev' ? NOTIONAL : null);
 }
 
-function fallback(config: HarnessConfig, modelId: string): Provider {
-  if (config.openai !== null && config.openai.baseUrl !== null) return 'openai';
-  if (config.openai !== null && config.anthropic === null) return 'openai';
-  if (config.anthropic !== null && config.openai === null) return 'anthropic';
-  if (config.openai === null) throw nobody(config, modelId, null);
-  throw new ModelFailure(
-    'model_request_failed_error',
-    `The id "${modelId}" does not say which provider serves it, and two are configured. ` +
-      `Write it as "openai/${modelId}" or "anthropic/${modelId}" in the agent's model.`,
-    { retryable: false },
-  );
+function windowOf(config: HarnessConfig, modelId: string, { provider, model }: Answerer): TokenWindow {
+  const forced = provider === 'dev' ? forcedWindow(model) : null;
+  const set = config.windows.get(modelId) ?? config.windows.get(model);
+  const { contextWindow, maxOutputTokens } = forced ?? set ?? cardOf(model) ?? UNKNOWN_WINDOW;
+  return { contextWindow, maxOutputTokens };
 }
 
-function nobody(config: HarnessConfig, modelId: string, provider: Provider | null): ModelFailure {
-  const who = provider === null ? 'No model provider' : `No ${NAMES[provider]} key`;
-  const what =
-    provider === null
-      ? 'Set ANTHROPIC_API_KEY or OPENAI_API_KEY (or OPENAI_BASE_URL for a compatible server)'
-      : `Set ${KEYS[provider]}${provider === 'openai' ? ' (or OPENAI_BASE_URL for a compatible server)' : ''}`;
-  return new ModelFailure(
-    'model_request_failed_error',
-    `${who} is configured, so nobody can answer for the model "${modelId}". ${what} ${whereToSet(config)}.`,
-    { retryable: false },
-  );
-}
+/** The development model takes its window from its id, so that a small one can be tried: `dev/any:4000`. */
+const FORCED = /:(\d{3,8})$/;
 
-/** Where a person sets a variable of this deployment. */
-export function whereToSet(config: HarnessConfig): string {
-  return config.environment === 'development'
-    ? 'in .dev.vars at the top of the repository and start again'
-    : 'as a secret of the agent Worker (`wrangler secret put NAME -c apps/agent/wrangler.jsonc`)';
+function forcedWindow(model: string): TokenWindow | null {
+  const digits = FORCED.exec(model)?.[1];
+  if (digits === undefined) return null;
+  const contextWindow = Number(digits);
+  return { contextWindow, maxOutputTokens: Math.floor(contextWindow / 4) };
 }

@@ -2,8 +2,8 @@
 // /health is open to everyone and asking spends the deployment's key.
 import type { BackendHealth } from '@capstan/schema/health';
 import type { ModelChoice } from '@capstan/session/harness';
+import { answersEverything, whereToSet } from './answerer.ts';
 import type { HarnessConfig } from './config.ts';
-import { answersEverything, whereToSet } from './model-choice.ts';
 import { modelNotice } from './model-notice.ts';
 import { scrub } from './models/failure.ts';
 import { type ModelRoute, routeTo } from './models/route.ts';

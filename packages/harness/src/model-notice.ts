@@ -1,7 +1,7 @@
 // One sentence for people on which model answers, so that a stand-in is never mistaken for the real one.
 import type { ModelNotice } from '@capstan/schema/console-login';
+import { answersEverything, whereToSet } from './answerer.ts';
 import type { HarnessConfig } from './config.ts';
-import { answersEverything, whereToSet } from './model-choice.ts';
 
 export function modelNotice(config: HarnessConfig): ModelNotice {
   if (answersEverything(config)) {

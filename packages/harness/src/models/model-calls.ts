@@ -12,8 +12,9 @@ import {
 import { aisdk } from '@openai/agents-extensions/ai-sdk';
 import { OpenAIChatCompletionsModel, OpenAIResponsesModel } from '@openai/agents-openai';
 import OpenAI from 'openai';
+import { whereToSet } from '../answerer.ts';
 import type { HarnessConfig } from '../config.ts';
-import { chooseModel, whereToSet } from '../model-choice.ts';
+import { chooseModel } from '../model-choice.ts';
 import { toModelFailure } from './failure.ts';
 import { toRequest } from './model-request.ts';
 import { READERS } from './readers.ts';

@@ -1,6 +1,7 @@
 // How a chosen model is reached: its address, its key and which protocol is spoken there.
+
+import type { Answerer } from '../answerer.ts';
 import type { HarnessConfig, ProviderConfig } from '../config.ts';
-import type { Answerer } from '../model-choice.ts';
 
 /** OpenAI Responses, OpenAI Chat Completions, Anthropic Messages. */
 export type Dialect = 'responses' | 'chat' | 'messages';
