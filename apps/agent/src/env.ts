@@ -15,6 +15,4 @@ export interface Env {
   MODEL_IDLE_TIMEOUT_MS?: string;
   MODEL_PRICES?: string;
   MODEL_WINDOWS?: string;
-  MODEL_PRICES?: string;
-  MODEL_WINDOWS?: string;
 }

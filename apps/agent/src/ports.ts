@@ -101,8 +101,6 @@ export function readConfig(env: Env): HarnessConfig {
       MODEL_IDLE_TIMEOUT_MS: env.MODEL_IDLE_TIMEOUT_MS,
       MODEL_PRICES: env.MODEL_PRICES,
       MODEL_WINDOWS: env.MODEL_WINDOWS,
-      MODEL_PRICES: env.MODEL_PRICES,
-      MODEL_WINDOWS: env.MODEL_WINDOWS,
     });
   } catch (error) {
     if (error instanceof ConfigFault) throw new ApiError('unavailable', error.message, { cause: error });
