@@ -158,6 +158,36 @@ describe('agents through the official SDK', () => {
     await expect(create({ type: 'coordinator', agents: crowd })).rejects.toMatchObject({ status: 400 });
   });
 
+  it('changes an agent version by version', async () => {
+    const agent = await createAgent();
+    const second = await client.beta.agents.update(agent.id, {
+      version: 1,
+      system: 'Write.',
+      metadata: { team: 'docs' },
+      tools: [{ type: 'agent_toolset_20260401' }],
+    });
+    expect(second).toMatchObject({ id: agent.id, version: 2, name: 'Scribe', system: 'Write.' });
+    expect(second.tools).toMatchObject([{ type: 'agent_toolset_20260401', configs: [] }]);
+    const cleared = { system: '', tools: null, description: null, metadata: { team: null } };
+    const third = await client.beta.agents.update(agent.id, cleared);
+    expect(third).toMatchObject({ version: 3, system: null, tools: [], metadata: {} });
+    expect(await client.beta.agents.update(agent.id, cleared)).toEqual(third);
+    const versions: number[] = [];
+    for await (const { version } of client.beta.agents.versions.list(agent.id, { limit: 2 })) {
+      versions.push(version);
+    }
+    expect(versions).toEqual([3, 2, 1]);
+    expect(await client.beta.agents.retrieve(agent.id, { version: 2 })).toMatchObject({ system: 'Write.' });
+    const patient = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 2 });
+    const late = await patient.beta.agents.update(agent.id, { version: 2 }).catch((error) => error);
+    expect(late).toBeInstanceOf(Anthropic.ConflictError);
+    expect(late.headers.get('x-should-retry')).toBe('false');
+    await client.beta.agents.archive(agent.id);
+    await expect(client.beta.agents.update(agent.id, { name: 'Late' })).rejects.toMatchObject({
+      status: 400,
+    });
+  });
+
   it('refuses an identity that it would not run under', async () => {
     const execution_identity = { type: 'aws_role' as const, role_arn: 'arn:aws:iam::1:role/agent' };
     const refused = client.beta.agents.create({ name: 'Roled', model: 'some-model', execution_identity });

@@ -1,12 +1,12 @@
 // Agents of one tenant. A version never changes once written; `agents` points at the current one.
-import type { Agent, AgentDefinition, ThreadAgent } from '@capstan/schema/agents';
+import type { Agent, AgentDefinition } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
-import type { MultiagentParam } from '@capstan/schema/multiagent';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
-import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
+import { type AgentChange, type AgentSettings, isSame, revise, withoutVersion } from './agent-settings.ts';
 import { within } from './bounds.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
@@ -16,14 +16,17 @@ import type { Scope } from './scope.ts';
 import { agents, agentVersions } from './tables.ts';
 import { toTimestamp } from './timestamp.ts';
 
-/** An agent's settings with every default filled in; the agents it may call are looked up when it is saved. */
-export interface AgentSettings extends Omit<ThreadAgent, 'id' | 'type' | 'version'> {
-  multiagent: MultiagentParam | null;
-}
-
 export interface NewAgent {
   settings: AgentSettings;
   metadata: Metadata;
+  /** Epoch ms. */
+  now: number;
+}
+
+export interface AgentUpdate {
+  change: AgentChange;
+  /** The version that the change is meant for; absent: whichever is current. */
+  expected?: number | undefined;
   /** Epoch ms. */
   now: number;
 }
@@ -35,10 +38,17 @@ export interface AgentFilter {
   created: CreatedAtBounds;
 }
 
+export interface VersionFilter {
+  limit: number;
+  page?: string | undefined;
+}
+
 interface AgentRow {
   agent: typeof agents.$inferSelect;
   version: typeof agentVersions.$inferSelect;
 }
+
+const UPDATE_ATTEMPTS = 3;
 
 export class AgentStore {
   #scope: Scope;
@@ -72,14 +82,57 @@ export class AgentStore {
     return made;
   }
 
+  /**
+   * Makes a new version, or none when nothing changes. Refuses (`conflict`) another current version than the expected
+   * one, and (`invalid_request`) an archived agent. With a claim, a receipt is kept of a new version.
+   */
+  async update(id: string, { change, expected, now }: AgentUpdate, claim?: Claim): Promise<Agent> {
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
+      const row = await this.#find(id);
+      requireChangeable(row.agent, expected);
+      const { definition: current, metadata: pairs } = row.version;
+      const { settings, metadata } = revise(current, pairs, change);
+      const owner = { id, version: current.version + 1, roster: current.multiagent };
+      const definition = await this.#define(settings, owner);
+      const unchanged = isSame(withoutVersion(definition), withoutVersion(current));
+      if (unchanged && isSame(metadata, pairs)) return toAgent(row);
+      const made = await this.#supersede(
+        row,
+        { ...row.version, definition, metadata, createdAt: now },
+        claim,
+      );
+      if (made) return made;
+    }
+    throw new ApiError('unavailable', 'The agent is being changed: try again', { retryAfterSeconds: 1 });
+  }
+
   /** The current version, or the one asked for. */
   async retrieve(id: string, version?: number): Promise<Agent> {
-    const [row] = await this.#select(id, version);
-    if (row) return toAgent(row);
-    throw new ApiError(
-      'not_found',
-      `No agent ${id}${version === undefined ? '' : ` with version ${version}`}`,
-    );
+    return toAgent(await this.#find(id, version));
+  }
+
+  /** Newest first. */
+  async versions(id: string, filter: VersionFilter): Promise<Page<Agent>> {
+    const { db, tenantId } = this.#scope;
+    const listing: Listing = { list: `versions of ${id}`, tenantId, order: 'desc', ...filter };
+    const at = seek(listing);
+    const { version } = agentVersions;
+    const found = await db
+      .select({ id: sql<string>`CAST(${version} AS TEXT)`, agent: agents, version: agentVersions })
+      .from(agents)
+      .innerJoin(agentVersions, eq(agentVersions.agentId, agents.id))
+      .where(
+        and(
+          eq(agents.tenantId, tenantId),
+          eq(agents.id, id),
+          at.id === null ? undefined : lt(version, Number(at.id)),
+        ),
+      )
+      .orderBy(desc(version))
+      .limit(at.take);
+    if (found.length === 0) await this.#find(id);
+    const page = toPage(listing, at, found);
+    return { data: page.rows.map(toAgent), next_page: page.next };
   }
 
   async list(filter: AgentFilter): Promise<Page<Agent>> {
@@ -117,15 +170,55 @@ export class AgentStore {
     return this.retrieve(id);
   }
 
-  async #define(settings: AgentSettings, owner: Owner): Promise<AgentDefinition> {
-    const definition: AgentDefinition = { type: 'agent', ...owner, ...settings, multiagent: null };
+  async #define({ multiagent, ...settings }: AgentSettings, owner: Owner): Promise<AgentDefinition> {
+    const { id, version } = owner;
+    const definition: AgentDefinition = { id, type: 'agent', version, ...settings, multiagent: null };
     requireFit(definition, 'agent');
-    if (settings.multiagent === null) return definition;
-    const { multiagent, sizeBytes } = await pinRoster(this.#scope, settings.multiagent, owner);
+    if (multiagent === null) return definition;
+    const pinned = await pinRoster(this.#scope, multiagent, owner);
     // A session keeps a copy of them all.
-    const own = multiagent.agents.some(({ id }) => id === owner.id) ? [definition] : [];
-    requireFit([definition, ...own], 'agent and those of its roster together', sizeBytes);
-    return { ...definition, multiagent };
+    const own = pinned.multiagent.agents.some((entry) => entry.id === id) ? [definition] : [];
+    requireFit([definition, ...own], 'agent and those of its roster together', pinned.sizeBytes);
+    return { ...definition, multiagent: pinned.multiagent };
+  }
+
+  /** Null: `current` is no longer what the agent is. */
+  async #supersede({ agent }: AgentRow, next: AgentRow['version'], claim?: Claim): Promise<Agent | null> {
+    const { db } = this.#scope;
+    const { definition, createdAt: now } = next;
+    const { version } = definition;
+    const still = and(eq(agents.id, agent.id), eq(agents.version, agent.version), isNull(agents.archivedAt));
+    const row = { ...next, version };
+    const made = toAgent({ agent: { ...agent, version, updatedAt: now }, version: row });
+    const given = <K extends keyof typeof row>(name: K) =>
+      sql<(typeof row)[K]>`${sql.param(row[name], agentVersions[name])}`.as(agentVersions[name].name);
+    const copy = db
+      .select({
+        tenantId: given('tenantId'),
+        agentId: given('agentId'),
+        version: given('version'),
+        definition: given('definition'),
+        metadata: given('metadata'),
+        createdAt: given('createdAt'),
+      })
+      .from(agents)
+      .where(still);
+    const reply = { reply: JSON.stringify(made), from: sql`FROM ${agents} WHERE ${still}` };
+    const [inserted] = await db.batch([
+      db.insert(agentVersions).select(copy).returning({ version: agentVersions.version }),
+      ...keepReceipt(this.#scope, claim, { id: agent.id, now, ...reply }),
+      db.update(agents).set({ version, updatedAt: now }).where(still),
+    ]);
+    return inserted.length === 0 ? null : made;
+  }
+
+  async #find(id: string, version?: number): Promise<AgentRow> {
+    const [row] = await this.#select(id, version);
+    if (row) return row;
+    throw new ApiError(
+      'not_found',
+      `No agent ${id}${version === undefined ? '' : ` with version ${version}`}`,
+    );
   }
 
   // Not for `batch`: there D1 names columns without their table, and the two tables share names.
@@ -140,6 +233,14 @@ export class AgentStore {
       )
       .where(and(eq(agents.tenantId, tenantId), eq(agents.id, id)));
   }
+}
+
+function requireChangeable({ id, version, archivedAt }: AgentRow['agent'], expected?: number): void {
+  if (expected !== undefined && expected !== version) {
+    const hint = 'read it again, and apply the change to what it is now';
+    throw new ApiError('conflict', `version: ${id} is at version ${version}, not ${expected}; ${hint}`);
+  }
+  if (archivedAt !== null) throw new ApiError('invalid_request', `${id} is archived and cannot be changed`);
 }
 
 function toAgent({ agent, version }: AgentRow): Agent {
@@ -159,7 +260,7 @@ function toAgent({ agent, version }: AgentRow): Agent {
     execution_identity: definition.execution_identity,
     metadata: version.metadata,
     created_at: toTimestamp(agent.createdAt),
-    updated_at: toTimestamp(agent.updatedAt),
+    updated_at: toTimestamp(version.version === agent.version ? agent.updatedAt : version.createdAt),
     archived_at: agent.archivedAt === null ? null : toTimestamp(agent.archivedAt),
   };
 }

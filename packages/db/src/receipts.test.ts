@@ -3,7 +3,7 @@ import { ZERO_USAGE } from '@capstan/schema/usage';
 import { count, eq } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AgentSettings } from './agents.ts';
+import type { AgentSettings } from './agent-settings.ts';
 import { OPEN_CLOUD } from './environments.ts';
 import { type Stores, stores } from './stores.ts';
 import { receipts, sessions } from './tables.ts';

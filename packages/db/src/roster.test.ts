@@ -2,7 +2,7 @@ import type { ThreadAgent } from '@capstan/schema/agents';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { RosterEntry } from '@capstan/schema/multiagent';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AgentSettings } from './agents.ts';
+import type { AgentSettings } from './agent-settings.ts';
 import { type Stores, stores } from './stores.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
 

@@ -11,6 +11,8 @@ import { agents, agentVersions } from './tables.ts';
 export interface Owner {
   id: string;
   version: number;
+  /** The roster of the version before: what it names stays callable when it is archived. */
+  roster?: Multiagent | null;
 }
 
 export interface Pinned {
@@ -32,21 +34,23 @@ export async function pinRoster(
   { type, agents: entries }: MultiagentParam,
   owner: Owner,
 ): Promise<Pinned> {
-  const named = entries.map(toNamed);
+  const named = entries.map((entry) => toNamed(entry, owner));
   requireDistinct(named.map((entry) => (entry === 'self' ? owner.id : entry.id)));
   const found = await readNamed(scope, named);
   const pinned: AgentReference[] = [];
   let sizeBytes = 0;
   for (const [index, entry] of named.entries()) {
     if (entry === 'self') {
-      pinned.push({ type: 'agent', ...owner });
+      pinned.push({ type: 'agent', id: owner.id, version: owner.version });
       continue;
     }
-    const row = requireCallable(
+    const path = `${ROSTER}.${index}`;
+    const row = requireFound(
       found.find(({ id }) => id === entry.id),
       entry,
-      `${ROSTER}.${index}`,
+      path,
     );
+    if (!isKept(row, owner)) requireCallable(row, path);
     pinned.push({ type: 'agent', id: row.id, version: row.version });
     sizeBytes += row.sizeBytes;
   }
@@ -65,9 +69,18 @@ export function snapshot({ tenantId }: Scope): SQL<AgentSnapshot> {
     THEN json_set(${definition}, '$.multiagent.agents', json((${called}))) ELSE ${definition} END`;
 }
 
-function toNamed(entry: RosterEntry): Named {
-  if (typeof entry === 'string') return { id: entry };
-  return entry.type === 'self' ? 'self' : entry;
+/** An agent's own current version is what is being saved: an answer's roster can be sent back as it is. */
+function toNamed(entry: RosterEntry, owner: Owner): Named {
+  const named = typeof entry === 'string' ? { type: 'agent' as const, id: entry } : entry;
+  if (named.type === 'self') return 'self';
+  const { id, version } = named;
+  return id === owner.id && (version === undefined || version === owner.version - 1)
+    ? 'self'
+    : { id, version };
+}
+
+function isKept({ id, version }: Found, { roster }: Owner): boolean {
+  return roster?.agents.some((entry) => entry.id === id && entry.version === version) ?? false;
 }
 
 function requireDistinct(ids: readonly string[]): void {
@@ -81,23 +94,20 @@ function requireDistinct(ids: readonly string[]): void {
   }
 }
 
-function requireCallable(
-  row: Found | undefined,
-  { id, version }: Exclude<Named, 'self'>,
-  path: string,
-): Found {
-  if (!row) {
-    const which = version === undefined ? '' : ` with version ${version}`;
-    throw new ApiError('not_found', `${path}: no agent ${id}${which}`);
-  }
-  if (row.archivedAt !== null) {
+function requireFound(row: Found | undefined, { id, version }: Exclude<Named, 'self'>, path: string): Found {
+  if (row) return row;
+  const which = version === undefined ? '' : ` with version ${version}`;
+  throw new ApiError('not_found', `${path}: no agent ${id}${which}`);
+}
+
+function requireCallable({ id, archivedAt, coordinates }: Found, path: string): void {
+  if (archivedAt !== null) {
     throw new ApiError('invalid_request', `${path}: ${id} is archived and starts no new threads`);
   }
-  if (row.coordinates) {
+  if (coordinates) {
     const hint = 'agents that are called cannot call others';
     throw new ApiError('invalid_request', `${path}: ${id} has a roster of its own (multiagent); ${hint}`);
   }
-  return row;
 }
 
 /** The definitions stay where they are: twenty of them are large. */

@@ -1,7 +1,7 @@
 // Agents: versioned configurations a session is started from (spec §5.1).
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
-import { metadata } from './metadata.ts';
+import { metadata, metadataPatch } from './metadata.ts';
 import { type Multiagent, multiagent, multiagentParam } from './multiagent.ts';
 import { notYet } from './not-yet.ts';
 import { createdAtBounds, pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
@@ -103,6 +103,25 @@ export const createAgent = z
   .meta({ id: 'CreateAgent' });
 export type CreateAgent = z.infer<typeof createAgent>;
 
+/** What is absent stays. */
+export const updateAgent = z
+  .object({
+    /** The version the change is meant for: refused when another is current. Absent: whichever is. */
+    version: z.int().min(1).optional(),
+    name: z.string().min(1).max(256).optional(),
+    model: modelParam.optional(),
+    description: z.string().max(4096).nullish(),
+    system: z.string().max(100_000).nullish(),
+    tools: z.array(toolParam).max(256).nullish(),
+    metadata: metadataPatch.nullish(),
+    mcp_servers: notYet('mcp_servers'),
+    skills: notYet('skills'),
+    multiagent: multiagentParam.nullish(),
+    execution_identity: executionIdentity.nullish(),
+  })
+  .meta({ id: 'UpdateAgent' });
+export type UpdateAgent = z.infer<typeof updateAgent>;
+
 const tag = 'Agents';
 const params = z.object({ agent_id: idSchema('agent') });
 
@@ -142,6 +161,31 @@ export const agentRoutes = {
     params,
     query: z.object({ version: z.coerce.number().int().min(1).optional() }),
     response: agent,
+    errors: ['not_found'],
+  }),
+  update: defineRoute({
+    method: 'post',
+    path: '/v1/agents/{agent_id}',
+    operationId: 'updateAgent',
+    summary: 'Change an agent: its next version, or none when nothing changes',
+    tag,
+    access: 'key',
+    once: true,
+    params,
+    body: updateAgent,
+    response: agent,
+    errors: ['not_found', 'conflict', 'too_large'],
+  }),
+  versions: defineRoute({
+    method: 'get',
+    path: '/v1/agents/{agent_id}/versions',
+    operationId: 'listAgentVersions',
+    summary: "List an agent's versions, newest first",
+    tag,
+    access: 'key',
+    params,
+    query: pageQuery({ default: 20, max: 100 }),
+    response: pageOf(agent),
     errors: ['not_found'],
   }),
   archive: defineRoute({

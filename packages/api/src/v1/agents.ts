@@ -1,7 +1,7 @@
 // Agents over HTTP. Defaults are filled in here, so a stored version says everything about itself.
-import type { AgentSettings } from '@capstan/db/agents';
+import type { AgentChange, AgentSettings, ModelChange } from '@capstan/db/agent-settings';
 import { stores } from '@capstan/db/stores';
-import { agentRoutes, type CreateAgent, type Model } from '@capstan/schema/agents';
+import { agentRoutes, type CreateAgent, type Model, type UpdateAgent } from '@capstan/schema/agents';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
@@ -29,6 +29,17 @@ export function mountAgents(surface: Surface): void {
     stores(db, principal.tenantId).agents.retrieve(params.agent_id, query.version),
   );
 
+  mount(surface, agentRoutes.update, async ({ principal, params, body, claim, head, now }) => {
+    const { agents, receipts } = stores(db, principal.tenantId);
+    const input = { change: toChange(body), expected: body.version, now };
+    const update = (kept: typeof claim) => agents.update(params.agent_id, input, kept);
+    return answer(await receipts.once(claim, now, update), head);
+  });
+
+  mount(surface, agentRoutes.versions, ({ principal, params, query }) =>
+    stores(db, principal.tenantId).agents.versions(params.agent_id, query),
+  );
+
   mount(surface, agentRoutes.archive, ({ principal, params, now }) =>
     stores(db, principal.tenantId).agents.archive(params.agent_id, now),
   );
@@ -46,6 +57,25 @@ function toSettings(body: CreateAgent): AgentSettings {
     multiagent: body.multiagent ?? null,
     execution_identity: { type: 'service_account' },
   };
+}
+
+/** Null clears what may be empty. */
+function toChange(body: UpdateAgent): AgentChange {
+  const { name, model, description, system, tools, metadata, multiagent } = body;
+  return {
+    ...(name !== undefined && { name }),
+    ...(model !== undefined && { model: toModelChange(model) }),
+    ...(description !== undefined && { description: description || null }),
+    ...(system !== undefined && { system: system || null }),
+    ...(tools !== undefined && { tools: fillTools(tools ?? []) }),
+    ...(metadata && { metadata }),
+    ...(multiagent !== undefined && { multiagent }),
+  };
+}
+
+function toModelChange(param: CreateAgent['model']): ModelChange {
+  const cleared = typeof param !== 'string' && param.effort === null;
+  return { ...toModel(param), ...(cleared && { effort: null }) };
 }
 
 function toModel(param: CreateAgent['model']): Model {

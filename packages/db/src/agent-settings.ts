@@ -1,0 +1,56 @@
+// What an agent is set to, and what an update makes of it: what that does not name stays as it was.
+import type { AgentDefinition, Model, ThreadAgent } from '@capstan/schema/agents';
+import { type Metadata, type MetadataPatch, patchMetadata } from '@capstan/schema/metadata';
+import type { MultiagentParam } from '@capstan/schema/multiagent';
+
+/** An agent's settings with every default filled in; the agents it may call are looked up when it is saved. */
+export interface AgentSettings extends Omit<ThreadAgent, 'id' | 'type' | 'version'> {
+  multiagent: MultiagentParam | null;
+}
+
+/** An absent effort is kept when the model stays the same one; null restores the model's own. */
+export type ModelChange = Omit<Model, 'effort'> & { effort?: Model['effort'] | null };
+
+export interface AgentChange extends Partial<Omit<AgentSettings, 'model'>> {
+  model?: ModelChange;
+  metadata?: MetadataPatch;
+}
+
+export interface Revision {
+  settings: AgentSettings;
+  metadata: Metadata;
+}
+
+/** The settings after a change of `current`, whose metadata is `pairs`. */
+export function revise(current: AgentDefinition, pairs: Metadata, change: AgentChange): Revision {
+  const { id, type, version, ...settings } = current;
+  const { model, metadata, ...rest } = change;
+  return {
+    settings: { ...settings, ...rest, ...(model && { model: reviseModel(settings.model, model) }) },
+    metadata: metadata === undefined ? pairs : patchMetadata(pairs, metadata),
+  };
+}
+
+/** Whether two values are the same as JSON, in whatever order their members stand. */
+export function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one, sortMembers) === JSON.stringify(other, sortMembers);
+}
+
+/** A definition without what every new version changes: its number, also where its own roster names it. */
+export function withoutVersion({ version, multiagent, ...rest }: AgentDefinition): object {
+  const roster = multiagent?.agents.map((entry) =>
+    entry.id === rest.id && entry.version === version ? { type: 'self' } : entry,
+  );
+  return { ...rest, multiagent: roster && { type: multiagent?.type, agents: roster } };
+}
+
+function reviseModel(current: Model, { effort, ...model }: ModelChange): Model {
+  const kept = model.id === current.id ? current.effort : undefined;
+  const chosen = effort === undefined ? kept : effort;
+  return { ...model, ...(chosen && { effort: chosen }) };
+}
+
+function sortMembers(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
