@@ -42,9 +42,18 @@ export function toPage<Row extends { id: string }>(
   at: Seek,
   found: Row[],
 ): CursorPage<Row> {
+  return toShortPage(listing, { at, matched: found.length }, found);
+}
+
+/** The same when `matched` rows were there for `at`, but only the first of them were read. */
+export function toShortPage<Row extends { id: string }>(
+  listing: Listing,
+  { at, matched }: { at: Seek; matched: number },
+  found: Row[],
+): CursorPage<Row> {
   const kept = found.slice(0, listing.limit);
   const rows = at.backwards ? kept.reverse() : kept;
-  const more = found.length > listing.limit;
+  const more = matched > kept.length;
   const hasNext = at.backwards || more;
   const hasPrev = at.backwards ? more : at.id !== null;
   return {

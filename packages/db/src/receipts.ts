@@ -4,7 +4,7 @@
 // 2. Where only the body names a request, several receipts may bear its name. A retry is answered with one of them only
 //    when no other is in question: to make a thing twice is better than to give one thing to two callers.
 import { type Claim, KEPT_MS, requireSameBody } from '@capstan/schema/idempotency';
-import { and, eq, gt, gte, inArray, lt, lte, notExists, or, type SQL, sql } from 'drizzle-orm';
+import { and, eq, gt, gte, inArray, isNull, lt, lte, notExists, or, type SQL, sql } from 'drizzle-orm';
 import type { Scope } from './scope.ts';
 import { receipts, sessions } from './tables.ts';
 
@@ -78,9 +78,14 @@ export class ReceiptStore {
     return { reply: JSON.parse(receipt.reply), replayed: true };
   }
 
-  /** Whoever made a session that something was sent to knows it: the answer arrived. */
+  /** Whoever made a session that something was sent to knows it: the answer arrived. Some begin by themselves. */
   #untouched(): SQL {
-    const touched = and(eq(sessions.id, receipts.resourceId), gt(sessions.updatedAt, sessions.createdAt));
+    const touched = and(
+      eq(sessions.id, receipts.resourceId),
+      gt(sessions.updatedAt, sessions.createdAt),
+      eq(sessions.initialEvents, []),
+      isNull(sessions.origin),
+    );
     return notExists(this.#scope.db.select({ one: sql`1` }).from(sessions).where(touched));
   }
 }

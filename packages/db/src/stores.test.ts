@@ -154,6 +154,67 @@ describe('SessionStore', () => {
     expect((await ours.sessions.find(id))?.status).toBe('idle');
   });
 
+  it('keeps what a session was created with apart from what it says of itself', async () => {
+    const agent = await ours.agents.create({ settings, metadata: {}, now });
+    const budget = { type: 'limit' as const, max_list_cost: { amount: '500', currency: 'USD' as const } };
+    const content = [{ type: 'text' as const, text: 'Begin.' }];
+    const initialEvents = [{ type: 'user.message' as const, content }];
+    const created = await ours.sessions.create({ ...plain, agent: { id: agent.id }, budget, initialEvents });
+    expect(created).toMatchObject({ status: 'running', budget, outcome_evaluations: [] });
+    expect(await ours.sessions.load(created.id)).toMatchObject({ budget, initialEvents, origin: null });
+    const evaluation = {
+      type: 'outcome_evaluation' as const,
+      outcome_id: 'outc_1',
+      description: 'A page',
+      iteration: 0,
+      result: 'satisfied' as const,
+      explanation: 'It is one.',
+      completed_at: at(30),
+    };
+    const truth = { title: 'Named', metadata: { a: 'b' }, budget: null, outcomeEvaluations: [evaluation] };
+    await ours.sessions.putIndex(created.id, { ...indexAt(now + 30), status: 'idle', ...truth });
+    const filter = { limit: 1, order: 'desc' as const, includeArchived: false, created: {} };
+    const [listed] = (await ours.sessions.list({ ...filter, agentId: agent.id }, now)).data;
+    expect(listed).toMatchObject({ status: 'idle', title: 'Named', metadata: { a: 'b' }, budget: null });
+    expect(listed?.outcome_evaluations).toEqual([evaluation]);
+    await ours.sessions.putIndex(created.id, { ...indexAt(now + 40), status: 'idle' });
+    expect((await ours.sessions.find(created.id))?.title, 'not said again').toBe('Named');
+  });
+
+  it('refuses initial events that do not fit its row', async () => {
+    const agent = await ours.agents.create({ settings, metadata: {}, now });
+    const content = [{ type: 'text' as const, text: 'x'.repeat(1_000_000) }];
+    const initialEvents = [{ type: 'user.message' as const, content }];
+    const refused = ours.sessions.create({ ...plain, agent: { id: agent.id }, initialEvents });
+    await expect(refused).rejects.toMatchObject({
+      code: 'too_large',
+      message: expect.stringMatching(/^initial_events: /),
+    });
+  });
+
+  it('forks a session with copies of its agent and environment, for its own tenant only', async () => {
+    const agent = await ours.agents.create({ settings, metadata: {}, now });
+    const source = await ours.sessions.create({ ...plain, agent: { id: agent.id } });
+    await ours.agents.archive(agent.id, now);
+    const origin = { sessionId: source.id, eventId: 'sevt_1' };
+    const fork = await ours.sessions.fork({ origin, title: 'Again', metadata: {}, now: now + 1 });
+    expect(fork).toMatchObject({
+      status: 'idle',
+      title: 'Again',
+      agent: source.agent,
+      environment_id: source.environment_id,
+      budget: null,
+      capstan: { forked_from: { session_id: source.id, event_id: 'sevt_1' }, sandbox_snapshot: null },
+    });
+    expect(await ours.sessions.load(fork.id)).toMatchObject({ origin, agent: source.agent });
+    const filter = { limit: 5, order: 'asc' as const, includeArchived: false, created: {} };
+    const listed = await ours.sessions.list({ ...filter, agentId: agent.id }, now);
+    expect(listed.data.map(({ id }) => id)).toEqual([source.id, fork.id]);
+    await expect(theirs.sessions.fork({ origin, title: null, metadata: {}, now })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+  });
+
   it('filters lists by agent and status and walks them both ways', async () => {
     const mine = stores(database.db, 'tnt_lists');
     const agent = await mine.agents.create({ settings, metadata: {}, now });

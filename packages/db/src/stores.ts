@@ -2,6 +2,7 @@
 import { AgentStore } from './agents.ts';
 import type { Database } from './database.ts';
 import { EnvironmentStore } from './environments.ts';
+import { LedgerStore } from './ledger.ts';
 import { ReceiptStore } from './receipts.ts';
 import { SessionStore } from './sessions.ts';
 
@@ -10,6 +11,7 @@ export interface Stores {
   environments: EnvironmentStore;
   sessions: SessionStore;
   receipts: ReceiptStore;
+  ledger: LedgerStore;
 }
 
 export function stores(db: Database, tenantId: string): Stores {
@@ -19,5 +21,6 @@ export function stores(db: Database, tenantId: string): Stores {
     environments: new EnvironmentStore(scope),
     sessions: new SessionStore(scope),
     receipts: new ReceiptStore(scope),
+    ledger: new LedgerStore(scope),
   };
 }

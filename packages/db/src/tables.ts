@@ -1,7 +1,10 @@
 // The control plane's tables on D1. Instants are epoch ms; every row that belongs to someone carries `tenant_id`.
 import type { AgentDefinition, AgentSnapshot } from '@capstan/schema/agents';
+import type { Budget } from '@capstan/schema/budgets';
 import type { EnvironmentConfig } from '@capstan/schema/environments';
+import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Metadata } from '@capstan/schema/metadata';
+import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import { sql } from 'drizzle-orm';
@@ -120,6 +123,15 @@ export const sessions = sqliteTable(
     activeSeconds: real('active_seconds').notNull(),
     updatedAt: integer('updated_at').notNull(),
     archivedAt: integer('archived_at'),
+    budget: text({ mode: 'json' }).$type<Budget>(),
+    outcomeEvaluations: text('outcome_evaluations', { mode: 'json' })
+      .$type<OutcomeEvaluation[]>()
+      .notNull()
+      .default([]),
+    /** Of the definition: what was sent with the creation. */
+    initialEvents: text('initial_events', { mode: 'json' }).$type<EventParam[]>().notNull().default([]),
+    /** Of the definition: the session whose log this one begins with, and the last event it takes over. */
+    origin: text({ mode: 'json' }).$type<{ sessionId: string; eventId: string }>(),
   },
   (t) => [
     index('sessions_tenant').on(t.tenantId, t.id),
@@ -129,6 +141,34 @@ export const sessions = sqliteTable(
     index('sessions_status').on(t.tenantId, t.status, t.id),
   ],
 );
+
+/** What model calls took: lines are only added, and outlive their session. */
+export const ledger = sqliteTable(
+  'ledger',
+  {
+    /** The event that ended the call. */
+    eventId: text('event_id').primaryKey(),
+    tenantId: text('tenant_id').notNull(),
+    sessionId: text('session_id').notNull(),
+    threadId: text('thread_id').notNull(),
+    agentId: text('agent_id').notNull(),
+    agentVersion: integer('agent_version').notNull(),
+    kind: text().$type<LedgerKind>().notNull(),
+    provider: text().notNull(),
+    model: text().notNull(),
+    inputTokens: integer('input_tokens').notNull(),
+    outputTokens: integer('output_tokens').notNull(),
+    cacheReadTokens: integer('cache_read_tokens').notNull(),
+    cacheWriteTokens: integer('cache_write_tokens').notNull(),
+    /** Null: no list price was known. */
+    costNanoUsd: integer('cost_nano_usd'),
+    at: integer().notNull(),
+  },
+  (t) => [index('ledger_tenant').on(t.tenantId, t.at)],
+);
+
+/** What a call was made for. */
+export type LedgerKind = 'model' | 'compaction' | 'grading';
 
 export const receipts = sqliteTable(
   'receipts',

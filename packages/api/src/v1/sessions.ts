@@ -1,5 +1,5 @@
 // Sessions over HTTP. What a session is stands in the database; what is true of it now, only the session knows.
-import { toSession } from '@capstan/db/sessions';
+import { toSession } from '@capstan/db/session-resource';
 import { stores } from '@capstan/db/stores';
 import { ApiError } from '@capstan/schema/error';
 import { type CreateSession, sessionRoutes } from '@capstan/schema/sessions';

@@ -1,0 +1,230 @@
+// How a session comes to be: from an agent and an environment, or from another session.
+// One statement finds what it copies and writes it, together with the receipt: a name that is taken refuses the whole.
+import type { Budget } from '@capstan/schema/budgets';
+import { ApiError } from '@capstan/schema/error';
+import type { EventParam } from '@capstan/schema/events/user-events';
+import type { Claim } from '@capstan/schema/idempotency';
+import type { Metadata } from '@capstan/schema/metadata';
+import type { ForkedSession, Session } from '@capstan/schema/sessions';
+import { ZERO_USAGE } from '@capstan/schema/usage';
+import { newId } from '@capstan/shared/ids';
+import { and, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm';
+import { EnvironmentStore } from './environments.ts';
+import { requireFit } from './fit.ts';
+import { keepReceipt, type Made } from './receipts.ts';
+import { snapshot } from './roster.ts';
+import type { Scope } from './scope.ts';
+import { toSession } from './session-resource.ts';
+import { agents, agentVersions, environments, sessions } from './tables.ts';
+
+interface Beginning {
+  title: string | null;
+  metadata: Metadata;
+  budget?: Budget | null;
+  /** Epoch ms. */
+  now: number;
+}
+
+export interface NewSession extends Beginning {
+  agent: { id: string; version?: number | undefined };
+  /** Null: the tenant's default environment. */
+  environmentId: string | null;
+  initialEvents?: EventParam[];
+}
+
+export interface NewFork extends Beginning {
+  /** The session that is forked, and the last event the new one takes over. */
+  origin: { sessionId: string; eventId: string };
+}
+
+type Row = typeof sessions.$inferSelect;
+
+const { agent, agentId, environment, environmentId } = sessions;
+const COPIED = { agent, agentId, environment, environmentId };
+type Copied = keyof typeof COPIED;
+/** All of a new session but what it copies. */
+type Fresh = Omit<Row, Copied>;
+
+const CREATE_ATTEMPTS = 3;
+
+/**
+ * Refuses unknown agents and environments (`not_found`) and archived ones (`invalid_request`): only what it refuses is
+ * looked at more closely.
+ */
+export async function createSession(scope: Scope, input: NewSession, claim?: Claim): Promise<Session> {
+  const { initialEvents = [], now } = input;
+  requireFit(initialEvents, 'initial_events');
+  const fresh = freshOf(scope, input, { initialEvents, origin: null });
+  for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
+    const [[copied]] = await scope.db.batch([
+      insertCopy(scope, fresh, fromAgent(scope, input)),
+      ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, {}) }),
+    ]);
+    if (copied) return toSession({ ...fresh, ...copied }, fresh, now);
+    await prepare(scope, input);
+  }
+  throw new ApiError('unavailable', 'The agent or environment is being changed: try again', {
+    retryAfterSeconds: 1,
+  });
+}
+
+/** With copies of the forked session's agent and environment. Refuses (`not_found`) an unknown session. */
+export async function forkSession(scope: Scope, input: NewFork, claim?: Claim): Promise<ForkedSession> {
+  const { origin, now } = input;
+  const fresh = freshOf(scope, input, { initialEvents: [], origin });
+  const capstan = {
+    forked_from: { session_id: origin.sessionId, event_id: origin.eventId },
+    sandbox_snapshot: null,
+  };
+  const [[copied]] = await scope.db.batch([
+    insertCopy(scope, fresh, fromSession(scope, origin.sessionId)),
+    ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, { capstan }) }),
+  ]);
+  if (copied) return { ...toSession({ ...fresh, ...copied }, fresh, now), capstan };
+  throw new ApiError('not_found', `No session ${origin.sessionId}`);
+}
+
+function freshOf(
+  { tenantId }: Scope,
+  { title, metadata, budget = null, now }: Beginning,
+  from: Pick<Fresh, 'initialEvents' | 'origin'>,
+): Fresh {
+  return {
+    id: newId('session', now),
+    tenantId,
+    threadId: newId('thread', now),
+    title,
+    metadata,
+    createdAt: now,
+    // What it is sent with its creation it takes at once.
+    status: from.initialEvents.length > 0 ? 'running' : 'idle',
+    usage: ZERO_USAGE,
+    activeSeconds: 0,
+    updatedAt: now,
+    archivedAt: null,
+    budget,
+    outcomeEvaluations: [],
+    ...from,
+  };
+}
+
+/** Where a new session copies from: an expression for each column, and the rows they are over. */
+interface Source {
+  columns: Record<Copied, SQL>;
+  rows: SQL;
+}
+
+function insertCopy({ db }: Scope, fresh: Fresh, { columns, rows }: Source) {
+  const known = new Map(Object.entries({ ...fresh, ...columns }));
+  const values = Object.entries(getTableColumns(sessions)).map(([name, column]) => {
+    const value = known.get(name);
+    if (value === null || value === undefined) return sql`NULL`;
+    return name in columns ? sql`${value}` : sql`${sql.param(value, column)}`;
+  });
+  return db
+    .insert(sessions)
+    .select(sql`SELECT ${sql.join(values, sql`, `)} ${rows}`)
+    .returning(COPIED);
+}
+
+function fromAgent(scope: Scope, input: NewSession): Source {
+  const { agent, environment } = wanted(scope, input);
+  return {
+    columns: {
+      agent: snapshot(scope),
+      agentId: sql`${agents.id}`,
+      environment: sql`${environments.config}`,
+      environmentId: sql`${environments.id}`,
+    },
+    rows: sql`FROM ${agents}
+      JOIN ${agentVersions} ON ${agent.version}
+      JOIN ${environments} ON ${environment} AND ${isNull(environments.archivedAt)}
+      WHERE ${agent.found} AND ${isNull(agents.archivedAt)}`,
+  };
+}
+
+function fromSession({ tenantId }: Scope, sessionId: string): Source {
+  return {
+    columns: {
+      agent: sql`${agent}`,
+      agentId: sql`${agentId}`,
+      environment: sql`${environment}`,
+      environmentId: sql`${environmentId}`,
+    },
+    rows: sql`FROM ${sessions} WHERE ${sessions.tenantId} = ${tenantId} AND ${sessions.id} = ${sessionId}`,
+  };
+}
+
+/** The answer of a session that is being created: the agent and environment it copies are known to the database only. */
+function answerTo(fresh: Fresh, extension: object): Pick<Made, 'reply' | 'from'> {
+  const unknown = { ...fresh, agent: null, agentId: '', environmentId: '' };
+  const rest = JSON.stringify({ ...toSession(unknown, fresh, fresh.createdAt), ...extension });
+  return {
+    reply: sql`json_set(${rest}, '$.agent', json(${agent}), '$.environment_id', ${environmentId})`,
+    from: sql`FROM ${sessions} WHERE ${sessions.id} = ${fresh.id}`,
+  };
+}
+
+/** Says why nothing was inserted, or makes the default environment that was missing. */
+async function prepare(scope: Scope, input: NewSession): Promise<void> {
+  const parents = await readParents(scope, input);
+  check(parents, input);
+  if (!parents.environment) await new EnvironmentStore(scope).ensureDefault(input.now);
+}
+
+function wanted({ tenantId }: Scope, { agent, environmentId }: NewSession) {
+  return {
+    agent: {
+      found: and(eq(agents.tenantId, tenantId), eq(agents.id, agent.id)),
+      version: and(
+        eq(agentVersions.agentId, agents.id),
+        eq(agentVersions.version, agent.version ?? agents.version),
+      ),
+    },
+    environment: and(
+      eq(environments.tenantId, tenantId),
+      environmentId === null ? eq(environments.isDefault, true) : eq(environments.id, environmentId),
+    ),
+  };
+}
+
+interface Parents {
+  agent: { archivedAt: number | null } | undefined;
+  environment: { archivedAt: number | null } | undefined;
+}
+
+async function readParents(scope: Scope, input: NewSession): Promise<Parents> {
+  const { agent, environment } = wanted(scope, input);
+  const [[foundAgent], [foundEnvironment]] = await scope.db.batch([
+    scope.db
+      .select({ archivedAt: agents.archivedAt })
+      .from(agents)
+      .innerJoin(agentVersions, agent.version)
+      .where(agent.found),
+    scope.db.select({ archivedAt: environments.archivedAt }).from(environments).where(environment),
+  ]);
+  return { agent: foundAgent, environment: foundEnvironment };
+}
+
+/** The default environment may be missing: it is made then. */
+function check({ agent, environment }: Parents, input: NewSession): void {
+  const { id, version } = input.agent;
+  const { environmentId } = input;
+  if (!agent) {
+    throw new ApiError(
+      'not_found',
+      `No agent ${id}${version === undefined ? '' : ` with version ${version}`}`,
+    );
+  }
+  if (agent.archivedAt !== null) {
+    throw new ApiError('invalid_request', `agent: ${id} is archived and starts no new sessions`);
+  }
+  if (!environment && environmentId !== null) {
+    const reason = 'environment_not_found';
+    throw new ApiError('not_found', `No environment ${environmentId}`, { reason });
+  }
+  if (environment && environment.archivedAt !== null) {
+    const reason = 'environment_archived';
+    throw new ApiError('invalid_request', 'environment_id: the environment is archived', { reason });
+  }
+}

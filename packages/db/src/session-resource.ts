@@ -1,0 +1,73 @@
+// A session's row as the API shows it: what it was created with, and what is true of it now.
+import type { Budget } from '@capstan/schema/budgets';
+import type { Metadata } from '@capstan/schema/metadata';
+import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
+import type { Session, SessionStatus } from '@capstan/schema/sessions';
+import type { SessionUsage } from '@capstan/schema/usage';
+import { getTableColumns } from 'drizzle-orm';
+import { sessions } from './tables.ts';
+import { toTimestamp } from './timestamp.ts';
+
+/** What is true of a session now. Instants are epoch ms. */
+export interface SessionIndex {
+  status: SessionStatus;
+  usage: SessionUsage;
+  activeSeconds: number;
+  updatedAt: number;
+  archivedAt: number | null;
+  /** This and what follows, absent: as the row has it. */
+  title?: string | null;
+  metadata?: Metadata;
+  budget?: Budget | null;
+  outcomeEvaluations?: OutcomeEvaluation[];
+}
+
+const { environment, initialEvents, origin, ...shown } = getTableColumns(sessions);
+/** All but what only the session itself needs. */
+export const shownColumns = shown;
+
+/** What is shown of a row. */
+export type SessionRow = Omit<typeof sessions.$inferSelect, 'environment' | 'initialEvents' | 'origin'>;
+
+/** The resource: `row` says what the session is, `index` what is true of it at `now` (epoch ms). */
+export function toSession<Agent>(
+  row: Omit<SessionRow, 'agent'> & { agent: Agent },
+  index: SessionIndex,
+  now: number,
+): Omit<Session, 'agent'> & { agent: Agent } {
+  const { title, metadata, budget, outcomeEvaluations } = { ...row, ...given(index) };
+  // A session nothing was sent to has not been touched since it was created.
+  const updatedAt = Math.max(row.createdAt, index.updatedAt);
+  const until = index.status === 'terminated' ? updatedAt : Math.max(now, updatedAt);
+  return {
+    id: row.id,
+    type: 'session',
+    agent: row.agent,
+    environment_id: row.environmentId,
+    status: index.status,
+    title,
+    metadata,
+    resources: [],
+    vault_ids: [],
+    budget,
+    outcome_evaluations: outcomeEvaluations,
+    stats: {
+      active_seconds: index.activeSeconds,
+      duration_seconds: (until - row.createdAt) / 1000,
+    },
+    usage: index.usage,
+    deployment_id: null,
+    created_at: toTimestamp(row.createdAt),
+    updated_at: toTimestamp(updatedAt),
+    archived_at: index.archivedAt === null ? null : toTimestamp(index.archivedAt),
+  };
+}
+
+function given({ title, metadata, budget, outcomeEvaluations }: SessionIndex): Partial<SessionRow> {
+  return {
+    ...(title !== undefined && { title }),
+    ...(metadata !== undefined && { metadata }),
+    ...(budget !== undefined && { budget }),
+    ...(outcomeEvaluations !== undefined && { outcomeEvaluations }),
+  };
+}
