@@ -54,7 +54,9 @@ async function start(flags: Flags): Promise<void> {
     lock.note(stack.marks());
     if (url !== undefined) writeReady(flags, secrets, { url, stack });
   };
-  const stack = createStack(site, secrets, { ...SUPERVISION, tell, changed });
+  const { restartAfterMs } = flags;
+  const backoffMs = restartAfterMs === undefined ? SUPERVISION.backoffMs : () => restartAfterMs;
+  const stack = createStack(site, secrets, { ...SUPERVISION, backoffMs, tell, changed });
   undo.push(
     () => forgetReady(flags),
     () => stack.stop(),

@@ -15,6 +15,8 @@ export type Flags = {
   vars: string;
   /** File that receives the running platform as JSON; absolute. */
   readyFile?: string;
+  /** How long a program that died is waited for, however often it did; absent: longer each time. */
+  restartAfterMs?: number;
 };
 
 export const USAGE = `Starts Capstan on this machine.
@@ -26,6 +28,7 @@ export const USAGE = `Starts Capstan on this machine.
   --state DIR        keep state in DIR (.capstan)
   --vars FILE        read provider keys and other variables from FILE (.dev.vars)
   --ready-file PATH  when ready, write {url, apiKey, pids, …} as JSON to PATH
+  --restart-after MS start a program that died again after MS, however often it did
   --no-watch         keep what was built at the start, whatever happens to the sources
   --help             print this`;
 
@@ -35,6 +38,9 @@ export function parseFlags(argv: string[], root: string): Flags {
   const port = Number(values.port ?? '8787');
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Fault(`--port must be a number from 0 to 65535, not "${values.port}".`, 'Example: --port 8788');
+  const restartAfterMs = values['restart-after'] === undefined ? undefined : Number(values['restart-after']);
+  if (restartAfterMs !== undefined && !(restartAfterMs >= 0))
+    throw new Fault('--restart-after must be a number of milliseconds.', 'Example: --restart-after 100');
   return {
     port,
     reset: values.reset ?? false,
@@ -43,6 +49,7 @@ export function parseFlags(argv: string[], root: string): Flags {
     stateDir: resolve(root, values.state ?? '.capstan'),
     vars: resolve(root, values.vars ?? '.dev.vars'),
     readyFile: values['ready-file'] === undefined ? undefined : resolve(root, values['ready-file']),
+    restartAfterMs,
   };
 }
 
@@ -59,13 +66,14 @@ function read(argv: string[]) {
         state: { type: 'string' },
         vars: { type: 'string' },
         'ready-file': { type: 'string' },
+        'restart-after': { type: 'string' },
         'no-watch': { type: 'boolean' },
       },
     }).values;
   } catch (error) {
     throw new Fault(
       reasonOf(error),
-      'Flags: --port N, --reset, --state DIR, --vars FILE, --ready-file PATH, --no-watch, --help',
+      'Flags: --port N, --reset, --state DIR, --vars FILE, --ready-file PATH, --restart-after MS, --no-watch, --help',
     );
   }
 }

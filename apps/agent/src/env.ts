@@ -15,4 +15,6 @@ export interface Env {
   MODEL_IDLE_TIMEOUT_MS?: string;
   MODEL_PRICES?: string;
   MODEL_WINDOWS?: string;
+  /** Development only, on loopback: where the failpoints of the crash tests are asked about. */
+  FAILPOINTS?: string;
 }

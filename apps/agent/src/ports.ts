@@ -18,6 +18,7 @@ import { consoleLogger } from '@capstan/shared/logger';
 import { sessionBlobs } from './blobs.ts';
 import type { Env } from './env.ts';
 import type { Facts } from './facts.ts';
+import { markPorts, markSandboxes, openFailpoints, type Reach } from './failpoints.ts';
 import { IntervalPulse } from './interval-pulse.ts';
 import { lateHarness } from './late-harness.ts';
 
@@ -40,7 +41,9 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
   const logger = consoleLogger.child({ session_id: spec.sessionId, tenant_id: spec.tenantId });
   const clock = { now: () => Date.now() };
   const blobs = sessionBlobs(env.BLOBS, spec);
-  return {
+  const reach = failpointsOf(env, spec);
+  const sandboxes = () => (reach === null ? openSandboxes(env) : markSandboxes(openSandboxes(env), reach));
+  const ports: Ports = {
     log: new SqlLog(sql),
     blobs,
     alarm,
@@ -50,7 +53,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
       () =>
         createHarness({
           config: readConfig(env),
-          sandboxes: openSandboxes(env),
+          sandboxes: sandboxes(),
           sessionId: spec.sessionId,
           sandboxRef: {
             load: () => facts.get('sandbox_id'),
@@ -73,6 +76,12 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     newEventId: () => newId('event'),
     random: () => Math.random(),
   };
+  return reach === null ? ports : markPorts(ports, reach);
+}
+
+/** Null but in the crash tests. */
+export function failpointsOf(env: Env, { sessionId }: { sessionId: string }): Reach | null {
+  return openFailpoints({ environment: env.ENVIRONMENT, url: env.FAILPOINTS, sessionId });
 }
 
 function createIndex(env: Env, spec: SessionSpec, facts: Facts): SessionIndex {

@@ -28,7 +28,7 @@ import receiptsTable from '../../../migrations/session-do/0002_receipts.sql';
 import threadsTables from '../../../migrations/session-do/0003_threads.sql';
 import type { Env } from './env.ts';
 import { Facts } from './facts.ts';
-import { createPorts, loadSpec } from './ports.ts';
+import { createPorts, failpointsOf, loadSpec } from './ports.ts';
 import { StorageAlarm, toSql } from './storage.ts';
 
 const MIGRATIONS = [eventsTable, receiptsTable, threadsTables];
@@ -95,7 +95,9 @@ export class SessionDO extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const spec = this.#storedSpec();
     const wake = async () => {
-      if (spec) await (await this.#runtime(spec)).wake();
+      if (!spec) return;
+      await failpointsOf(this.env, spec)?.('alarm.ring');
+      await (await this.#runtime(spec)).wake();
     };
     const ids = { session_id: spec?.sessionId, tenant_id: spec?.tenantId };
     await (await this.#alarm).ring(wake, consoleLogger.child(ids));
