@@ -76,7 +76,8 @@ export function runRouteContract(open: () => Promise<Served>): void {
         });
       }
 
-      if (route.body) {
+      const { body: taken } = route;
+      if (taken) {
         it('refuses malformed JSON, text that is not UTF-8, and values of another kind', async () => {
           const path = known(route);
           expect(await expectRefusal(await send(route, { path, body: '{"a":' }), 400)).toMatch(
@@ -91,13 +92,16 @@ export function runRouteContract(open: () => Promise<Served>): void {
               /^body: expected object/,
             );
           }
+          if (taken.safeParse({}).success) return;
+          // Where nothing is required, an absent body changes nothing.
+          if (route.body?.safeParse({}).success) return;
           expect(await expectRefusal(await send(route, { path }), 400)).toMatch(/required/);
         });
       }
 
       if (route.query && 'limit' in route.query.shape) {
         it('refuses limits and cursors it cannot follow, naming them', async () => {
-          for (const limit of ['0', '-1', 'ten', '100000', '1.5']) {
+          for (const limit of ['0', '-1', 'ten', '100000', '1.5', '', '1e1', ' 5']) {
             const path = `${known(route)}?limit=${limit}`;
             expect(await expectRefusal(await send(route, { path }), 400)).toMatch(/^limit: /);
           }
@@ -112,9 +116,13 @@ export function runRouteContract(open: () => Promise<Served>): void {
         it('answers as its schema says, with HEAD too and whatever it does not know in the query', async () => {
           const response = await send(route, { path: `${known(route)}?beta=true&unheard_of=1` });
           expect(response.status).toBe(200);
-          expect(response.headers.get('content-type')).toBe('application/json');
-          const body: unknown = await response.json();
-          expect(route.response.parse(body)).toEqual(body);
+          const type = route.lines ? 'application/x-ndjson' : 'application/json';
+          expect(response.headers.get('content-type')).toBe(type);
+          const text = await response.text();
+          for (const line of route.lines ? text.trimEnd().split('\n') : [text]) {
+            const body: unknown = JSON.parse(line);
+            expect(route.response.parse(body)).toEqual(body);
+          }
           const headers = { 'x-api-key': served.key };
           const head = await served.fetch(known(route), { method: 'HEAD', headers });
           expect(head.status).toBe(200);
@@ -147,6 +155,7 @@ function fill(route: RouteSpec, value: (name: string) => string): string {
 /** A body that is valid, for routes whose path is what is wrong. */
 function example(route: RouteSpec): unknown {
   const examples: Record<string, unknown> = {
+    forkSession: { at: 'sevt_1' },
     sendEvents: { events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }] },
   };
   return examples[route.operationId] ?? {};
