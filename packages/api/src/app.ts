@@ -15,8 +15,10 @@ import type { AppEnv, Surface } from './surface.ts';
 import { mountAgents } from './v1/agents.ts';
 import { mountEnvironments } from './v1/environments.ts';
 import { mountEvents } from './v1/events.ts';
+import { mountNewSessions } from './v1/new-sessions.ts';
 import { mountSessions } from './v1/sessions.ts';
 import { mountThreads } from './v1/threads.ts';
+import { mountUsage } from './v1/usage.ts';
 
 export interface Api {
   fetch(request: Request): Promise<Response>;
@@ -28,9 +30,11 @@ export function createApi(ports: ApiPorts): Api {
   frame(surface);
   mountAgents(surface);
   mountEnvironments(surface);
+  mountNewSessions(surface);
   mountSessions(surface);
   mountEvents(surface);
   mountThreads(surface);
+  mountUsage(surface);
   mountHealth(surface);
   mountConsoleLogin(surface);
   app.get('/openapi.json', serveDocument(ports.version));
@@ -56,7 +60,8 @@ function frame({ app, ports }: Surface): void {
     context.set('logger', ports.logger.child({ request_id: requestId }));
     await next();
     const secure = new URL(context.req.url).protocol === 'https:';
-    context.res = withHeaders(context.res, { requestId, secure });
+    // A socket is carried by its answer, and a copy of that has none.
+    if (context.res.status !== 101) context.res = withHeaders(context.res, { requestId, secure });
     const { method } = context.req;
     const duration = ports.clock.now() - started;
     context.get('logger').info('http.request', { method, status: context.res.status, duration_ms: duration });

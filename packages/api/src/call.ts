@@ -26,9 +26,12 @@ export interface Call<R extends RouteSpec> extends RouteInput<R> {
   logger: Logger;
 }
 
-/** What a handler answers with: the route's response, or on routes that stream the bytes of its events or lines. */
+/**
+ * What a handler answers with: the route's response, or on routes that stream the bytes
+ * of its events or lines, or a socket that carries them.
+ */
 export type Answer<R extends RouteSpec> = R extends { stream: true } | { lines: true }
-  ? ReadableStream<Uint8Array> | null
+  ? ReadableStream<Uint8Array> | Response | null
   : RouteOutput<R>;
 
 export type Handle<R extends RouteSpec> = (call: Call<R>) => Promise<Answer<R>> | Answer<R>;

@@ -56,6 +56,7 @@ async function readInput({ ports, gate }: Surface, route: RouteSpec, context: Co
 }
 
 function reply<R extends RouteSpec>(route: R, answer: Answer<R>, { status, headers }: Head): Response {
+  if (answer instanceof Response) return answer;
   if (route.stream || route.lines) {
     headers.set('content-type', route.lines ? 'application/x-ndjson' : 'text/event-stream; charset=utf-8');
     headers.set('cache-control', 'no-cache');

@@ -1,7 +1,8 @@
 // What the API needs from the place it runs in.
 import type { Database } from '@capstan/db/database';
 import type { HealthSource } from '@capstan/schema/health';
-import type { Sessions } from '@capstan/session/service';
+import type { SessionAddress } from '@capstan/session/address';
+import type { Sessions, StreamQuery } from '@capstan/session/service';
 import type { Logger } from '@capstan/shared/logger';
 
 export interface Secrets {
@@ -14,6 +15,8 @@ export interface Secrets {
 export interface ApiPorts {
   db: Database;
   sessions: Sessions;
+  /** The session's events over a WebSocket: an answer with status 101. Refuses as `streamEvents` does. */
+  socket(address: SessionAddress, query: StreamQuery): Promise<Response>;
   jobs: HealthSource;
   blobs: HealthSource;
   /** Answers a GET with a file of the Console, 404 when there is none. */

@@ -1,5 +1,6 @@
 // How a session comes to be: from an agent and an environment, or from another session.
 // One statement finds what it copies and writes it, together with the receipt: a name that is taken refuses the whole.
+import type { AgentSnapshot } from '@capstan/schema/agents';
 import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
 import type { EventParam } from '@capstan/schema/events/user-events';
@@ -82,6 +83,20 @@ export async function forkSession(scope: Scope, input: NewFork, claim?: Claim): 
   ]);
   if (copied) return { ...toSession({ ...fresh, ...copied }, fresh, now), capstan };
   throw new ApiError('not_found', `No session ${origin.sessionId}`);
+}
+
+/** The agent as a session that is created now would copy it. Null: this tenant has no such agent. */
+export async function readSnapshot(
+  scope: Scope,
+  reference: NewSession['agent'],
+): Promise<AgentSnapshot | null> {
+  const { found, version } = agentWanted(scope, reference);
+  const [row] = await scope.db
+    .select({ agent: sql`${snapshot(scope)}`.mapWith(sessions.agent) })
+    .from(agents)
+    .innerJoin(agentVersions, version)
+    .where(found);
+  return row?.agent ?? null;
 }
 
 function freshOf(
@@ -172,19 +187,20 @@ async function prepare(scope: Scope, input: NewSession): Promise<void> {
   if (!parents.environment) await new EnvironmentStore(scope).ensureDefault(input.now);
 }
 
-function wanted({ tenantId }: Scope, { agent, environmentId }: NewSession) {
+function wanted(scope: Scope, { agent, environmentId }: NewSession) {
   return {
-    agent: {
-      found: and(eq(agents.tenantId, tenantId), eq(agents.id, agent.id)),
-      version: and(
-        eq(agentVersions.agentId, agents.id),
-        eq(agentVersions.version, agent.version ?? agents.version),
-      ),
-    },
+    agent: agentWanted(scope, agent),
     environment: and(
-      eq(environments.tenantId, tenantId),
+      eq(environments.tenantId, scope.tenantId),
       environmentId === null ? eq(environments.isDefault, true) : eq(environments.id, environmentId),
     ),
+  };
+}
+
+function agentWanted({ tenantId }: Scope, { id, version }: NewSession['agent']) {
+  return {
+    found: and(eq(agents.tenantId, tenantId), eq(agents.id, id)),
+    version: and(eq(agentVersions.agentId, agents.id), eq(agentVersions.version, version ?? agents.version)),
   };
 }
 

@@ -14,7 +14,7 @@ import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, sql } from 'drizzle-o
 import { within } from './bounds.ts';
 import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
 import { fitting, MOST_BYTES } from './fitting.ts';
-import { createSession, forkSession, type NewFork, type NewSession } from './new-sessions.ts';
+import { createSession, forkSession, type NewFork, type NewSession, readSnapshot } from './new-sessions.ts';
 import type { Scope } from './scope.ts';
 import { type SessionIndex, type SessionRow, shownColumns, toSession } from './session-resource.ts';
 import { sessions } from './tables.ts';
@@ -64,6 +64,11 @@ export class SessionStore {
    */
   create(input: NewSession, claim?: Claim): Promise<Session> {
     return createSession(this.#scope, input, claim);
+  }
+
+  /** The agent as `create` would copy it now. Null: this tenant has no such agent. */
+  agentFor(reference: NewSession['agent']): Promise<AgentSnapshot | null> {
+    return readSnapshot(this.#scope, reference);
   }
 
   /** Refuses (`not_found`) an unknown session. With a claim, as `create`. */
@@ -119,6 +124,14 @@ export class SessionStore {
         budget,
         outcomeEvaluations,
       })
+      .where(and(this.#named(sessionId), lte(sessions.updatedAt, updatedAt)));
+  }
+
+  /** Puts only what its owner has changed, so that lists show it while the session works. */
+  async putSettings(sessionId: string, { title, metadata, budget, updatedAt }: SessionIndex): Promise<void> {
+    await this.#scope.db
+      .update(sessions)
+      .set({ updatedAt: sql`${sessions.updatedAt}`, title, metadata, budget })
       .where(and(this.#named(sessionId), lte(sessions.updatedAt, updatedAt)));
   }
 

@@ -28,7 +28,7 @@ export const EVENT_TYPES = logged
 
 export const MAX_EVENTS_PER_SEND = 100;
 /** Of one event as JSON, in UTF-8. */
-export const MAX_EVENT_BYTES = 8_000_000;
+export const MAX_EVENT_BYTES = 8 * 1024 * 1024;
 
 export const eventListQuery = pageQuery({ default: 1000, max: 1000 }).extend({
   order: order.default('asc'),

@@ -7,6 +7,7 @@ import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
+import type { ExportedSession } from '@capstan/schema/exports';
 import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
 import { ZERO_USAGE } from '@capstan/schema/usage';
 import type { SessionAddress } from '@capstan/session/address';
@@ -123,9 +124,21 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
 
   async exportLog(address: SessionAddress): Promise<ReadableStream<Uint8Array>> {
     const { spec, events } = await this.#open(address);
-    const { tenantId, sessionId, ...definition } = spec;
+    const { sessionId, threadId, initialEvents, agent, environment, title, metadata, budget } = spec;
+    const session: ExportedSession = {
+      type: 'session',
+      id: sessionId,
+      thread_id: threadId,
+      agent,
+      environment,
+      title,
+      metadata,
+      budget,
+      initial_events: initialEvents,
+      forked_from: null,
+    };
     const rows = events.map((event, index) => ({ seq: index + 1, event }));
-    const lines = [{ type: 'session', id: sessionId, ...definition }, ...rows];
+    const lines = [session, ...rows];
     return (
       new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join('')).body ?? new ReadableStream()
     );

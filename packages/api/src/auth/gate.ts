@@ -3,6 +3,7 @@
 import { ApiError } from '@capstan/schema/error';
 import type { Principal } from '../call.ts';
 import type { ApiPorts } from '../ports.ts';
+import { asksForSocket } from '../socket.ts';
 import { CookieSigner } from './cookie.ts';
 import { Keyring } from './keyring.ts';
 
@@ -66,6 +67,7 @@ function sentKey(request: Request): string | null {
   throw new ApiError('unauthenticated', 'authorization: expected `Bearer KEY`');
 }
 
+/** What a page of another site cannot read, the browser keeping the answer from it. It does not keep sockets from it. */
 function isRead(request: Request): boolean {
-  return request.method === 'GET' || request.method === 'HEAD';
+  return (request.method === 'GET' || request.method === 'HEAD') && !asksForSocket(request);
 }

@@ -1,6 +1,6 @@
 // A session's events over HTTP: sent, listed and streamed by the session itself; here is only the translation.
 import { ApiError } from '@capstan/schema/error';
-import { eventRoutes } from '@capstan/schema/events';
+import { eventRoutes, MAX_EVENT_BYTES } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
@@ -40,10 +40,23 @@ export function mountEvents(surface: Surface): void {
 /** Text between Workers takes a byte a character, or two when any of its characters is beyond Latin-1. */
 function requireSendable(events: readonly EventParam[]): void {
   const texts = events.map((event) => JSON.stringify(event));
+  const long = texts.findIndex(isTooLong);
+  if (long !== -1) {
+    throw new ApiError(
+      'too_large',
+      `events.${long}: over ${MAX_EVENT_BYTES} bytes as JSON; split it into several`,
+    );
+  }
   const size = texts.reduce((sum, text) => sum + text.length * (/[\u0100-\uffff]/.test(text) ? 2 : 1), 0);
   if (size <= MOST_CALL_BYTES) return;
   throw new ApiError(
     'too_large',
     'events: too long together to be taken at once; send fewer or shorter ones',
   );
+}
+
+/** A character takes one to three bytes: most texts need no counting. */
+function isTooLong(text: string): boolean {
+  if (text.length > MAX_EVENT_BYTES) return true;
+  return text.length * 3 > MAX_EVENT_BYTES && new TextEncoder().encode(text).byteLength > MAX_EVENT_BYTES;
 }

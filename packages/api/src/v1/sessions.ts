@@ -1,82 +1,80 @@
 // Sessions over HTTP. What a session is stands in the database; what is true of it now, only the session knows.
 import { toSession } from '@capstan/db/session-resource';
+import type { SessionFilter } from '@capstan/db/sessions';
 import { stores } from '@capstan/db/stores';
-import { ApiError } from '@capstan/schema/error';
-import { type CreateSession, sessionRoutes } from '@capstan/schema/sessions';
-import { answer } from '../claim.ts';
+import type { RouteInput } from '@capstan/schema/route';
+import { sessionRoutes, type UpdateSession } from '@capstan/schema/sessions';
+import type { SessionChange } from '@capstan/session/service';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
+import { requireBudgetable } from './budgetable.ts';
+import { findSession } from './session-row.ts';
 
 export function mountSessions(surface: Surface): void {
   const { db, sessions } = surface.ports;
-
-  const find = async (tenantId: string, sessionId: string) => {
-    const row = await stores(db, tenantId).sessions.find(sessionId);
-    if (row) return row;
-    throw new ApiError('not_found', `No session ${sessionId}`);
-  };
-
-  mount(surface, sessionRoutes.create, async ({ principal, body, claim, head, now }) => {
-    const { sessions, receipts } = stores(db, principal.tenantId);
-    const input = {
-      agent: toReference(body),
-      environmentId: body.environment_id ?? null,
-      title: body.title ?? null,
-      metadata: body.metadata ?? {},
-      now,
-    };
-    return answer(await receipts.once(claim, now, (kept) => sessions.create(input, kept)), head);
-  });
 
   mount(surface, sessionRoutes.list, ({ principal, query, now }) => {
     // No session of this server belongs to a deployment or has a memory store.
     const none = query.deployment_id !== undefined || query.memory_store_id !== undefined;
     if (none) return { data: [], next_page: null, prev_page: null };
-    return stores(db, principal.tenantId).sessions.list(
-      {
-        limit: query.limit,
-        page: query.page,
-        order: query.order,
-        includeArchived: query.include_archived,
-        agentId: query.agent_id,
-        agentVersion: query.agent_version,
-        created: query,
-        statuses: query.statuses,
-      },
-      now,
-    );
+    return stores(db, principal.tenantId).sessions.list(toFilter(query), now);
   });
 
   mount(surface, sessionRoutes.retrieve, async ({ principal: { tenantId }, params, now }) => {
-    const sessionId = params.session_id;
-    const row = await find(tenantId, sessionId);
-    return toSession(row, await sessions.view({ tenantId, sessionId }), now);
+    const address = { tenantId, sessionId: params.session_id };
+    const row = await findSession(db, address);
+    return toSession(row, await sessions.view(address), now);
+  });
+
+  mount(surface, sessionRoutes.update, async ({ principal: { tenantId }, params, body, now }) => {
+    const address = { tenantId, sessionId: params.session_id };
+    const row = await findSession(db, address);
+    await requireBudgetable(sessions, { agent: row.agent, budget: body.budget });
+    const view = await sessions.update(address, toChange(body));
+    await stores(db, tenantId).sessions.putSettings(row.id, view);
+    return toSession(row, view, now);
+  });
+
+  mount(surface, sessionRoutes.export, async ({ principal: { tenantId }, params, request, head }) => {
+    const address = { tenantId, sessionId: params.session_id };
+    const { id } = await findSession(db, address);
+    head.headers.set('content-disposition', `attachment; filename="${id}.jsonl"`);
+    return request.method === 'HEAD' ? null : sessions.exportLog(address);
   });
 
   mount(surface, sessionRoutes.archive, async ({ principal: { tenantId }, params, now }) => {
-    const sessionId = params.session_id;
-    const row = await find(tenantId, sessionId);
-    return toSession(row, await sessions.archive({ tenantId, sessionId }), now);
+    const address = { tenantId, sessionId: params.session_id };
+    const row = await findSession(db, address);
+    return toSession(row, await sessions.archive(address), now);
   });
 
   mount(surface, sessionRoutes.delete, async ({ principal: { tenantId }, params }) => {
-    const sessionId = params.session_id;
-    await find(tenantId, sessionId);
-    await sessions.delete({ tenantId, sessionId });
+    const address = { tenantId, sessionId: params.session_id };
+    const { id } = await findSession(db, address);
+    await sessions.delete(address);
     // The session removes its row as well, should this process die here: lists forget it now.
-    await stores(db, tenantId).sessions.remove(sessionId);
-    return { id: sessionId, type: 'session_deleted' as const };
+    await stores(db, tenantId).sessions.remove(id);
+    return { id, type: 'session_deleted' as const };
   });
 }
 
-function toReference({ agent, agent_id }: CreateSession): { id: string; version?: number | undefined } {
-  const reference = typeof agent === 'string' ? { id: agent } : agent;
-  if (reference === undefined) {
-    if (agent_id !== undefined) return { id: agent_id };
-    throw new ApiError('invalid_request', 'agent: required');
-  }
-  if (agent_id !== undefined && agent_id !== reference.id) {
-    throw new ApiError('invalid_request', 'agent_id: names another agent than `agent`; send one of them');
-  }
-  return reference;
+function toFilter(query: RouteInput<typeof sessionRoutes.list>['query']): SessionFilter {
+  return {
+    limit: query.limit,
+    page: query.page,
+    order: query.order,
+    includeArchived: query.include_archived,
+    agentId: query.agent_id,
+    agentVersion: query.agent_version,
+    created: query,
+    statuses: query.statuses,
+  };
+}
+
+function toChange({ title, metadata, budget }: UpdateSession): SessionChange {
+  return {
+    ...(title !== undefined && { title }),
+    ...(metadata && { metadata }),
+    ...(budget !== undefined && { budget }),
+  };
 }

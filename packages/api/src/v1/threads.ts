@@ -11,6 +11,7 @@ import type { ThreadView } from '@capstan/session/service';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { toEventQuery, toStreamQuery } from './event-query.ts';
+import { openStream } from './event-stream.ts';
 
 type Asked = { principal: { tenantId: string }; params: { session_id: string } };
 type ListQuery = RouteInput<typeof threadRoutes.list>['query'];
@@ -56,7 +57,7 @@ export function mountThreads(surface: Surface): void {
     mount(surface, route, async (call) => {
       const asked = { ...toStreamQuery(call.query, call.request), thread: call.params.thread_id };
       const address = await find(call);
-      if (call.request.method !== 'HEAD') return sessions.streamEvents(address, asked);
+      if (call.request.method !== 'HEAD') return openStream(surface.ports, call, { address, query: asked });
       await findThread(address, asked.thread);
       return null;
     });

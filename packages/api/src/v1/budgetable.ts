@@ -1,0 +1,27 @@
+// Whether a session's models can be held to a budget: money is counted by list prices, and not every model has one.
+import type { AgentSnapshot } from '@capstan/schema/agents';
+import type { Budget } from '@capstan/schema/budgets';
+import { ApiError } from '@capstan/schema/error';
+import type { Sessions } from '@capstan/session/service';
+
+interface Spender {
+  agent: AgentSnapshot;
+  budget: Budget | null | undefined;
+}
+
+/** Refuses (`invalid_request`) a limit in money for an agent that may call a model without a known list price. */
+export async function requireBudgetable(
+  sessions: Pick<Sessions, 'unpriced'>,
+  { agent, budget }: Spender,
+): Promise<void> {
+  if (!budget?.max_list_cost) return;
+  const called = agent.multiagent?.agents ?? [];
+  const models = new Set([agent, ...called].map(({ model }) => model.id));
+  const [unpriced] = await sessions.unpriced([...models]);
+  if (unpriced === undefined) return;
+  throw new ApiError(
+    'invalid_request',
+    `budget.max_list_cost: no list price is known for the model ${unpriced}; limit max_tokens or max_model_calls instead`,
+    { reason: 'model_not_budgetable' },
+  );
+}

@@ -1,0 +1,94 @@
+// New sessions over HTTP: from an agent, or from another session.
+import { toSession } from '@capstan/db/session-resource';
+import { stores } from '@capstan/db/stores';
+import { ApiError, isApiError } from '@capstan/schema/error';
+import { type CreateSession, type ForkSession, sessionRoutes } from '@capstan/schema/sessions';
+import type { SessionAddress } from '@capstan/session/address';
+import { refuseFiles } from '@capstan/session/file-sources';
+import type { Sessions } from '@capstan/session/service';
+import { answer } from '../claim.ts';
+import { mount } from '../mount.ts';
+import type { Surface } from '../surface.ts';
+import { requireBudgetable } from './budgetable.ts';
+import { findSession } from './session-row.ts';
+
+export function mountNewSessions(surface: Surface): void {
+  const { db, sessions } = surface.ports;
+
+  mount(surface, sessionRoutes.create, async ({ principal: { tenantId }, body, claim, head, now }) => {
+    const { sessions: store, receipts } = stores(db, tenantId);
+    const input = { ...toBeginning(body), now };
+    const made = await receipts.once(claim, now, async (kept) => {
+      const agent = input.budget?.max_list_cost ? await store.agentFor(input.agent) : null;
+      if (agent) await requireBudgetable(sessions, { agent, budget: input.budget });
+      return store.create(input, kept);
+    });
+    if (input.initialEvents.length > 0) await begin(sessions, { tenantId, sessionId: made.reply.id }, made);
+    return answer(made, head);
+  });
+
+  mount(surface, sessionRoutes.fork, async ({ principal: { tenantId }, params, body, claim, head, now }) => {
+    const { sessions: store, receipts } = stores(db, tenantId);
+    const source = { tenantId, sessionId: params.session_id };
+    const row = await findSession(db, source);
+    const made = await receipts.once(claim, now, async (kept) => {
+      await requireTaken(sessions, source, body);
+      await requireBudgetable(sessions, { agent: row.agent, budget: body.budget });
+      const { title, metadata } = toSession(row, await sessions.view(source), now);
+      const fork = {
+        origin: { sessionId: source.sessionId, eventId: body.at },
+        title: body.title === undefined ? title : body.title,
+        metadata: body.metadata ?? metadata,
+        budget: body.budget ?? null,
+        now,
+      };
+      return store.fork(fork, kept);
+    });
+    await begin(sessions, { tenantId, sessionId: made.reply.id }, made);
+    return answer(made, head);
+  });
+}
+
+/** What a new session does by itself it does once it is looked at: also when its creation is only repeated. */
+async function begin(
+  sessions: Sessions,
+  address: SessionAddress,
+  { replayed }: { replayed: boolean },
+): Promise<void> {
+  try {
+    await sessions.view(address);
+  } catch (error) {
+    // Deleted since it was made: the answer of that time stands.
+    if (!replayed || !isApiError(error) || error.code !== 'not_found') throw error;
+  }
+}
+
+async function requireTaken(sessions: Sessions, source: SessionAddress, { at }: ForkSession): Promise<void> {
+  if ((await sessions.position(source, at)) !== null) return;
+  throw new ApiError('invalid_request', `at: ${at} is not an event that ${source.sessionId} has processed`);
+}
+
+function toBeginning(body: CreateSession) {
+  const initialEvents = body.initial_events ?? [];
+  for (const [index, event] of initialEvents.entries()) refuseFiles(event, `initial_events.${index}`);
+  return {
+    agent: toReference(body),
+    environmentId: body.environment_id ?? null,
+    title: body.title ?? null,
+    metadata: body.metadata ?? {},
+    budget: body.budget ?? null,
+    initialEvents,
+  };
+}
+
+function toReference({ agent, agent_id }: CreateSession): { id: string; version?: number | undefined } {
+  const reference = typeof agent === 'string' ? { id: agent } : agent;
+  if (reference === undefined) {
+    if (agent_id !== undefined) return { id: agent_id };
+    throw new ApiError('invalid_request', 'agent: required');
+  }
+  if (agent_id !== undefined && agent_id !== reference.id) {
+    throw new ApiError('invalid_request', 'agent_id: names another agent than `agent`; send one of them');
+  }
+  return reference;
+}
