@@ -143,6 +143,26 @@ export async function startServer(answer: Answer): Promise<TestServer> {
   };
 }
 
+/** The body a server is sent for a call; it refuses every call. */
+export async function sentBy(
+  dialect: DialectName,
+  said: Partial<ModelCall>,
+): Promise<Record<string, unknown>> {
+  const server = await startServer((response) => response.writeHead(400).end('{}'));
+  const call = ask({ config: configFor(dialect, server.url), ...said });
+  await collect(call).catch(() => undefined);
+  await server.stop();
+  const [body] = server.bodies;
+  if (body === undefined) throw new TypeError('Nothing was sent.');
+  return body;
+}
+
+/** The conversation in a body. */
+export function messagesOf(dialect: DialectName, body: Record<string, unknown>): readonly unknown[] {
+  const found = dialect === 'responses' ? body.input : body.messages;
+  return Array.isArray(found) ? found : [];
+}
+
 /** A server-sent event. */
 export function frame(data: unknown, event?: string): string {
   return `${event === undefined ? '' : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`;

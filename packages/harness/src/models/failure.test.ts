@@ -1,4 +1,4 @@
-import { isModelFailure, type ModelFailure } from '@capstan/session/harness';
+import { type ContextItem, isModelFailure, type ModelFailure } from '@capstan/session/harness';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   ask,
@@ -31,9 +31,13 @@ async function failureOf(dialect: DialectName, reply: Reply): Promise<ModelFailu
   return failure(dialect, server.url);
 }
 
-async function failure(dialect: DialectName, url: string): Promise<ModelFailure> {
+async function failure(
+  dialect: DialectName,
+  url: string,
+  context: readonly ContextItem[] = [say('hi')],
+): Promise<ModelFailure> {
   try {
-    for await (const _ of ask({ config: configFor(dialect, url), context: [say('hi')] }));
+    for await (const _ of ask({ config: configFor(dialect, url), context }));
   } catch (error) {
     if (isModelFailure(error)) return error;
     throw error;
@@ -239,5 +243,137 @@ describe('scrub', () => {
   it('takes the configured key and anything like a key out', () => {
     expect(scrub('bad my-own-key here', 'my-own-key')).toBe('bad [key] here');
     expect(scrub('use sk-proj-abc_DEF123456 or Bearer abcdefgh1234', null)).toBe('use [key] or Bearer [key]');
+  });
+});
+
+describe('a conversation that is too long', () => {
+  const REFUSALS: readonly [dialect: DialectName, status: number, body: unknown][] = [
+    [
+      'messages',
+      400,
+      anthropic('prompt is too long: 209120 tokens > 200000 maximum', 'invalid_request_error'),
+    ],
+    [
+      'messages',
+      400,
+      anthropic(
+        'input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000',
+        'invalid_request_error',
+      ),
+    ],
+    ['messages', 413, anthropic('Request exceeds the maximum size', 'request_too_large')],
+    [
+      'responses',
+      400,
+      openai('Your input exceeds the context window of this model.', 'context_length_exceeded'),
+    ],
+    ['responses', 400, openai('Input tokens exceed the configured limit of 272000 tokens.')],
+    [
+      'chat',
+      400,
+      openai("This model's maximum context length is 16384 tokens. However, you requested 122946."),
+    ],
+    [
+      'chat',
+      400,
+      openai('Please reduce the length of the messages or completion.', 'context_length_exceeded'),
+    ],
+    [
+      'chat',
+      400,
+      {
+        error: {
+          code: 400,
+          message: 'the request exceeds the available context size',
+          type: 'exceed_context_size_error',
+        },
+      },
+    ],
+    [
+      'chat',
+      400,
+      openai('The prompt (total length 25938) is too long to fit into the model (context length 4096).'),
+    ],
+    ['chat', 500, openai('Context size has been exceeded.')],
+    [
+      'chat',
+      400,
+      openai('The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).'),
+    ],
+    ['chat', 422, openai('Input is too long for requested model.')],
+  ];
+
+  it.each(REFUSALS)('is told over %s with status %i: %j', async (dialect, status, body) => {
+    const found = await failureOf(dialect, { status, body });
+    expect(found).toMatchObject({ contextTooLong: true, badMedia: false, retryable: false });
+    expect(found.type).toBe('model_request_failed_error');
+  });
+
+  it('is told in the middle of a stream as well', async () => {
+    server = await startServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const error = { code: 'context_length_exceeded', message: 'Your input exceeds the context window.' };
+      const failed = { id: 'r', object: 'response', status: 'failed', output: [], error };
+      response.end(frame({ type: 'response.failed', sequence_number: 0, response: failed }));
+    });
+    expect(await failure('responses', server.url)).toMatchObject({ contextTooLong: true, retryable: false });
+  });
+
+  it('is not what other refusals are about', async () => {
+    const others: [number, unknown][] = [
+      [400, openai("Invalid value for 'tools[0].name'.")],
+      [400, openai('max_tokens is too large: 200000. This model supports at most 16384 completion tokens.')],
+      [429, openai('Rate limit reached: too many tokens per minute. Your input exceeds the limit.')],
+      [500, openai('The server had an error')],
+    ];
+    for (const [status, body] of others) {
+      expect((await failureOf('chat', { status, body })).contextTooLong).toBe(false);
+      await server?.stop();
+    }
+  });
+});
+
+describe('an image or document that is refused', () => {
+  const source = { type: 'base64' as const, media_type: 'image/png', data: 'iVBORw0KGgo=' };
+  const seen: ContextItem[] = [{ type: 'user', content: [{ type: 'image', source }] }, say('what is it?')];
+
+  async function refused(dialect: DialectName, reply: Reply, context: readonly ContextItem[]) {
+    server = await startServer((response) => {
+      response.writeHead(reply.status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(reply.body));
+    });
+    const found = await failure(dialect, server.url, context);
+    await server.stop();
+    return found;
+  }
+
+  const REFUSALS: readonly [dialect: DialectName, status: number, body: unknown][] = [
+    ['messages', 400, anthropic('Could not process image', 'invalid_request_error')],
+    ['messages', 400, anthropic('messages.0.content.0.document.source: The PDF was not valid.', 'x')],
+    ['responses', 400, openai('You uploaded an unsupported file.', 'image_parse_error')],
+    ['chat', 400, openai('Failed to download image from https://h/x.png.', 'invalid_image_url')],
+    ['chat', 404, openai('No endpoints found that support image input')],
+    ['chat', 422, openai('messages[1]: unknown variant `image_url`, expected `text`')],
+    ['chat', 400, openai("'content' must be a string")],
+  ];
+
+  it.each(REFUSALS)('is named over %s with status %i: %j', async (dialect, status, body) => {
+    const found = await refused(dialect, { status, body }, seen);
+    expect(found).toMatchObject({ badMedia: true, contextTooLong: false, retryable: false });
+    expect(found.message).toMatch(/refused an image or document/);
+  });
+
+  it('is not blamed where none was sent', async () => {
+    const body = anthropic('Could not process image', 'invalid_request_error');
+    expect((await refused('messages', { status: 400, body }, [say('hi')])).badMedia).toBe(false);
+  });
+
+  it('is not blamed for another mistake', async () => {
+    const body = openai("Invalid value for 'temperature'.");
+    expect((await refused('chat', { status: 400, body }, seen)).badMedia).toBe(false);
+    const unknown = openai('The model gpt-4-vision does not exist', 'model_not_found');
+    expect((await refused('chat', { status: 404, body: unknown }, seen)).badMedia).toBe(false);
+    const overloaded = openai('The media service is overloaded');
+    expect((await refused('chat', { status: 503, body: overloaded }, seen)).badMedia).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 // What went wrong with a model call, sorted once by what to do next. Keys never appear in a message.
 import { isModelFailure, type ModelErrorType, ModelFailure } from '@capstan/session/harness';
 import { type Facts, factsOf } from './fault-facts.ts';
+import { refusesMedia, saysTooLong } from './refusal-reasons.ts';
 import type { ModelRoute } from './route.ts';
 
 export interface FailureContext {
@@ -9,6 +10,8 @@ export interface FailureContext {
   whereToSet: string;
   /** Epoch ms. */
   now: number;
+  /** Whether the call sent an image or a document. */
+  media: boolean;
 }
 
 /** The longest wait a provider may ask for. */
@@ -18,6 +21,8 @@ interface Verdict {
   type: ModelErrorType;
   retryable: boolean;
   says: string;
+  contextTooLong?: boolean;
+  badMedia?: boolean;
 }
 
 export function toModelFailure(error: unknown, context: FailureContext): ModelFailure {
@@ -30,6 +35,8 @@ export function toModelFailure(error: unknown, context: FailureContext): ModelFa
   const wait = facts.retryAfterMs;
   return new ModelFailure(verdict.type, message, {
     retryable: verdict.retryable,
+    contextTooLong: verdict.contextTooLong ?? false,
+    badMedia: verdict.badMedia ?? false,
     ...(verdict.retryable && wait !== null ? { retryAfterMs: Math.min(wait, LONGEST_WAIT_MS) } : {}),
     cause: new Error(detail),
   });
@@ -37,7 +44,7 @@ export function toModelFailure(error: unknown, context: FailureContext): ModelFa
 
 const FAILED = 'model_request_failed_error';
 
-function sort(facts: Facts, { route, whereToSet }: FailureContext): Verdict {
+function sort(facts: Facts, { route, whereToSet, media }: FailureContext): Verdict {
   const { name } = route;
   const is = (pattern: RegExp) => pattern.test(facts.code);
   const final = (type: ModelErrorType, says: string): Verdict => ({ type, says, retryable: false });
@@ -57,6 +64,12 @@ function sort(facts: Facts, { route, whereToSet }: FailureContext): Verdict {
   }
   if (facts.status === 429 || is(/rate_limit/))
     return again('model_rate_limited_error', `${name} limits the rate of requests`);
+  if (saysTooLong(facts)) {
+    return { ...final(FAILED, `The conversation is longer than ${lower(name)} takes`), contextTooLong: true };
+  }
+  if (media && refusesMedia(facts)) {
+    return { ...final(FAILED, `${name} refused an image or document of the conversation`), badMedia: true };
+  }
   if (facts.status === 529 || facts.status === 503 || is(/overloaded/)) {
     return again('model_overloaded_error', `${name} is overloaded`);
   }

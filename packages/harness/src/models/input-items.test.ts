@@ -9,8 +9,10 @@ import {
   type DialectName,
   frame,
   logged,
+  messagesOf,
   modelFor,
   say,
+  sentBy,
   startServer,
   type TestServer,
 } from '../testing.ts';
@@ -21,19 +23,9 @@ afterEach(() => server?.stop());
 
 const PIXEL = 'iVBORw0KGgo=';
 
-/** What a server is sent for a context; it answers with whatever is given, or refuses. */
-async function sentFor(dialect: DialectName, context: readonly ContextItem[], model?: string) {
-  server = await startServer((response) => response.writeHead(400).end('{}'));
-  const config = configFor(dialect, server.url);
-  const call = ask({ config, context, agent: agentOf({ id: model ?? modelFor(config) }) });
-  await collect(call).catch(() => undefined);
-  const [body] = server.bodies;
-  if (body === undefined) throw new TypeError('Nothing was sent.');
-  return body;
-}
-
-function messagesOf(dialect: DialectName, body: Record<string, unknown>): readonly unknown[] {
-  return list(dialect === 'responses' ? body.input : body.messages);
+/** What a server is sent for a context. */
+function sentFor(dialect: DialectName, context: readonly ContextItem[], model?: string) {
+  return sentBy(dialect, model === undefined ? { context } : { context, agent: agentOf({ id: model }) });
 }
 
 function call(callId: string, name = 'bash', opaque?: string): ContextItem {
@@ -121,17 +113,6 @@ describe.each(DIALECTS)('the context over %s', (dialect) => {
     expect(sent).toContain('JVBERi0xLjQ=');
     expect(sent).toContain('plain words');
     expect(sent).toContain('Document: Report');
-  });
-
-  it('refuses a file by id with a failure that says what to send', async () => {
-    const source = { type: 'file' as const, file_id: 'file_1' };
-    const context: ContextItem[] = [{ type: 'user', content: [{ type: 'image', source }] }];
-    const config = configFor(dialect, 'http://127.0.0.1:9');
-    await expect(collect(ask({ config, context }))).rejects.toMatchObject({
-      name: 'ModelFailure',
-      retryable: false,
-      message: expect.stringContaining('file_1'),
-    });
   });
 
   it('has the system prompt, the built-in tools that are enabled and custom tools', async () => {

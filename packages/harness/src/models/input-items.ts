@@ -2,16 +2,22 @@
 //   I1 Every call is followed by its result, in the order of the calls, whatever order the log has them in.
 //   I2 A call's id is the provider's own where this model made the call, else the id of its event; a result has its call's.
 //   I3 Media that the protocol has no place for in a result follow it as a user message.
-import type { ContextItem } from '@capstan/session/harness';
+//   I4 The same context makes the same items, and a longer one the same first ones: prompt caches live of it.
+import type { ContextItem, ModelCall } from '@capstan/session/harness';
 import type { AgentInputItem } from '@openai/agents-core';
-import { type InputPart, toParts } from './media.ts';
+import { type InputPart, toParts, withheld } from './media.ts';
 import { replay } from './replay.ts';
 import type { ModelRoute } from './route.ts';
+import { defusedPart, systemNotice } from './system-notice.ts';
 
 type Call = Extract<ContextItem, { type: 'tool_call' }>;
 type Result = Extract<ContextItem, { type: 'tool_result' }>;
 
-export function toInputItems(context: readonly ContextItem[], route: ModelRoute): AgentInputItem[] {
+export function toInputItems(
+  call: Pick<ModelCall, 'context' | 'mediaFrom'>,
+  route: ModelRoute,
+): AgentInputItem[] {
+  const context = withheld(call);
   const results = new Map<string, Result>();
   for (const item of context) if (item.type === 'tool_result') results.set(item.callId, item);
   const items: AgentInputItem[] = [];
@@ -32,9 +38,11 @@ export function toInputItems(context: readonly ContextItem[], route: ModelRoute)
 function toItems(item: ContextItem, route: ModelRoute): AgentInputItem[] {
   switch (item.type) {
     case 'user':
-      return userItem(item.content.flatMap((block) => toParts(block, route.dialect)));
+      return userItem(item.content.flatMap((block) => partsFor(block, route)));
     case 'system':
-      return [{ type: 'message', role: 'system', content: item.text }];
+      return route.systemInPlace
+        ? [{ type: 'message', role: 'system', content: item.text }]
+        : userItem([{ type: 'input_text', text: systemNotice(item.text) }]);
     case 'message': {
       if (item.text === '') return [];
       const phase = replay(route.tag, item.opaque)?.phase;
@@ -115,12 +123,17 @@ function resultItems(
 
 function outputParts(result: Result | undefined, route: ModelRoute): InputPart[] {
   if (result === undefined) return [{ type: 'input_text', text: 'No result was recorded for this call.' }];
-  const parts = result.content.flatMap((block) => toParts(block, route.dialect));
+  const parts = result.content.flatMap((block) => partsFor(block, route));
   if (parts.length === 0) parts.push({ type: 'input_text', text: '(no output)' });
   const [first] = parts;
   // The SDK has no error flag on results: the words have to say it.
   const says = first?.type === 'input_text' && /^\W*(error|failed)/i.test(first.text);
   return result.isError && !says ? [{ type: 'input_text', text: 'Error:' }, ...parts] : parts;
+}
+
+function partsFor(block: Parameters<typeof toParts>[0], route: ModelRoute): InputPart[] {
+  const parts = toParts(block, route.dialect);
+  return route.systemInPlace ? parts : parts.map(defusedPart);
 }
 
 function fitsResult(part: InputPart, route: ModelRoute): boolean {

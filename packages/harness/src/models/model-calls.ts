@@ -1,7 +1,7 @@
 // One model call at a time through the models of @openai/agents: the log is the truth, so there is no runner and no
 // stored run. Nothing is retried here (the session does that) and nothing leaves for a trace server.
 import { createAnthropic } from '@ai-sdk/anthropic';
-import type { ModelCall, ModelPart } from '@capstan/session/harness';
+import type { ModelCall, ModelChoice, ModelPart } from '@capstan/session/harness';
 import type { Logger } from '@capstan/shared/logger';
 import {
   type Model,
@@ -16,6 +16,7 @@ import { whereToSet } from '../answerer.ts';
 import type { HarnessConfig } from '../config.ts';
 import { chooseModel } from '../model-choice.ts';
 import { toModelFailure } from './failure.ts';
+import { carriesMedia } from './media.ts';
 import { toRequest } from './model-request.ts';
 import { READERS } from './readers.ts';
 import { Reply } from './reply.ts';
@@ -48,13 +49,15 @@ export interface ModelCalls {
 export function createModelCalls({ config, logger, clock }: ModelCallDeps): ModelCalls {
   return {
     async *call(call, signal) {
-      const route = routeTo(config, chooseModel(config, call.agent.model.id));
+      const choice = chooseModel(config, call.agent.model.id);
+      const route = routeTo(config, choice);
       const watchdog = new Watchdog(config.timeouts, signal);
       try {
-        yield* readReply(call, route, watchdog);
+        yield* readReply(limited(call, choice, route), route, watchdog);
       } catch (error) {
         signal.throwIfAborted();
-        const context = { route, whereToSet: whereToSet(config), now: clock.now() };
+        const media = carriesMedia(call, route.dialect);
+        const context = { route, whereToSet: whereToSet(config), now: clock.now(), media };
         const failure = toModelFailure(watchdog.expired ?? error, context);
         logger.warn('model.failed', { type: failure.type, retryable: failure.retryable, model: route.model });
         throw failure;
@@ -63,6 +66,12 @@ export function createModelCalls({ config, logger, clock }: ModelCallDeps): Mode
       }
     },
   };
+}
+
+/** Anthropic's protocol wants to be told a limit: without one of the call's own it is the model's. */
+function limited(call: ModelCall, { maxOutputTokens }: ModelChoice, { dialect }: ModelRoute): ModelCall {
+  if (dialect !== 'messages' || call.maxOutputTokens !== null) return call;
+  return { ...call, maxOutputTokens };
 }
 
 async function* readReply(call: ModelCall, route: ModelRoute, watchdog: Watchdog): AsyncGenerator<ModelPart> {

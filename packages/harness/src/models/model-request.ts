@@ -3,6 +3,7 @@
 import type { Model } from '@capstan/schema/agents';
 import type { ModelCall } from '@capstan/session/harness';
 import type { ModelRequest } from '@openai/agents-core';
+import { withCacheMarks } from './cache-marks.ts';
 import { toInputItems } from './input-items.ts';
 import type { ModelRoute } from './route.ts';
 import { toolSchemas } from './tool-schemas.ts';
@@ -13,30 +14,38 @@ type Settings = ModelRequest['modelSettings'];
 const REASONING_IDS = /^(o[1-9]|gpt-(?:[5-9]|\d\d)(?!.*chat)|codex)/i;
 
 export function toRequest(call: ModelCall, route: ModelRoute, signal: AbortSignal): ModelRequest {
-  const tools = toolSchemas(call.agent);
-  return {
-    systemInstructions: call.agent.system ?? undefined,
-    input: toInputItems(call.context, route),
+  const request: ModelRequest = {
+    systemInstructions: call.agent.system || undefined,
+    input: toInputItems(call, route),
     modelSettings: settingsFor(route, call),
-    tools,
+    tools: toolSchemas(call),
     toolsExplicitlyProvided: true,
     outputType: 'text',
     handoffs: [],
     tracing: false,
     signal,
   };
+  return route.dialect === 'messages' ? withCacheMarks(request) : request;
 }
 
 function settingsFor(route: ModelRoute, call: ModelCall): Settings {
   const { model } = call.agent;
+  const limit: Settings = call.maxOutputTokens === null ? {} : { maxTokens: call.maxOutputTokens };
   switch (route.dialect) {
     case 'responses':
-      return { store: false, ...reasoning(model), providerData: responsesData(route, call) };
+      return { store: false, ...limit, ...reasoning(model), providerData: responsesData(route, call) };
     case 'chat':
-      return { ...reasoning(model), providerData: openaiData(route, call) };
+      // OpenAI's own models refuse the old name of the limit, compatible servers know no other.
+      return route.official
+        ? { ...reasoning(model), providerData: { ...openaiData(route, call), ...completionLimit(call) } }
+        : { ...limit, ...reasoning(model), providerData: openaiData(route, call) };
     case 'messages':
-      return { providerData: messagesData(route, model) };
+      return { ...limit, providerData: messagesData(route, model) };
   }
+}
+
+function completionLimit({ maxOutputTokens }: ModelCall): Record<string, unknown> {
+  return maxOutputTokens === null ? {} : { max_completion_tokens: maxOutputTokens };
 }
 
 function reasoning(model: Model): Settings {
@@ -51,13 +60,12 @@ function responsesData(route: ModelRoute, call: ModelCall): Record<string, unkno
 function openaiData(route: ModelRoute, call: ModelCall): Record<string, unknown> {
   if (!route.official) return {};
   const tier = call.agent.model.speed === 'fast' ? { service_tier: 'priority' } : {};
-  return { ...tier, prompt_cache_key: call.sessionId };
+  return { ...tier, prompt_cache_key: call.threadId };
 }
 
 function messagesData(route: ModelRoute, model: Model): Record<string, unknown> {
   const { speed, inference_geo: inferenceGeo } = model;
   const official = {
-    cacheControl: { type: 'ephemeral' },
     ...(speed === 'fast' ? { speed } : {}),
     ...(inferenceGeo === undefined ? {} : { inferenceGeo }),
   };

@@ -13,6 +13,8 @@ export interface ModelRoute {
   apiKey: string | null;
   /** The provider's own servers, not a compatible one: settings others do not know may be sent. */
   official: boolean;
+  /** Whether a system message may stand in the middle of the conversation. */
+  systemInPlace: boolean;
   /** What replayed provider items are tagged with: only the very same model gets them back. */
   tag: string;
   /** How messages to people name who answered. */
@@ -35,17 +37,20 @@ export function routeTo(config: HarnessConfig, choice: Answerer): ModelRoute {
     case 'dev': {
       const baseUrl = versioned(config.devModelUrl ?? '');
       const found = { baseUrl, apiKey: null, official: false, name: 'The development model' };
-      return { ...base, ...found, dialect: 'chat', tag: `dev/chat/${model}` };
+      return { ...base, ...found, dialect: 'chat', systemInPlace: true, tag: `dev/chat/${model}` };
     }
     case 'anthropic': {
       const found = server(config.anthropic, { name: 'Anthropic', baseUrl: 'https://api.anthropic.com' });
       const baseUrl = versioned(found.baseUrl);
-      return { ...base, ...found, baseUrl, dialect: 'messages', tag: `anthropic/messages/${model}` };
+      const tag = `anthropic/messages/${model}`;
+      return { ...base, ...found, baseUrl, dialect: 'messages', systemInPlace: false, tag };
     }
     case 'openai': {
       const dialect = config.openai?.api ?? 'responses';
       const found = server(config.openai, { name: 'OpenAI', baseUrl: 'https://api.openai.com/v1' });
-      return { ...base, ...found, dialect, tag: `openai/${dialect}/${model}` };
+      // Templates of open models want the system message first and refuse any other.
+      const systemInPlace = dialect === 'responses' || found.official;
+      return { ...base, ...found, dialect, systemInPlace, tag: `openai/${dialect}/${model}` };
     }
   }
 }
