@@ -1,4 +1,6 @@
+import type { Agent } from '@capstan/schema/agents';
 import type { Claim } from '@capstan/schema/idempotency';
+import type { Page } from '@capstan/schema/page';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentChange, AgentSettings } from './agent-settings.ts';
 import { AgentStore } from './agents.ts';
@@ -186,4 +188,45 @@ describe('the versions of an agent', () => {
       code: 'invalid_request',
     });
   });
+});
+
+describe('lists of large agents', () => {
+  it('end a page early and miss none', async () => {
+    const mine = new AgentStore({ db: database.db, tenantId: 'tnt_large' });
+    const tool = { type: 'custom' as const, name: 't', input_schema: { type: 'object' as const } };
+    const large = { ...settings, tools: [{ ...tool, description: 'd'.repeat(850_000) }] };
+    const made: string[] = [];
+    for (let i = 0; i < 7; i++) {
+      made.unshift((await mine.create({ settings: large, metadata: {}, now: now + i })).id);
+    }
+    const [id = ''] = made;
+    for (let i = 0; i < 6; i++) await mine.update(id, { change: { name: `Name ${i}` }, now });
+    const bounded = { limit: 100, includeArchived: false, created: {} };
+    expect(
+      await pagesOf(
+        (page) => mine.list({ ...bounded, page }),
+        (agent) => agent.id,
+      ),
+    ).toEqual([made.slice(0, 5), made.slice(5)]);
+    expect(
+      await pagesOf(
+        (page) => mine.versions(id, { limit: 100, page }),
+        (agent) => agent.version,
+      ),
+    ).toEqual([
+      [7, 6, 5, 4, 3],
+      [2, 1],
+    ]);
+  });
+
+  async function pagesOf<T>(read: (page: string | undefined) => Promise<Page<Agent>>, pick: (a: Agent) => T) {
+    const pages: T[][] = [];
+    let page: string | undefined;
+    do {
+      const answer = await read(page);
+      pages.push(answer.data.map(pick));
+      page = answer.next_page ?? undefined;
+    } while (page);
+    return pages;
+  }
 });

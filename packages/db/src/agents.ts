@@ -8,8 +8,9 @@ import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import { type AgentChange, type AgentSettings, isSame, revise, withoutVersion } from './agent-settings.ts';
 import { within } from './bounds.ts';
-import { type Listing, seek, toPage } from './cursor.ts';
+import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
+import { fitting, MOST_BYTES } from './fitting.ts';
 import { keepReceipt } from './receipts.ts';
 import { type Owner, pinRoster } from './roster.ts';
 import type { Scope } from './scope.ts';
@@ -111,53 +112,58 @@ export class AgentStore {
     return toAgent(await this.#find(id, version));
   }
 
-  /** Newest first. */
+  /** Newest first. A page of large ones ends before the limit. */
   async versions(id: string, filter: VersionFilter): Promise<Page<Agent>> {
     const { db, tenantId } = this.#scope;
     const listing: Listing = { list: `versions of ${id}`, tenantId, order: 'desc', ...filter };
     const at = seek(listing);
-    const { version } = agentVersions;
+    const { version, agentId, definition } = agentVersions;
+    const page = fitting(db, {
+      table: agentVersions,
+      id: version,
+      size: sql<number>`octet_length(${definition})`,
+      where: and(
+        eq(agentVersions.tenantId, tenantId),
+        eq(agentId, id),
+        at.id === null ? undefined : lt(version, Number(at.id)),
+      ),
+      at,
+    });
     const found = await db
-      .select({ id: sql<string>`CAST(${version} AS TEXT)`, agent: agents, version: agentVersions })
-      .from(agents)
-      .innerJoin(agentVersions, eq(agentVersions.agentId, agents.id))
-      .where(
-        and(
-          eq(agents.tenantId, tenantId),
-          eq(agents.id, id),
-          at.id === null ? undefined : lt(version, Number(at.id)),
-        ),
-      )
-      .orderBy(desc(version))
-      .limit(at.take);
+      .select({
+        id: sql<string>`CAST(${version} AS TEXT)`,
+        agent: agents,
+        version: agentVersions,
+        matched: page.matched,
+      })
+      .from(page)
+      .innerJoin(agentVersions, and(eq(agentId, id), eq(version, page.id)))
+      .innerJoin(agents, eq(agents.id, agentId))
+      .where(lt(page.before, MOST_BYTES))
+      .orderBy(desc(version));
     if (found.length === 0) await this.#find(id);
-    const page = toPage(listing, at, found);
-    return { data: page.rows.map(toAgent), next_page: page.next };
+    const { rows, next } = toShortPage(listing, { at, matched: found[0]?.matched ?? 0 }, found);
+    return { data: rows.map(toAgent), next_page: next };
   }
 
+  /** A page of large agents ends before the limit. */
   async list(filter: AgentFilter): Promise<Page<Agent>> {
     const { db, tenantId } = this.#scope;
     const listing: Listing = { list: 'agents', tenantId, order: 'desc', ...filter };
     const at = seek(listing);
+    const { id } = agents;
+    const current = and(eq(agentVersions.agentId, id), eq(agentVersions.version, agents.version));
+    const size = sql<number>`(SELECT octet_length(${agentVersions.definition}) FROM ${agentVersions} WHERE ${current})`;
+    const page = fitting(db, { table: agents, id, size, where: this.#matching(filter, at), at });
     const found = await db
-      .select({ id: agents.id, agent: agents, version: agentVersions })
-      .from(agents)
-      .innerJoin(
-        agentVersions,
-        and(eq(agentVersions.agentId, agents.id), eq(agentVersions.version, agents.version)),
-      )
-      .where(
-        and(
-          eq(agents.tenantId, tenantId),
-          filter.includeArchived ? undefined : isNull(agents.archivedAt),
-          within(agents.createdAt, filter.created),
-          at.id === null ? undefined : at.order === 'desc' ? lt(agents.id, at.id) : gt(agents.id, at.id),
-        ),
-      )
-      .orderBy(at.order === 'desc' ? desc(agents.id) : asc(agents.id))
-      .limit(at.take);
-    const page = toPage(listing, at, found);
-    return { data: page.rows.map(toAgent), next_page: page.next };
+      .select({ id, agent: agents, version: agentVersions, matched: page.matched })
+      .from(page)
+      .innerJoin(agents, eq(id, page.id))
+      .innerJoin(agentVersions, current)
+      .where(lt(page.before, MOST_BYTES))
+      .orderBy(at.order === 'desc' ? desc(id) : asc(id));
+    const { rows, next } = toShortPage(listing, { at, matched: found[0]?.matched ?? 0 }, found);
+    return { data: rows.map(toAgent), next_page: next };
   }
 
   /** Archiving again changes nothing. */
@@ -168,6 +174,15 @@ export class AgentStore {
       .set({ archivedAt: now, updatedAt: now })
       .where(and(eq(agents.tenantId, tenantId), eq(agents.id, id), isNull(agents.archivedAt)));
     return this.retrieve(id);
+  }
+
+  #matching(filter: AgentFilter, at: Seek) {
+    return and(
+      eq(agents.tenantId, this.#scope.tenantId),
+      filter.includeArchived ? undefined : isNull(agents.archivedAt),
+      within(agents.createdAt, filter.created),
+      at.id === null ? undefined : at.order === 'desc' ? lt(agents.id, at.id) : gt(agents.id, at.id),
+    );
   }
 
   async #define({ multiagent, ...settings }: AgentSettings, owner: Owner): Promise<AgentDefinition> {
