@@ -36,12 +36,20 @@ export const mcpToolsetParam = z.object({
   configs: z.array(z.object({ name: z.string().min(1).max(128), ...settings })).default([]),
 });
 
+/** Tools that the engine itself performs: no agent can have one of its own by such a name. */
+export const ENGINE_TOOL_NAMES = ['delegate', 'grade_outcome'] as const;
+const RESERVED: ReadonlySet<string> = new Set(ENGINE_TOOL_NAMES);
+
 export const customToolParam = z.object({
   type: z.literal('custom'),
   name: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1-128 letters, digits, "_" or "-"')
-    .refine((name) => !name.startsWith('mcp__'), 'must not start with "mcp__"'),
+    .refine((name) => !name.startsWith('mcp__'), 'must not start with "mcp__"')
+    .refine(
+      (name) => !RESERVED.has(name),
+      `is the name of a tool of the engine (${ENGINE_TOOL_NAMES.join(', ')}): choose another`,
+    ),
   description: z.string().min(1),
   input_schema: z.looseObject({ type: z.literal('object') }),
 });
