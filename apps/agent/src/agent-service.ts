@@ -18,6 +18,7 @@ import type {
   StreamQuery,
   ThreadView,
 } from '@capstan/session/service';
+import { parseSocketUrl } from '@capstan/session/socket-request';
 import type { Env } from './env.ts';
 import { checkBackends } from './health.ts';
 import { noticeOf, readConfig } from './ports.ts';
@@ -28,6 +29,11 @@ interface ServiceEnv extends Env {
 }
 
 export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessions {
+  /** A session's socket, which RPC cannot carry. */
+  override fetch(request: Request): Promise<Response> {
+    return this.#session(parseSocketUrl(request.url).address).fetch(request);
+  }
+
   send(address: SessionAddress, events: EventParam[], claim?: Claim): Promise<Sent> {
     return this.#session(address).send(address, events, claim);
   }

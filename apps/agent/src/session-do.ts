@@ -20,6 +20,7 @@ import type {
   StreamQuery,
   ThreadView,
 } from '@capstan/session/service';
+import { parseSocketUrl, toRefusal } from '@capstan/session/socket-request';
 import type { SessionSpec } from '@capstan/session/spec';
 import { migrate, type Sql } from '@capstan/session/sql';
 import { consoleLogger } from '@capstan/shared/logger';
@@ -29,6 +30,7 @@ import threadsTables from '../../../migrations/session-do/0003_threads.sql';
 import type { Env } from './env.ts';
 import { Facts } from './facts.ts';
 import { createPorts, failpointsOf, loadSpec } from './ports.ts';
+import { Sockets, type Teller } from './sockets.ts';
 import { StorageAlarm, toSql } from './storage.ts';
 
 const MIGRATIONS = [eventsTable, receiptsTable, threadsTables];
@@ -36,12 +38,14 @@ const MIGRATIONS = [eventsTable, receiptsTable, threadsTables];
 export class SessionDO extends DurableObject<Env> {
   #sql: Sql;
   #alarm: Promise<StorageAlarm>;
+  #sockets: Sockets;
   #opening: Promise<SessionRuntime> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = toSql(ctx.storage);
     this.#alarm = StorageAlarm.open(ctx.storage);
+    this.#sockets = new Sockets(ctx, consoleLogger);
   }
 
   async send(address: SessionAddress, events: EventParam[], claim?: Claim): Promise<Sent> {
@@ -92,6 +96,27 @@ export class SessionDO extends DurableObject<Env> {
     throw notOffered();
   }
 
+  override async fetch(request: Request): Promise<Response> {
+    const { address, query } = parseSocketUrl(request.url);
+    try {
+      return this.#sockets.accept(tellerOf(await this.#runtime(address)), query);
+    } catch (error) {
+      return toRefusal(error);
+    }
+  }
+
+  override webSocketMessage(socket: WebSocket): void {
+    this.#sockets.refuse(socket);
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#sockets.leave(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#sockets.leave(socket);
+  }
+
   override async alarm(): Promise<void> {
     const spec = this.#storedSpec();
     const wake = async () => {
@@ -126,7 +151,9 @@ export class SessionDO extends DurableObject<Env> {
     const spec = this.#storedSpec() ?? (await this.#learnSpec(address));
     const erase = () => this.ctx.storage.deleteAll();
     const place = { sql: this.#sql, facts: new Facts(this.#sql), alarm: await this.#alarm, erase };
-    return SessionRuntime.open(createPorts(this.env, spec, place), spec);
+    const runtime = await SessionRuntime.open(createPorts(this.env, spec, place), spec);
+    this.#sockets.resume(tellerOf(runtime));
+    return runtime;
   }
 
   #storedSpec(): SessionSpec | null {
@@ -144,6 +171,13 @@ export class SessionDO extends DurableObject<Env> {
     new Facts(this.#sql).set('spec', JSON.stringify(spec));
     return spec;
   }
+}
+
+function tellerOf(runtime: SessionRuntime): Teller {
+  return {
+    attach: (socket, query) =>
+      runtime.hub.attach(socket, { ...query, ended: runtime.view.status === 'terminated' }),
+  };
 }
 
 function notOffered(): ApiError {

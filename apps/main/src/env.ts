@@ -7,7 +7,7 @@ export interface Env {
   DB: D1Database;
   BLOBS: R2Bucket;
   ASSETS: Fetcher;
-  AGENT: Sessions;
+  AGENT: Sessions & Pick<Fetcher, 'fetch'>;
   JOBS: HealthSource;
   PLATFORM_ROOT_SECRET: string;
   BOOTSTRAP_API_KEY_SHA256?: string;

@@ -6,6 +6,7 @@ import { consoleLogger } from '@capstan/shared/logger';
 import { version } from '../../../package.json';
 import { blobsHealth } from './blobs.ts';
 import { type Env, problemsOf } from './env.ts';
+import { socketsOf } from './sockets.ts';
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
@@ -26,6 +27,7 @@ function open(env: Env): Api {
   return createApi({
     db: openD1(env.DB),
     sessions: env.AGENT,
+    socket: socketsOf(env.AGENT),
     jobs: env.JOBS,
     blobs: blobsHealth(env.BLOBS),
     assets: (request) => env.ASSETS.fetch(request),
