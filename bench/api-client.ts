@@ -4,6 +4,8 @@ import http from 'node:http';
 export interface StreamedEvent {
   type: string;
   data: string;
+  /** Its position in the log; null of what is not in the log. */
+  position: number | null;
   /** performance.now() when its bytes arrived. */
   at: number;
 }
@@ -12,6 +14,8 @@ export class ApiClient {
   #url: URL;
   #headers: Record<string, string>;
   #agent = new http.Agent({ keepAlive: true, maxSockets: 64, scheduling: 'lifo' });
+  /** Streams stay open: they must not take the places of requests. */
+  #streams = new http.Agent({ keepAlive: false });
 
   constructor({ url, apiKey }: { url: string; apiKey: string }) {
     this.#url = new URL(url);
@@ -43,7 +47,7 @@ export class ApiClient {
   stream(sessionId: string, onEvent: (event: StreamedEvent) => void): Promise<() => void> {
     return new Promise((resolve, reject) => {
       const request = http.request(
-        this.#options('GET', `/v1/sessions/${sessionId}/events/stream`),
+        { ...this.#options('GET', `/v1/sessions/${sessionId}/events/stream`), agent: this.#streams },
         (response) => {
           if (response.statusCode !== 200) return reject(new Error(`stream: ${response.statusCode}`));
           let rest = '';
@@ -65,6 +69,7 @@ export class ApiClient {
 
   close(): void {
     this.#agent.destroy();
+    this.#streams.destroy();
   }
 
   #options(method: string, path: string): http.RequestOptions {
@@ -76,5 +81,8 @@ export class ApiClient {
 function emit(block: string, onEvent: (event: StreamedEvent) => void): void {
   const at = performance.now();
   const data = /^data: (.*)$/m.exec(block)?.[1];
-  if (data !== undefined) onEvent({ type: /^event: (.*)$/m.exec(block)?.[1] ?? '', data, at });
+  if (data === undefined) return;
+  const id = /^id: (\d+)$/m.exec(block)?.[1];
+  const type = /^event: (.*)$/m.exec(block)?.[1] ?? '';
+  onEvent({ type, data, position: id === undefined ? null : Number(id), at });
 }
