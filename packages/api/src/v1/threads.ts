@@ -1,10 +1,7 @@
 // The threads of a session over HTTP. The session knows them; here is only the translation, and who may ask.
-import { type Listing, seek, toPage } from '@capstan/db/cursor';
 import { stores } from '@capstan/db/stores';
 import { toTimestamp } from '@capstan/db/timestamp';
 import { ApiError } from '@capstan/schema/error';
-import type { Page } from '@capstan/schema/page';
-import type { RouteInput } from '@capstan/schema/route';
 import { type Thread, threadRoutes } from '@capstan/schema/threads';
 import type { SessionAddress } from '@capstan/session/address';
 import type { ThreadView } from '@capstan/session/service';
@@ -12,9 +9,9 @@ import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { toEventQuery, toStreamQuery } from './event-query.ts';
 import { openStream } from './event-stream.ts';
+import { pageOfThreads } from './thread-page.ts';
 
 type Asked = { principal: { tenantId: string }; params: { session_id: string } };
-type ListQuery = RouteInput<typeof threadRoutes.list>['query'];
 
 export function mountThreads(surface: Surface): void {
   const { db, sessions } = surface.ports;
@@ -32,7 +29,7 @@ export function mountThreads(surface: Surface): void {
 
   mount(surface, threadRoutes.list, async (call) => {
     const address = await find(call);
-    const { data, next_page } = pick(await sessions.threads(address), call.query, address);
+    const { data, next_page } = pageOfThreads(await sessions.threads(address), call.query, address);
     return { data: data.map((thread) => toThread(thread, address.sessionId, call.now)), next_page };
   });
 
@@ -62,21 +59,6 @@ export function mountThreads(surface: Surface): void {
       return null;
     });
   }
-}
-
-/** Threads never go, so a place among all of them holds while their statuses change. */
-function pick(all: readonly ThreadView[], query: ListQuery, address: SessionAddress): Page<ThreadView> {
-  const { limit, page, statuses } = query;
-  const { tenantId, sessionId } = address;
-  const listing: Listing = { list: `threads of ${sessionId}`, tenantId, order: 'asc', limit, page };
-  const at = seek(listing);
-  const start = at.id === null ? 0 : all.findIndex(({ id }) => id === at.id) + 1;
-  const wanted = all
-    .slice(start)
-    .filter(({ status }) => statuses === undefined || statuses.includes(status))
-    .slice(0, at.take);
-  const { rows, next } = toPage(listing, at, wanted);
-  return { data: rows, next_page: next };
 }
 
 /** `now` (epoch ms) dates the running totals. */
