@@ -162,10 +162,9 @@ describe('input', () => {
 
   it('refuses events that are within the body limit and still more than a session can be handed', async () => {
     // One character beyond Latin-1 doubles what the text before it takes between Workers.
-    const content = [{ type: 'text', text: `${'x'.repeat(20_000_000)}€` }];
-    const sent = await post(`/v1/sessions/${sessionId}/events`, {
-      events: [{ type: 'user.message', content }],
-    });
+    const content = [{ type: 'text', text: `${'x'.repeat(7_000_000)}€` }];
+    const event = { type: 'user.message', content };
+    const sent = await post(`/v1/sessions/${sessionId}/events`, { events: [event, event, event] });
     expect(await messageOf(sent, 413)).toMatch(/^events: /);
   });
 

@@ -1,5 +1,5 @@
 import { agentRoutes, createAgent } from '@capstan/schema/agents';
-import { createSession } from '@capstan/schema/sessions';
+import { createSession, updateSession } from '@capstan/schema/sessions';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { describeIssues } from './issues.ts';
@@ -57,9 +57,8 @@ describe('describeIssues', () => {
   });
 
   it('keeps the words a schema chose for a value of the wrong kind', () => {
-    const budget = { type: 'limit' };
-    expect(say(createSession, { agent: 'agent_1', budget })).toBe(
-      'budget: budget is not supported by this server yet',
+    expect(say(updateSession, { vault_ids: ['vlt_1'] })).toBe(
+      'vault_ids: cannot be changed after the session was created',
     );
     expect(say(createAgent, { name: 'x', model: 'm', execution_identity: { type: 'aws_role' } })).toMatch(
       /^execution_identity\.type: only "service_account" is supported/,

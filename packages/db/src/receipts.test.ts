@@ -211,4 +211,24 @@ describe('a create whose client retries without a key', () => {
     const latest = await session(unkeyed(name, 0));
     expect(await session(unkeyed(name, 1))).toEqual({ ...latest, replayed: true });
   });
+
+  it('gets a session again that began by itself, and a fork', async () => {
+    const content = [{ type: 'text' as const, text: 'Begin.' }];
+    const plain = { environmentId: null, title: null, metadata: {}, now };
+    const initialEvents = [{ type: 'user.message' as const, content }];
+    const { id: source } = await ours.sessions.create({ ...plain, agent: { id: agentId } });
+    const origin = { sessionId: source, eventId: 'sevt_1' };
+    const creates: ((claim: Claim | undefined) => Promise<{ id: string }>)[] = [
+      (kept) => ours.sessions.create({ ...plain, agent: { id: agentId }, initialEvents }, kept),
+      (kept) => ours.sessions.fork({ ...plain, origin }, kept),
+    ];
+    for (const create of creates) {
+      const name = fresh();
+      const first = await ours.receipts.once(unkeyed(name, 0), now, create);
+      const index = { status: 'running' as const, usage: ZERO_USAGE, activeSeconds: 0, archivedAt: null };
+      await ours.sessions.putIndex(first.reply.id, { ...index, updatedAt: now + 5 });
+      const again = await ours.receipts.once(unkeyed(name, 1), now + 10, create);
+      expect(again).toEqual({ ...first, replayed: true });
+    }
+  });
 });
