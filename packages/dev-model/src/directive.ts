@@ -14,6 +14,10 @@ export const DIRECTIVE_NAMES = [
   'ptools',
   'badjson',
   'parallel',
+  'toolong',
+  'grade',
+  'summary',
+  'done',
   'ttft',
   'delay',
   'usage',
@@ -67,7 +71,7 @@ export function findDirectives(text: string): Directives {
       found.unknown.push(name);
       continue;
     }
-    const end = WITH_JSON.has(name) ? closingAfterJson(text, start) : text.indexOf(']]', start);
+    const end = WITH_JSON.has(name) ? closingAfterJson(text, start) : closingOf(text, start);
     if (end === -1) throw new DirectiveError(name, 'is not closed: it wants ]] after its arguments');
     found.directives.push({ name, args: text.slice(start, end).trim() });
     found.rest += text.slice(from, match.index);
@@ -76,6 +80,19 @@ export function findDirectives(text: string): Directives {
   }
   found.rest = (found.rest + text.slice(from)).trim();
   return found;
+}
+
+/** The position of the `]]` that closes, past any brackets inside that are in pairs, or -1. */
+function closingOf(text: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < text.length; at += 1) {
+    if (text.startsWith('[[', at)) depth += 1;
+    else if (!text.startsWith(']]', at)) continue;
+    else if (depth === 0) return at;
+    else depth -= 1;
+    at += 1;
+  }
+  return text.indexOf(']]', start);
 }
 
 /** The position of the `]]` that is outside any JSON object or string, or -1. */

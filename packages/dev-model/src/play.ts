@@ -1,12 +1,16 @@
 // Decides what a model call is answered with, from the conversation alone.
 // The step of a script follows from the tool results since the user last spoke: a step with three calls needs three.
+
+import { checkLength, checkWindow } from './context-limit.ts';
 import { type Conversation, type Turn, turnOf } from './conversation.ts';
 import { DirectiveError } from './directive.ts';
+import { gradeCall } from './grade.ts';
 import { describeHistory } from './history.ts';
 import { plainReply } from './plain-reply.ts';
 import type { Block, Reply, Stop, Usage } from './reply.ts';
 import { parseScript, type Script, type ScriptedReply } from './script.ts';
 import type { Content, Fault, Pace, ScriptedCall } from './step.ts';
+import { doneBefore, summaryOf } from './summary.ts';
 import { findTool, sampleObject } from './tool-call.ts';
 import { estimateUsage } from './usage.ts';
 import { badRequest } from './vendor-error.ts';
@@ -19,13 +23,30 @@ export interface Play {
 
 /** Throws RequestError when the user's text has a directive that cannot be played. */
 export function playFor(conversation: Conversation, caching: boolean): Play {
+  checkWindow(conversation);
+  return readable(() => engineReply(conversation, caching) ?? scriptedReply(conversation, caching));
+}
+
+/** What the engine asks for on its own account: a grade or a summary. No script of the user's is played for it. */
+function engineReply(conversation: Conversation, caching: boolean): Play | null {
+  const summary = summaryOf(conversation);
+  const block: Block | null = summary === null ? gradeCall(conversation) : { kind: 'text', text: summary };
+  if (block === null) return null;
+  const usage = estimateUsage(conversation, [block], caching);
+  return {
+    reply: { blocks: [block], stop: stopOf([block], null), usage },
+    pace: { ttftMs: 0, delayMs: 0 },
+    faults: [],
+  };
+}
+
+function scriptedReply(conversation: Conversation, caching: boolean): Play {
   const turn = turnOf(conversation);
   const script = scriptOf(turn);
   const step = stepOf(script, turn);
-  const plain = () => {
-    const texts = script.replies.length > 0 ? [script.rest] : turn.texts;
-    return plainReply(conversation, { ...turn, texts }, script.unknown);
-  };
+  const maxChars = step?.maxChars ?? null;
+  if (maxChars !== null) checkLength(conversation, maxChars);
+  const plain = () => plainReply(conversation, { ...turn, texts: script.texts }, script.unknown);
   const blocks =
     step === null ? plain() : blocksOf(step, conversation, () => restOf(script, turn) ?? plain());
   const usage = usageFor(step, estimateUsage(conversation, blocks, caching));
@@ -36,21 +57,27 @@ export function playFor(conversation: Conversation, caching: boolean): Play {
   };
 }
 
-/** The last of the user's texts that has directives; without any, an empty script. */
-function scriptOf(turn: Turn): Script {
+function readable<T>(play: () => T): T {
   try {
-    const scripts = turn.texts.map(parseScript);
-    const unknown = scripts.flatMap((script) => script.unknown);
-    return scripts.findLast((script) => script.replies.length > 0) ?? { replies: [], rest: '', unknown };
+    return play();
   } catch (error) {
     if (error instanceof DirectiveError) throw badRequest(error.message);
     throw error;
   }
 }
 
+/** The last of the user's texts that is a script, or an empty one; `texts` are the plain words around. */
+function scriptOf(turn: Turn): Script & { texts: string[] } {
+  const scripts = turn.texts.map(parseScript);
+  const found = scripts.findLast((script) => script.replies.length > 0);
+  if (found !== undefined) return { ...found, texts: [found.rest] };
+  const unknown = scripts.flatMap((script) => script.unknown);
+  return { replies: [], rest: '', unknown, texts: scripts.map((script) => script.rest) };
+}
+
 /** The reply this call gets, or null when the script has none left and the tool results are shown. */
 function stepOf(script: Script, turn: Turn): ScriptedReply | null {
-  let left = turn.results.length;
+  let left = turn.results.length + doneBefore(turn);
   for (const reply of script.replies) {
     if (reply.calls.length === 0 || left < reply.calls.length) return reply;
     left -= reply.calls.length;

@@ -95,6 +95,31 @@ describe('parseScript', () => {
     ]);
   });
 
+  it('keeps directives inside a directive as its text, however deep', () => {
+    const nested = fc.letrec<{ text: string; directive: string }>((tie) => ({
+      text: fc
+        .array(fc.oneof({ maxDepth: 3 }, fc.stringMatching(/^[a-z .]{1,8}$/), tie('directive')))
+        .map((parts) => `a${parts.join('')}b`),
+      directive: tie('text').map((inner) => `[[say ${inner}]]`),
+    })).text;
+    fc.assert(
+      fc.property(nested, (text) => {
+        expect(findDirectives(`before [[say ${text}]] after`)).toEqual({
+          directives: [{ name: 'say', args: text }],
+          rest: 'before  after',
+          unknown: [],
+        });
+      }),
+    );
+  });
+
+  it('ends a text at the first brackets when those inside it are not in pairs', () => {
+    expect(findDirectives('[[say see [[ here]] ok')).toMatchObject({
+      directives: [{ name: 'say', args: 'see [[ here' }],
+      rest: 'ok',
+    });
+  });
+
   it('makes a text of exactly the size', () => {
     fc.assert(
       fc.property(fc.nat({ max: 20_000 }), (size) => {

@@ -18,6 +18,8 @@ export interface ScriptedReply {
   pace: Pace;
   usage: ScriptedUsage | null;
   truncated: boolean;
+  /** The longest conversation that is answered, in characters. */
+  maxChars: number | null;
 }
 
 export interface Script {
@@ -35,6 +37,7 @@ export function parseScript(text: string): Script {
   for (const directive of directives) {
     const step = parseStep(directive);
     if (step.kind === 'parallel') group = 'next';
+    else if (step.kind === 'aside') continue;
     else if (step.kind === 'calls') group = addCalls(replies, step, group);
     else setStep(openReply(replies), step);
   }
@@ -54,7 +57,7 @@ function addCalls(replies: ScriptedReply[], step: Step & { kind: 'calls' }, grou
   return group === null ? null : reply;
 }
 
-function setStep(reply: ScriptedReply, step: Exclude<Step, { kind: 'calls' | 'parallel' }>): void {
+function setStep(reply: ScriptedReply, step: Exclude<Step, { kind: 'calls' | 'parallel' | 'aside' }>): void {
   switch (step.kind) {
     case 'content':
       reply.content.push(step.content);
@@ -67,6 +70,9 @@ function setStep(reply: ScriptedReply, step: Exclude<Step, { kind: 'calls' | 'pa
       break;
     case 'truncate':
       reply.truncated = true;
+      break;
+    case 'limit':
+      reply.maxChars = step.maxChars;
       break;
     case 'fault':
       reply.faults.push(step.fault);
@@ -85,6 +91,7 @@ function openReply(replies: ScriptedReply[]): ScriptedReply {
     pace: last === undefined ? { ttftMs: 0, delayMs: 0 } : last.pace,
     usage: last?.usage ?? null,
     truncated: false,
+    maxChars: last?.maxChars ?? null,
   };
   replies.push(reply);
   return reply;

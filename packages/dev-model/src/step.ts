@@ -46,6 +46,9 @@ export type Step =
   | { kind: 'pace'; pace: Partial<Pace> }
   | { kind: 'usage'; usage: ScriptedUsage }
   | { kind: 'truncate' }
+  | { kind: 'limit'; maxChars: number }
+  /** Says something about the conversation, not what a reply is. */
+  | { kind: 'aside' }
   | { kind: 'fault'; fault: Fault };
 
 const MAX_MS = 600_000;
@@ -75,6 +78,12 @@ export function parseStep(directive: Directive): Step {
       return { kind: 'pace', pace: { ttftMs: count(directive, args, MAX_MS) } };
     case 'delay':
       return { kind: 'pace', pace: { delayMs: count(directive, args, MAX_MS) } };
+    case 'toolong':
+      return { kind: 'limit', maxChars: count(directive, args, MAX_CHARS) };
+    case 'grade':
+    case 'summary':
+    case 'done':
+      return { kind: 'aside' };
     case 'usage':
       return { kind: 'usage', usage: parseUsage(directive) };
     case 'parallel':

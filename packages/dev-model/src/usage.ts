@@ -2,7 +2,7 @@
 import type { Conversation, Entry } from './conversation.ts';
 import { type Block, textOf, type Usage } from './reply.ts';
 
-const CHARS_PER_TOKEN = 4;
+export const CHARS_PER_TOKEN = 4;
 const TOKENS_PER_ENTRY = 4;
 /** Providers cache long prompts only, and in steps. */
 const LEAST_CACHED_TOKENS = 1024;
@@ -18,23 +18,27 @@ export function estimateUsage(conversation: Conversation, blocks: Block[], cachi
   const lastReply = entries.findLastIndex((entry) => entry.role === 'assistant');
   const offered = estimateTokens(JSON.stringify(tools));
   const before = lastReply === -1 ? 0 : offered + tokensOf(entries.slice(0, lastReply + 1));
-  const after = (lastReply === -1 ? offered : 0) + tokensOf(entries.slice(lastReply + 1));
   const cached = caching && before >= LEAST_CACHED_TOKENS ? before - (before % CACHE_STEP_TOKENS) : 0;
   const reasoningTokens = estimateTokens(textOf(blocks, 'thinking'));
   const said = blocks.map((block) => (block.kind === 'call' ? block.name + block.argumentsJson : block.text));
   return {
-    inputTokens: before + after,
+    inputTokens: promptTokens(conversation),
     cachedTokens: cached,
     outputTokens: Math.max(1, estimateTokens(said.join(''))),
     reasoningTokens,
   };
 }
 
+/** What the whole request counts. */
+export function promptTokens({ entries, tools }: Pick<Conversation, 'entries' | 'tools'>): number {
+  return estimateTokens(JSON.stringify(tools)) + tokensOf(entries);
+}
+
 function tokensOf(entries: Entry[]): number {
   return entries.reduce((sum, entry) => sum + TOKENS_PER_ENTRY + estimateTokens(saidIn(entry)), 0);
 }
 
-function saidIn(entry: Entry): string {
+export function saidIn(entry: Entry): string {
   switch (entry.role) {
     case 'user':
       return entry.texts.join('\n');
