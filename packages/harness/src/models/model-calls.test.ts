@@ -113,6 +113,29 @@ describe.each(DIALECTS)('a call over %s', (dialect) => {
     }
   });
 
+  it('says that a conversation is too long for the model, and answers a shorter one', async () => {
+    const config = configFor(dialect, dev.url);
+    const script = say('[[toolong 100]] [[say it fits]]');
+    const long = [say('x'.repeat(200)), { type: 'message' as const, text: 'ok' }, script];
+    const failure = await failureOf(ask({ config, context: long }));
+    expect(failure).toMatchObject({ contextTooLong: true, retryable: false });
+    expect(failure.message).toContain('prompt is too long');
+    // The system prompt counts as well.
+    expect(said(await collect(ask({ config, context: [script] })))).toEqual(['it fits']);
+  });
+
+  it('calls a tool of the engine', async () => {
+    const schema = { type: 'object', properties: { result: { enum: ['satisfied', 'failed'] } } };
+    const tools = [{ name: 'grade_outcome', description: 'Grades', schema }];
+    const context = [say('[[grade failed because it is empty]]')];
+    const { end } = await collect(
+      ask({ config: configFor(dialect, dev.url), context, tools, builtIn: false }),
+    );
+    expect(end.outputs).toContainEqual(
+      expect.objectContaining({ type: 'tool_call', name: 'grade_outcome', input: { result: 'failed' } }),
+    );
+  });
+
   it('rejects promptly with the reason when it is aborted', async () => {
     const abort = new AbortController();
     const call = ask({

@@ -29,9 +29,9 @@ describe('Watchdog', () => {
         if (comments < 12) return;
         clearInterval(timer);
         response.end('data: done\n\n');
-      }, 20);
+      }, 50);
     });
-    const watchdog = new Watchdog({ firstByteMs: 100, betweenPartsMs: 100 }, NEVER);
+    const watchdog = new Watchdog({ firstByteMs: 10_000, betweenPartsMs: 400 }, NEVER);
     const reply = await watchdog.fetch(server.url, { signal: watchdog.signal });
     expect(await reply.text()).toContain('done');
     expect(watchdog.expired).toBeNull();
