@@ -166,7 +166,7 @@ describe('input', () => {
     const event = { type: 'user.message', content };
     const sent = await post(`/v1/sessions/${sessionId}/events`, { events: [event, event, event] });
     expect(await messageOf(sent, 413)).toMatch(/^events: /);
-  });
+  }, 30_000);
 
   it('takes JSON under any text content type, and no forms', async () => {
     const send = (type: string) =>
