@@ -48,7 +48,3 @@ export function overflows(text: string, maxBytes: number): boolean {
   if (text.length > maxBytes) return true;
   return text.length * 3 > maxBytes && encoder.encode(text).length > maxBytes;
 }
-
-export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return encoder.encode(text);
-}

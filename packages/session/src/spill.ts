@@ -9,7 +9,7 @@ import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { Logger } from '@capstan/shared/logger';
 import type { Entry, Note, Spilled } from './entry.ts';
-import { bytesOf, overflows } from './log-row.ts';
+import { overflows } from './log-row.ts';
 import type { Blobs } from './ports.ts';
 
 /** What a row holds, its event and its note as JSON. */
@@ -19,6 +19,8 @@ export const EVENT_BYTES = 8 * 1024 * 1024;
 
 /** Room for naming what was spilled, and for the instant an event gets when it is taken. */
 const RESERVED_BYTES = 2_048;
+
+const encoder = new TextEncoder();
 
 const LOST = '[content no longer available]';
 
@@ -100,8 +102,10 @@ function isField(name: string): name is Field {
 }
 
 async function stored({ eventId, field, json }: Piece & { eventId: string }, blobs: Blobs): Promise<Spilled> {
-  const bytes = bytesOf(json);
-  const key = `${eventId}-${field}-${await digest(bytes)}`;
+  const bytes = encoder.encode(json);
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  const hex = [...hash.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const key = `${eventId}-${field}-${hex}`;
   try {
     await blobs.put(key, json);
   } catch (cause) {
@@ -110,11 +114,6 @@ async function stored({ eventId, field, json }: Piece & { eventId: string }, blo
     throw new ApiError('unavailable', message, { retryAfterSeconds: 1, cause });
   }
   return { key, field, bytes: bytes.length };
-}
-
-async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return [...hash.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function without({ event, note }: Entry, spilled: Spilled): Entry {
