@@ -11,7 +11,7 @@ import { ZERO_USAGE } from '@capstan/schema/usage';
 import { newId } from '@capstan/shared/ids';
 import { and, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm';
 import { EnvironmentStore } from './environments.ts';
-import { requireFit } from './fit.ts';
+import { MOST_BYTES, requireFit, sizeOf } from './fit.ts';
 import { keepReceipt, type Made } from './receipts.ts';
 import { snapshot } from './roster.ts';
 import type { Scope } from './scope.ts';
@@ -154,8 +154,15 @@ function fromAgent(scope: Scope, input: NewSession): Source {
     rows: sql`FROM ${agents}
       JOIN ${agentVersions} ON ${agent.version}
       JOIN ${environments} ON ${environment} AND ${isNull(environments.archivedAt)}
-      WHERE ${agent.found} AND ${isNull(agents.archivedAt)}`,
+      WHERE ${and(agent.found, isNull(agents.archivedAt), withRoom(scope, input))}`,
   };
+}
+
+/** What a session is sent with its creation stands beside the copies of its agent and its environment. */
+function withRoom(scope: Scope, { initialEvents = [] }: NewSession): SQL | undefined {
+  if (initialEvents.length === 0) return undefined;
+  const copied = sql`octet_length(${snapshot(scope)}) + octet_length(${environments.config})`;
+  return sql`${copied} <= ${MOST_BYTES - sizeOf(initialEvents)}`;
 }
 
 function fromSession({ tenantId }: Scope, sessionId: string): Source {
@@ -184,6 +191,9 @@ function answerTo(fresh: Fresh, extension: object): Pick<Made, 'reply' | 'from'>
 async function prepare(scope: Scope, input: NewSession): Promise<void> {
   const parents = await readParents(scope, input);
   check(parents, input);
+  if (input.initialEvents?.length && parents.environment) {
+    requireFit(input.initialEvents, 'initial_events, agent and environment together', parents.sizeBytes);
+  }
   if (!parents.environment) await new EnvironmentStore(scope).ensureDefault(input.now);
 }
 
@@ -207,19 +217,27 @@ function agentWanted({ tenantId }: Scope, { id, version }: NewSession['agent']) 
 interface Parents {
   agent: { archivedAt: number | null } | undefined;
   environment: { archivedAt: number | null } | undefined;
+  /** What a session would copy of both. */
+  sizeBytes: number;
 }
 
 async function readParents(scope: Scope, input: NewSession): Promise<Parents> {
   const { agent, environment } = wanted(scope, input);
+  const agentBytes = sql<number>`octet_length(${snapshot(scope)})`.as('agent_bytes');
+  const configBytes = sql<number>`octet_length(${environments.config})`;
   const [[foundAgent], [foundEnvironment]] = await scope.db.batch([
     scope.db
-      .select({ archivedAt: agents.archivedAt })
+      .select({ archivedAt: agents.archivedAt, bytes: agentBytes })
       .from(agents)
       .innerJoin(agentVersions, agent.version)
       .where(agent.found),
-    scope.db.select({ archivedAt: environments.archivedAt }).from(environments).where(environment),
+    scope.db
+      .select({ archivedAt: environments.archivedAt, bytes: configBytes })
+      .from(environments)
+      .where(environment),
   ]);
-  return { agent: foundAgent, environment: foundEnvironment };
+  const sizeBytes = (foundAgent?.bytes ?? 0) + (foundEnvironment?.bytes ?? 0);
+  return { agent: foundAgent, environment: foundEnvironment, sizeBytes };
 }
 
 /** The default environment may be missing: it is made then. */

@@ -181,15 +181,20 @@ describe('SessionStore', () => {
     expect((await ours.sessions.find(created.id))?.title, 'not said again').toBe('Named');
   });
 
-  it('refuses initial events that do not fit its row', async () => {
-    const agent = await ours.agents.create({ settings, metadata: {}, now });
-    const content = [{ type: 'text' as const, text: 'x'.repeat(1_000_000) }];
-    const initialEvents = [{ type: 'user.message' as const, content }];
-    const refused = ours.sessions.create({ ...plain, agent: { id: agent.id }, initialEvents });
-    await expect(refused).rejects.toMatchObject({
-      code: 'too_large',
-      message: expect.stringMatching(/^initial_events: /),
-    });
+  it('refuses initial events that do not fit beside the agent, and takes them beside a smaller one', async () => {
+    const small = await ours.agents.create({ settings, metadata: {}, now });
+    const long = { ...settings, system: 'x'.repeat(500_000) };
+    const large = await ours.agents.create({ settings: long, metadata: {}, now });
+    const sendTo = ({ id }: { id: string }, length: number) => {
+      const content = [{ type: 'text' as const, text: 'x'.repeat(length) }];
+      const initialEvents = [{ type: 'user.message' as const, content }];
+      return ours.sessions.create({ ...plain, agent: { id }, initialEvents });
+    };
+    const refused = { code: 'too_large', message: expect.stringMatching(/^initial_events/) };
+    await expect(sendTo(small, 1_000_000)).rejects.toMatchObject(refused);
+    await expect(sendTo(large, 500_000)).rejects.toMatchObject(refused);
+    expect((await sendTo(small, 500_000)).status).toBe('running');
+    expect((await sendTo(large, 300_000)).status).toBe('running');
   });
 
   it('forks a session with copies of its agent and environment, for its own tenant only', async () => {
