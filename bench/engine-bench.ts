@@ -9,24 +9,32 @@ import { memoryOf } from './process-memory.ts';
 
 export const TEXT_TURN = '[[words 4]]';
 
+export interface Extent {
+  samples: number;
+  sessions: number;
+}
+
 export class EngineBench {
   client: ApiClient;
   agent = '';
   /** How often each thing is measured. */
   samples: number;
+  /** How many sessions memory is measured over. */
+  sessions: number;
   #stateDir: string;
   #platform: Platform;
   #logs = new Map<number, Conversation>();
 
-  private constructor(stateDir: string, samples: number, platform: Platform) {
+  private constructor(stateDir: string, extent: Extent, platform: Platform) {
     this.#stateDir = stateDir;
     this.#platform = platform;
-    this.samples = samples;
+    this.samples = extent.samples;
+    this.sessions = extent.sessions;
     this.client = new ApiClient(platform);
   }
 
-  static async open(stateDir: string, samples: number): Promise<EngineBench> {
-    const bench = new EngineBench(stateDir, samples, await startPlatform(stateDir));
+  static async open(stateDir: string, extent: Extent): Promise<EngineBench> {
+    const bench = new EngineBench(stateDir, extent, await startPlatform(stateDir));
     bench.agent = await bench.client.create('/v1/agents', {
       name: 'bench',
       model: 'claude-sonnet-4-6',

@@ -1,5 +1,5 @@
 // Measures the session engine on this machine, over HTTP, with the development model:
-// `npx -y pnpm@12.21.0 bench engine [SECTION…] [--samples N]`. Without a section it measures all.
+// `npx -y pnpm@12.21.0 bench engine [SECTION…] [--samples N] [--sessions N]`. Without a section it measures all.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ const SECTIONS = new Map([
 ]);
 
 const { values: flags, positionals } = parseArgs({
-  options: { samples: { type: 'string', default: '50' } },
+  options: { samples: { type: 'string', default: '50' }, sessions: { type: 'string', default: '5000' } },
   allowPositionals: true,
 });
 const asked = positionals.filter((name) => name !== 'engine');
@@ -38,7 +38,10 @@ console.log(
   `${new Date().toISOString()} · ${cpus().length} × ${cpus()[0]?.model} · Node ${process.version} · load ${load()}\n`,
 );
 const dir = mkdtempSync(join(tmpdir(), 'capstan-engine-bench-'));
-const bench = await EngineBench.open(join(dir, 'state'), Number(flags.samples));
+const bench = await EngineBench.open(join(dir, 'state'), {
+  samples: Number(flags.samples),
+  sessions: Number(flags.sessions),
+});
 try {
   for (const [name, measure] of SECTIONS) {
     if (asked.length === 0 || asked.includes(name)) await measure(bench);
