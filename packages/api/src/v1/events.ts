@@ -6,6 +6,7 @@ import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { toEventQuery, toStreamQuery } from './event-query.ts';
+import { openStream } from './event-stream.ts';
 
 /** One call between Workers carries 32 MiB; this leaves room for what is around the text. */
 const MOST_CALL_BYTES = 30_000_000;
@@ -33,7 +34,7 @@ export function mountEvents(surface: Surface): void {
       await sessions.view(address);
       return null;
     }
-    return sessions.streamEvents(address, asked);
+    return openStream(surface.ports, { request }, { address, query: asked });
   });
 }
 
