@@ -1,12 +1,13 @@
 // Processes killed in the middle of a turn: nothing accepted is lost, nothing runs twice, and the session goes on by
 // itself. The whole platform, as `dev` starts it.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, count, type Ground, has, prepare, textOf } from '../support/conversation.ts';
+import { kill, runs, type Target } from '../support/processes.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'capstan-crash-'));
 let platform: Platform;
@@ -24,28 +25,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** The children of a program that match a name, e.g. the workerd under the Workers' host. */
-function childrenOf(pid: number, name: string): number[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .filter((entry) => {
-      try {
-        const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
-        return (
-          stat.includes(`(${name}`) && stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] === String(pid)
-        );
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
-function killWorkerd(): void {
-  const [workerd] = childrenOf(platform.ready().pids.workers ?? 0, 'workerd');
-  if (workerd === undefined) throw new Error('no workerd found');
-  process.kill(workerd, 'SIGKILL');
-}
+const strike = (target: Target) => expect(kill(platform, target), target).toBe(true);
 
 /** Counts in the sandbox, so that a second run would show. */
 const counted = (seconds: string) =>
@@ -53,27 +33,14 @@ const counted = (seconds: string) =>
 
 /** Waits until a command that sleeps so long is under way: sandboxes are processes of this machine. */
 async function underWay(seconds: string): Promise<void> {
-  const wanted = `sleep\0${seconds}\0`;
-  for (const stop = Date.now() + 30_000; Date.now() < stop; ) {
-    if (readdirSync('/proc').some((entry) => /^\d+$/.test(entry) && commandOf(entry) === wanted)) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error('the command never began');
-}
-
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return '';
-  }
+  await expect.poll(() => runs('sleep', seconds), { timeout: 30_000, interval: 10 }).toBe(true);
 }
 
 describe('workerd dies', () => {
   it('in a command: the command ran once, its result arrives, the turn ends', async () => {
     const session = await Conversation.begin(client, ground, counted('2.11'));
     await underWay('2.11');
-    killWorkerd();
+    strike('workerd');
     const events = await session.ended();
     expect(textOf(events, 'agent.tool_result')).toContain('began\\nended\\n');
     expect(count(events, 'agent.tool_use')).toBe(1);
@@ -86,7 +53,7 @@ describe('workerd dies', () => {
   it('in a model call: the model is asked again and answers once', async () => {
     const session = await Conversation.begin(client, ground, '[[ttft 1500]] [[say all is well]]');
     await session.until(has('span.model_request_start'));
-    killWorkerd();
+    strike('workerd');
     const events = await session.ended();
     expect(count(events, 'agent.message')).toBe(1);
     expect(count(events, 'session.status_rescheduled')).toBe(1);
@@ -97,7 +64,7 @@ describe('workerd dies', () => {
     const session = await Conversation.begin(client, ground, '[[ttft 700]] [[say still here]]');
     for (let round = 0; round < 3; round++) {
       await session.until((events) => count(events, 'span.model_request_start') > round);
-      killWorkerd();
+      strike('workerd');
     }
     const events = await session.ended();
     expect(count(events, 'agent.message')).toBe(1);
@@ -108,7 +75,7 @@ describe('the gateway dies', () => {
   it('in a command: nothing is lost or run twice', async () => {
     const session = await Conversation.begin(client, ground, counted('2.22'));
     await underWay('2.22');
-    process.kill(platform.ready().pids.gateway ?? 0, 'SIGKILL');
+    strike('gateway');
     const events = await session.ended();
     expect(textOf(events, 'agent.tool_result')).toContain('began\\nended\\n');
     expect(
@@ -122,7 +89,7 @@ describe('the sandboxes die', () => {
   it('in a command: the result says so, and the next command has a new sandbox', async () => {
     const session = await Conversation.begin(client, ground, counted('2.33'));
     await underWay('2.33');
-    process.kill(platform.ready().pids.emulator ?? 0, 'SIGKILL');
+    strike('emulator');
     const events = await session.ended();
     const result = events.find((event) => event.type === 'agent.tool_result');
     expect(result, textOf(events, 'agent.tool_result')).toMatchObject({ is_error: true });

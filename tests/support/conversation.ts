@@ -51,8 +51,8 @@ export class Conversation {
   }
 
   /** Looks until it holds, however long the platform is away meanwhile. */
-  async until(holds: (events: SessionEvents) => boolean): Promise<SessionEvents> {
-    for (const stop = Date.now() + WITHIN_MS; Date.now() < stop; ) {
+  async until(holds: (events: SessionEvents) => boolean, withinMs = WITHIN_MS): Promise<SessionEvents> {
+    for (const stop = Date.now() + withinMs; Date.now() < stop; ) {
       const events = await eventsOf(this.#client, this.id).catch(() => []);
       if (holds(events)) return events;
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -61,8 +61,8 @@ export class Conversation {
   }
 
   /** Until the session has come to rest so often. */
-  ended(times = 1): Promise<SessionEvents> {
-    return this.until((events) => count(events, 'session.status_idle') >= times);
+  ended(times = 1, withinMs = WITHIN_MS): Promise<SessionEvents> {
+    return this.until((events) => count(events, 'session.status_idle') >= times, withinMs);
   }
 }
 

@@ -1,0 +1,33 @@
+// What commands in sandboxes have done, counted where it cannot be forged: each appends its word to a file, which is read
+// from this machine's disk, in sandboxes that live and, as they were then, in those that were lost.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export class Effects {
+  #sandboxes: string;
+  #lines = new Map<string, string[]>();
+
+  constructor(stateDir: string) {
+    this.#sandboxes = join(stateDir, 'emulator/sandboxes');
+  }
+
+  /** A script that leaves the word behind, takes a moment and says so. */
+  static script(word: string, seconds: number): string {
+    return `echo ${word} >> /workspace/effects; sleep ${seconds}; echo did ${word}`;
+  }
+
+  /** Looks at all there are. To be called before any of them is removed. */
+  look(): void {
+    if (!existsSync(this.#sandboxes)) return;
+    for (const sandbox of readdirSync(this.#sandboxes)) {
+      const file = join(this.#sandboxes, sandbox, 'root/workspace/effects');
+      if (existsSync(file)) this.#lines.set(sandbox, readFileSync(file, 'utf8').split('\n'));
+    }
+  }
+
+  /** How often it happened, in whichever sandbox. */
+  count(word: string): number {
+    this.look();
+    return [...this.#lines.values()].flat().filter((line) => line === word).length;
+  }
+}

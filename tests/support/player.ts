@@ -1,0 +1,253 @@
+// Plays a story in a session, through a platform that is killed again and again, and judges what became of it.
+import { randomUUID } from 'node:crypto';
+import Anthropic from '@anthropic-ai/sdk';
+import { eventsOf, type SessionEvents } from './conversation.ts';
+import type { Effects } from './effects.ts';
+import type { FailpointServer } from './failpoint-server.ts';
+import type { Said, Scene, Story } from './story.ts';
+import { type Fault, givenUp, judge } from './verdict.ts';
+
+/** A session in which nothing happens for this long hangs. */
+const STUCK_MS = 60_000;
+/** A session whose last word may have been cut off is looked at after this long. */
+const UNHEARD_MS = 5_000;
+const LOOK_EVERY_MS = 150;
+
+export interface Stage {
+  client: Anthropic;
+  /** Agents that run commands, and that ask before they do. */
+  agents: { free: string; asking: string };
+  environment: string;
+  server: FailpointServer;
+  effects: Effects;
+}
+
+export interface Outcome {
+  session: string;
+  faults: Fault[];
+  givenUp: number;
+}
+
+class Stuck extends Error {}
+
+export async function setStage(client: Anthropic, parts: Pick<Stage, 'server' | 'effects'>): Promise<Stage> {
+  const create = (policy: 'always_allow' | 'always_ask') =>
+    client.beta.agents.create({
+      name: `Under test: ${policy}`,
+      model: 'claude-sonnet-4-6',
+      tools: [
+        {
+          type: 'agent_toolset_20260401',
+          configs: [{ name: 'bash', permission_policy: { type: policy } }],
+        },
+        {
+          type: 'custom',
+          name: 'ticket',
+          description: 'Opens a ticket',
+          input_schema: { type: 'object', properties: { title: { type: 'string' } } },
+        },
+      ],
+    });
+  const [free, asking, environment] = await Promise.all([
+    create('always_allow'),
+    create('always_ask'),
+    client.beta.environments.create({ name: 'Under test' }),
+  ]);
+  return { client, agents: { free: free.id, asking: asking.id }, environment: environment.id, ...parts };
+}
+
+/** `begun` is told the session before anything is said in it. */
+export async function play(stage: Stage, story: Story, begun?: (session: string) => void): Promise<Outcome> {
+  const { client, agents, environment } = stage;
+  const agent = story.asks ? agents.asking : agents.free;
+  const session = await insist((headers) =>
+    client.beta.sessions.create({ agent, environment_id: environment }, { headers }),
+  );
+  begun?.(session.id);
+  const player = new Player(stage, story, session.id);
+  const left = new AbortController();
+  if (story.watched) void watch(client, session.id, left.signal);
+  try {
+    return { session: session.id, ...(await player.play()) };
+  } catch (error) {
+    const stuck = error instanceof Stuck;
+    const what = `${error instanceof Error ? error.message : error}`;
+    return { session: session.id, faults: [{ kind: stuck ? 'stuck' : 'refused', what }], givenUp: 0 };
+  } finally {
+    left.abort();
+  }
+}
+
+/** Asks the same until it is answered, for as long as the platform may need to come back. */
+async function insist<T>(ask: (headers: Record<string, string>) => Promise<T>): Promise<T> {
+  const headers = { 'idempotency-key': randomUUID() };
+  for (const stop = performance.now() + STUCK_MS; ; ) {
+    try {
+      return await ask(headers);
+    } catch (error) {
+      const status = error instanceof Anthropic.APIError ? error.status : undefined;
+      const again = status === undefined || status === 409 || status >= 500;
+      if (!again || performance.now() > stop) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+/** Reads the session's stream, and comes back whenever it ends. */
+export async function watch(client: Anthropic, session: string, signal: AbortSignal): Promise<void> {
+  const { events } = client.beta.sessions;
+  while (!signal.aborted) {
+    try {
+      for await (const _ of await events.stream(session, undefined, { signal })) if (signal.aborted) return;
+    } catch {
+      // The platform is away.
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+class Player {
+  #stage: Stage;
+  #story: Story;
+  #session: string;
+  #accepted: string[] = [];
+  #answered = new Set<string>();
+
+  constructor(stage: Stage, story: Story, session: string) {
+    this.#stage = stage;
+    this.#story = story;
+    this.#session = session;
+  }
+
+  async play(): Promise<Omit<Outcome, 'session'>> {
+    for (const scene of this.#story.scenes) await this.#playScene(scene);
+    const events = await this.#settled();
+    const { effects } = this.#stage;
+    const faults = judge({ story: this.#story, accepted: this.#accepted, events, effects });
+    await this.#end();
+    return { faults, givenUp: givenUp(events) };
+  }
+
+  async #playScene({ messages, interrupt }: Scene): Promise<void> {
+    const before = this.#stage.server.trace(this.#session).appends;
+    for (const message of messages) await this.#say(message);
+    if (interrupt !== undefined) {
+      const trace = this.#stage.server.trace(this.#session);
+      const enough = () => trace.appends >= before + interrupt.appends || trace.resting || trace.ending;
+      await this.#until('to be interrupted', async () => (enough() ? true : null));
+      await new Promise((resolve) => setTimeout(resolve, interrupt.ms));
+      await this.#send([{ type: 'user.interrupt' }]);
+    }
+    for (;;) {
+      const events = await this.#settled();
+      const open = openCalls(events).filter((call) => !this.#answered.has(call.id));
+      if (open.length === 0) return;
+      for (const call of open) await this.#answer(call);
+    }
+  }
+
+  #say({ text }: Said): Promise<void> {
+    return this.#send([{ type: 'user.message', content: [{ type: 'text', text }] }]);
+  }
+
+  async #answer(call: OpenCall): Promise<void> {
+    this.#answered.add(call.id);
+    const denied = this.#story.scenes.some(({ messages }) =>
+      messages.some((said) => said.denied.some((effect) => call.input.includes(`echo ${effect} >>`))),
+    );
+    if (call.type === 'agent.custom_tool_use') {
+      const content = [{ type: 'text' as const, text: 'Opened.' }];
+      await this.#send([{ type: 'user.custom_tool_result', custom_tool_use_id: call.id, content }]);
+    } else {
+      const result = denied ? 'deny' : 'allow';
+      await this.#send([{ type: 'user.tool_confirmation', tool_use_id: call.id, result }]);
+    }
+  }
+
+  async #send(events: Anthropic.Beta.Sessions.EventSendParams['events']): Promise<void> {
+    const { client } = this.#stage;
+    const { data } = await insist((headers) =>
+      client.beta.sessions.events.send(this.#session, { events }, { headers }),
+    );
+    this.#accepted.push(...(data ?? []).map((event) => event.id));
+  }
+
+  /** The events once the session rests and has taken all that was sent to it. */
+  #settled(): Promise<SessionEvents> {
+    return this.#until('to come to rest', async () => {
+      const events = await this.#look();
+      if (events?.at(-1)?.type !== 'session.status_idle') return null;
+      const taken = new Set(
+        events.flatMap((event) => ('processed_at' in event && event.processed_at == null ? [] : [event.id])),
+      );
+      return this.#accepted.every((id) => taken.has(id)) ? events : null;
+    });
+  }
+
+  #look(): Promise<SessionEvents | null> {
+    return eventsOf(this.#stage.client.withOptions({ timeout: 5_000 }), this.#session).catch(() => null);
+  }
+
+  async #end(): Promise<void> {
+    const { client, server } = this.#stage;
+    const { sessions } = client.beta;
+    if (this.#story.end === 'archive') {
+      await insist((headers) => sessions.archive(this.#session, undefined, { headers }));
+      return;
+    }
+    let erased = false;
+    const stop = server.onReach(({ point, session }) => {
+      erased ||= session === this.#session && point.startsWith('erase:');
+    });
+    await insist((headers) => sessions.delete(this.#session, undefined, { headers })).catch(
+      (error: unknown) => {
+        // The reply of an earlier try was lost.
+        if (!(error instanceof Anthropic.NotFoundError)) throw error;
+      },
+    );
+    await this.#until('to be erased', async () => (erased ? true : null)).finally(stop);
+  }
+
+  /** Asks after every append, and when nothing is under way that could bring one: asking would wake a session that sleeps. */
+  async #until<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
+    const { server } = this.#stage;
+    const trace = server.trace(this.#session);
+    let seen = { appends: -1, at: performance.now() };
+    for (;;) {
+      const news = trace.appends !== seen.appends;
+      if (news) seen = { appends: trace.appends, at: performance.now() };
+      const quietMs = performance.now() - seen.at;
+      const value = news || trace.resting || (trace.ending && quietMs > UNHEARD_MS) ? await ask() : null;
+      if (value !== null) return value;
+      if (quietMs > STUCK_MS) throw new Stuck(`did not get ${what}: ${await this.#lastWords()}`);
+      if (trace.appends === seen.appends) await server.nextAppend(this.#session, LOOK_EVERY_MS);
+    }
+  }
+
+  async #lastWords(): Promise<string> {
+    const events = (await this.#look()) ?? [];
+    return events
+      .slice(-6)
+      .map((event) => event.type)
+      .join(', ');
+  }
+}
+
+interface OpenCall {
+  id: string;
+  type: 'agent.tool_use' | 'agent.custom_tool_use';
+  /** As JSON. */
+  input: string;
+}
+
+/** What the session waits for. */
+function openCalls(events: SessionEvents): OpenCall[] {
+  const last = events.at(-1);
+  if (last?.type !== 'session.status_idle' || last.stop_reason.type !== 'requires_action') return [];
+  const ids = new Set(last.stop_reason.event_ids);
+  return events.flatMap((event) =>
+    (event.type === 'agent.tool_use' || event.type === 'agent.custom_tool_use') && ids.has(event.id)
+      ? [{ id: event.id, type: event.type, input: JSON.stringify(event.input) }]
+      : [],
+  );
+}
