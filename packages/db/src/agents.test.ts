@@ -196,11 +196,11 @@ describe('lists of large agents', () => {
     const tool = { type: 'custom' as const, name: 't', input_schema: { type: 'object' as const } };
     const large = { ...settings, tools: [{ ...tool, description: 'd'.repeat(850_000) }] };
     const made: string[] = [];
-    for (let i = 0; i < 7; i++) {
+    for (let i = 0; i < 6; i++) {
       made.unshift((await mine.create({ settings: large, metadata: {}, now: now + i })).id);
     }
     const [id = ''] = made;
-    for (let i = 0; i < 6; i++) await mine.update(id, { change: { name: `Name ${i}` }, now });
+    for (let i = 0; i < 5; i++) await mine.update(id, { change: { name: `Name ${i}` }, now });
     const bounded = { limit: 100, includeArchived: false, created: {} };
     expect(
       await pagesOf(
@@ -213,11 +213,8 @@ describe('lists of large agents', () => {
         (page) => mine.versions(id, { limit: 100, page }),
         (agent) => agent.version,
       ),
-    ).toEqual([
-      [7, 6, 5, 4, 3],
-      [2, 1],
-    ]);
-  });
+    ).toEqual([[6, 5, 4, 3, 2], [1]]);
+  }, 30_000);
 
   async function pagesOf<T>(read: (page: string | undefined) => Promise<Page<Agent>>, pick: (a: Agent) => T) {
     const pages: T[][] = [];
