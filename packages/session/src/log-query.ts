@@ -5,21 +5,15 @@ import type { EventQuery } from './service.ts';
 import type { SqlValue } from './sql.ts';
 
 export interface Selection {
-  /** The table, and the index the view is walked by: its rows are found without reading those of other threads. */
-  from: string;
   where: string[];
   params: SqlValue[];
 }
 
-/** Without a view, all threads. */
+/** Without a view, all threads. Each view is the condition of an index, word for word: it is walked by that index. */
 export function selectView(view: View | undefined): Selection {
-  if (view === undefined) return { from: 'events', where: [], params: [] };
-  if (view === 'session') {
-    const where = ['(thread IS NULL OR shared = 1)'];
-    return { from: 'events INDEXED BY events_in_session', where, params: [] };
-  }
-  const where = ['thread = ?'];
-  return { from: 'events INDEXED BY events_in_thread', where, params: [view.thread] };
+  if (view === undefined) return { where: [], params: [] };
+  if (view === 'session') return { where: ['(thread IS NULL OR shared = 1)'], params: [] };
+  return { where: ['thread = ?'], params: [view.thread] };
 }
 
 /** What is queued and was taken since is left out: it is listed where it was taken. */

@@ -6,8 +6,6 @@ import type { Harness } from './harness.ts';
 import type { Line } from './line.ts';
 import type { EventQuery, SessionView } from './service.ts';
 
-export type { Line } from './line.ts';
-
 /** What the session shows, which is the primary thread's view too, or what a child thread shows. */
 export type View = 'session' | { thread: string };
 

@@ -84,11 +84,10 @@ interface Piece {
 
 /** The largest first. */
 function spillable({ event, note }: Entry): Piece[] {
-  const done = new Set(note?.spill?.map(({ field }) => field));
   const pieces: Piece[] = [];
   const add = (owner: object, of: 'event' | 'note') => {
     for (const [name, value] of Object.entries(owner)) {
-      if (value !== undefined && isField(name) && FIELDS[name].of === of && !done.has(name))
+      if (value !== undefined && isField(name) && FIELDS[name].of === of)
         pieces.push({ field: name, json: JSON.stringify(value) });
     }
   };

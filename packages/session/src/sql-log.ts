@@ -42,9 +42,9 @@ export class SqlLog implements EventLog {
   }
 
   async lines(after: number, limit: number, view?: View): Promise<Line[]> {
-    const { from, where, params } = selectView(view);
+    const { where, params } = selectView(view);
     const found = this.#sql.each<Line>(
-      `SELECT seq, type, data, note FROM ${from} WHERE ${[...where, 'seq > ?'].join(' AND ')}
+      `SELECT seq, type, data, note FROM events WHERE ${[...where, 'seq > ?'].join(' AND ')}
        ORDER BY seq LIMIT ?`,
       [...params, after, limit],
     );
@@ -52,10 +52,10 @@ export class SqlLog implements EventLog {
   }
 
   async page(query: EventQuery & { thread?: string }): Promise<Page<Line>> {
-    const { from, where, params } = selectPage(query);
+    const { where, params } = selectPage(query);
     const found = this.#sql.each<Line>(
       `SELECT seq, type, data, CASE WHEN instr(note, '"spill":') THEN note END AS note
-       FROM ${from} WHERE ${where.join(' AND ')}
+       FROM events WHERE ${where.join(' AND ')}
        ORDER BY seq ${query.order === 'asc' ? 'ASC' : 'DESC'} LIMIT ?`,
       [...params, query.limit + 1],
     );
