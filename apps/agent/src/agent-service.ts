@@ -7,7 +7,7 @@ import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
-import type { SessionAddress } from '@capstan/session/address';
+import { objectName, type SessionAddress } from '@capstan/session/address';
 import type { Line } from '@capstan/session/line';
 import type {
   EventQuery,
@@ -24,7 +24,7 @@ import { checkBackends } from './health.ts';
 import { noticeOf, readConfig } from './ports.ts';
 import type { SessionDO } from './session-do.ts';
 
-interface ServiceEnv extends Env {
+interface ServiceEnv extends Omit<Env, 'SESSIONS'> {
   SESSIONS: DurableObjectNamespace<SessionDO>;
 }
 
@@ -95,7 +95,7 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
   }
 
   /** The tenant is part of the name: another tenant's id names another object, which the control plane does not know. */
-  #session({ tenantId, sessionId }: SessionAddress) {
-    return this.env.SESSIONS.getByName(`${tenantId}/${sessionId}`);
+  #session(address: SessionAddress) {
+    return this.env.SESSIONS.getByName(objectName(address));
   }
 }

@@ -1,7 +1,15 @@
 // What the agent Worker is configured with. Read only in its composition roots.
+import type { Sessions } from '@capstan/session/service';
+
+/** The objects of the sessions, as one session asks another. */
+export interface SessionObjects {
+  getByName(name: string): Pick<Sessions, 'copyLines'>;
+}
+
 export interface Env {
   DB: D1Database;
   BLOBS: R2Bucket;
+  SESSIONS: SessionObjects;
   ENVIRONMENT?: string;
   GATEWAY_URL?: string;
   GATEWAY_SECRET?: string;

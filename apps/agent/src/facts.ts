@@ -1,7 +1,8 @@
 // What a session's object remembers besides its log: a few named values.
+import type { MarkName } from '@capstan/session/ports';
 import type { Sql } from '@capstan/session/sql';
 
-export type FactName = 'spec' | 'indexed_seq' | 'sandbox_id';
+export type FactName = 'spec' | 'indexed_seq' | 'sandbox_id' | `mark_${MarkName}`;
 
 export class Facts {
   #sql: Sql;

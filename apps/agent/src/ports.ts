@@ -8,8 +8,8 @@ import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import { ApiError } from '@capstan/schema/error';
-import type { SessionAddress } from '@capstan/session/address';
-import type { Alarm, Ports, SessionIndex } from '@capstan/session/ports';
+import { objectName, type SessionAddress } from '@capstan/session/address';
+import type { Alarm, Ledger, Ports, SessionIndex } from '@capstan/session/ports';
 import type { SessionSpec } from '@capstan/session/spec';
 import type { Sql } from '@capstan/session/sql';
 import { SqlLog } from '@capstan/session/sql-log';
@@ -48,6 +48,18 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     blobs,
     alarm,
     index: createIndex(env, spec, facts),
+    marks: {
+      get: (name) => facts.get(`mark_${name}`),
+      set: (name, value) => facts.set(`mark_${name}`, value),
+    },
+    ledger: createLedger(env, spec),
+    source: {
+      copyLines: (sessionId, after, until) => {
+        const { tenantId } = spec;
+        const source = env.SESSIONS.getByName(objectName({ tenantId, sessionId }));
+        return source.copyLines({ tenantId, sessionId }, after, until);
+      },
+    },
     pulse: new IntervalPulse(),
     harness: lateHarness(
       () =>
@@ -73,7 +85,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
       await place.erase();
     },
     now: clock.now,
-    newEventId: () => newId('event'),
+    newId: (kind) => newId(kind),
     random: () => Math.random(),
   };
   return reach === null ? ports : markPorts(ports, reach);
@@ -93,6 +105,26 @@ function createIndex(env: Env, spec: SessionSpec, facts: Facts): SessionIndex {
       await sessions.putIndex(spec.sessionId, row);
       facts.set('indexed_seq', String(seq));
     },
+  };
+}
+
+function createLedger(env: Env, { tenantId, sessionId }: SessionSpec): Ledger {
+  const { ledger } = stores(openD1(env.DB), tenantId);
+  return {
+    record: (lines) =>
+      ledger.record(
+        lines.map(({ usage, agent, nanoUsd, ...line }) => ({
+          ...line,
+          sessionId,
+          agentId: agent.id,
+          agentVersion: agent.version,
+          inputTokens: usage.input_tokens,
+          outputTokens: usage.output_tokens,
+          cacheReadTokens: usage.cache_read_input_tokens,
+          cacheWriteTokens: usage.cache_creation_input_tokens,
+          costNanoUsd: nanoUsd,
+        })),
+      ),
   };
 }
 

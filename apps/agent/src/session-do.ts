@@ -64,8 +64,8 @@ export class SessionDO extends DurableObject<Env> {
     return (await this.#runtime(address)).stream(query);
   }
 
-  async update(_address: SessionAddress, _change: SessionChange): Promise<SessionView> {
-    throw notOffered();
+  async update(address: SessionAddress, change: SessionChange): Promise<SessionView> {
+    return (await this.#runtime(address)).update(change);
   }
 
   async archive(address: SessionAddress): Promise<SessionView> {
@@ -76,24 +76,24 @@ export class SessionDO extends DurableObject<Env> {
     await (await this.#runtime(address)).delete();
   }
 
-  async threads(_address: SessionAddress): Promise<ThreadView[]> {
-    throw notOffered();
+  async threads(address: SessionAddress): Promise<ThreadView[]> {
+    return (await this.#runtime(address)).threads;
   }
 
-  async archiveThread(_address: SessionAddress, _threadId: string): Promise<ThreadView> {
-    throw notOffered();
+  async archiveThread(address: SessionAddress, threadId: string): Promise<ThreadView> {
+    return (await this.#runtime(address)).archiveThread(threadId);
   }
 
-  async exportLog(_address: SessionAddress): Promise<ReadableStream<Uint8Array>> {
-    throw notOffered();
+  async exportLog(address: SessionAddress): Promise<ReadableStream<Uint8Array>> {
+    return (await this.#runtime(address)).exportLog();
   }
 
-  async position(_address: SessionAddress, _eventId: string): Promise<number | null> {
-    throw notOffered();
+  async position(address: SessionAddress, eventId: string): Promise<number | null> {
+    return (await this.#runtime(address)).position(eventId);
   }
 
-  async copyLines(_address: SessionAddress, _after: number, _until: string): Promise<Line[]> {
-    throw notOffered();
+  async copyLines(address: SessionAddress, after: number, until: string): Promise<Line[]> {
+    return (await this.#runtime(address)).copyLines(after, until);
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -175,11 +175,6 @@ export class SessionDO extends DurableObject<Env> {
 
 function tellerOf(runtime: SessionRuntime): Teller {
   return {
-    attach: (socket, query) =>
-      runtime.hub.attach(socket, { ...query, ended: runtime.view.status === 'terminated' }),
+    attach: (socket, query) => runtime.hub.attach(socket, runtime.opening(query)),
   };
-}
-
-function notOffered(): ApiError {
-  return new ApiError('unavailable', 'Sessions of this server cannot do that yet');
 }

@@ -44,6 +44,8 @@ export interface SessionDefinition {
   initialEvents: EventParam[];
   /** The session whose log it begins with, and the last event it takes over. */
   origin: { sessionId: string; eventId: string } | null;
+  /** Epoch ms. */
+  createdAt: number;
 }
 
 export interface SessionPage {
@@ -80,7 +82,7 @@ export class SessionStore {
   async load(sessionId: string): Promise<SessionDefinition | null> {
     const { db } = this.#scope;
     const { tenantId, threadId, agent, environment, title, metadata } = sessions;
-    const { budget, initialEvents, origin } = sessions;
+    const { budget, initialEvents, origin, createdAt } = sessions;
     const [definition] = await db
       .select({
         tenantId,
@@ -90,6 +92,7 @@ export class SessionStore {
         environment,
         title,
         metadata,
+        createdAt,
         budget,
         initialEvents,
         origin,

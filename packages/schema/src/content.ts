@@ -65,3 +65,4 @@ export const threadContent = z.discriminatedUnion('type', [
   documentBlock,
   redactedBlock,
 ]);
+export type ThreadContent = z.infer<typeof threadContent>;

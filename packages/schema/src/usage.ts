@@ -22,6 +22,7 @@ export const ZERO_MODEL_USAGE: ModelUsage = {
 };
 
 export const money = z.object({ amount: z.string(), currency: z.literal('USD') });
+export type Money = z.infer<typeof money>;
 
 export const sessionUsage = z
   .object({
@@ -45,6 +46,27 @@ export const ZERO_USAGE: SessionUsage = {
   list_cost: null,
   server_tool_use: null,
 };
+
+/** What a model call read and wrote, in tokens: the context it leaves behind. */
+export function contextTokens(usage: ModelUsage): number {
+  return (
+    usage.input_tokens +
+    usage.output_tokens +
+    usage.cache_creation_input_tokens +
+    usage.cache_read_input_tokens
+  );
+}
+
+/** Two calls as one. */
+export function addModelUsage(one: ModelUsage, other: ModelUsage): ModelUsage {
+  return {
+    ...one,
+    input_tokens: one.input_tokens + other.input_tokens,
+    output_tokens: one.output_tokens + other.output_tokens,
+    cache_creation_input_tokens: one.cache_creation_input_tokens + other.cache_creation_input_tokens,
+    cache_read_input_tokens: one.cache_read_input_tokens + other.cache_read_input_tokens,
+  };
+}
 
 /** The session's usage after one more model call. */
 export function addUsage(total: SessionUsage, call: ModelUsage): SessionUsage {

@@ -3,3 +3,8 @@ export interface SessionAddress {
   tenantId: string;
   sessionId: string;
 }
+
+/** The name of the object that holds the session. */
+export function objectName({ tenantId, sessionId }: SessionAddress): string {
+  return `${tenantId}/${sessionId}`;
+}

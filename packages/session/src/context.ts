@@ -1,69 +1,208 @@
-// The context of a model call: what the log says was said, in the order the agent saw it. Rebuilt, never stored.
-import type { Entry } from './entry.ts';
+// The context of a thread's model calls: what the log says was said, in the order the agent saw it. Rebuilt, never stored.
+import type { SessionEvent } from '@capstan/schema/events';
+import type { Entry, LoggedEntry } from './entry.ts';
 import type { ContextItem } from './harness.ts';
-import { readEntries } from './log-reader.ts';
-import type { EventLog } from './ports.ts';
+import type { LogReader } from './log-reader.ts';
+import type { View } from './ports.ts';
+
+/** What an image counts for in the size of a context, whatever its bytes. */
+const IMAGE_CHARS = 6_000;
+
+export interface PlacedItem {
+  /** The log position it comes from; positions never fall. */
+  seq: number;
+  item: ContextItem;
+  chars: number;
+}
+
+export interface ContextSource {
+  log: Pick<LogReader, 'entries'>;
+  /** The child thread whose context it is; null: the primary thread's. */
+  thread: string | null;
+  /** The log position it begins after. */
+  from: number;
+}
 
 /** Follows the log: each call reads only what was written since the last one. */
 export class ModelContext {
-  #log: EventLog;
-  #items: ContextItem[] = [];
-  #seq = 0;
+  #source: ContextSource;
+  #items: PlacedItem[] = [];
+  #chars = 0;
+  #seq: number;
+  /** Defined while a model call was under way: the next call is the first to see it. */
+  #unseen: Entry[] = [];
   /** One read at a time: a turn that is being stopped and its successor may both ask. */
   #reading: Promise<void> = Promise.resolve();
 
-  constructor(log: EventLog) {
-    this.#log = log;
+  constructor(source: ContextSource) {
+    this.#source = source;
+    this.#seq = source.from;
   }
 
-  async items(): Promise<readonly ContextItem[]> {
+  async items(): Promise<readonly PlacedItem[]> {
     const read = this.#reading.then(() => this.#read());
     this.#reading = read.catch(() => undefined);
     await read;
     return this.#items.slice();
   }
 
+  /** Characters of all items together, images at a flat rate. */
+  get chars(): number {
+    return this.#chars;
+  }
+
+  /** The last log position that was read. */
+  get position(): number {
+    return this.#seq;
+  }
+
   async #read(): Promise<void> {
-    for await (const entry of readEntries(this.#log, this.#seq)) {
-      const item = toItem(entry);
-      if (item) this.#items.push(item);
+    const { log, thread } = this.#source;
+    const view: View = thread === null ? 'session' : { thread };
+    for await (const entry of log.entries(this.#seq, view)) {
+      if ((entry.note?.thread ?? null) === thread) this.#add(entry);
       this.#seq = entry.seq;
+    }
+  }
+
+  #add(entry: LoggedEntry): void {
+    const { seq, event, note } = entry;
+    if (event.type === 'user.define_outcome') this.#unseen.push(entry);
+    else if (event.type === 'span.model_request_start') {
+      for (const unseen of this.#unseen) this.#push(seq, toItems(unseen));
+      this.#unseen = [];
+    } else if (event.type === 'agent.thread_context_compacted') {
+      const { compactedTo: upTo = 0, summary = '' } = note ?? {};
+      const stands = placed(upTo, { type: 'user', content: [{ type: 'text', text: summary }] });
+      this.#items = [stands, ...this.#items.filter((item) => item.seq > upTo)];
+      this.#chars = this.#items.reduce((sum, { chars }) => sum + chars, 0);
+    } else this.#push(seq, toItems(entry));
+  }
+
+  #push(seq: number, items: readonly ContextItem[]): void {
+    for (const item of items) {
+      const next = placed(seq, item);
+      this.#items.push(next);
+      this.#chars += next.chars;
     }
   }
 }
 
-function toItem({ event, note }: Entry): ContextItem | null {
+function placed(seq: number, item: ContextItem): PlacedItem {
+  return { seq, item, chars: sizeOf(item) };
+}
+
+/** Events whose words are in the context. A queued one comes again, processed, when the agent has it. */
+function isSaid(event: SessionEvent): boolean {
+  return event.processed_at !== null;
+}
+
+function toItems({ event, note }: Entry): ContextItem[] {
+  if (!isSaid(event)) return [];
   const opaque = note?.opaque === undefined ? {} : { opaque: note.opaque };
   switch (event.type) {
     case 'user.message':
-      // A queued message has not reached the agent yet; it comes again, processed, when it does.
-      return event.processed_at === null ? null : { type: 'user', content: event.content };
-    case 'agent.message':
-      return { type: 'message', text: textOf(event.content), ...opaque };
+      return [{ type: 'user', content: event.content }];
+    case 'system.message':
+      return [{ type: 'system', text: textOf(event.content) }];
+    case 'user.define_outcome':
+      return [user(outcomeText(event))];
+    case 'span.outcome_evaluation_end':
+      return event.result === 'needs_revision' || event.result === 'max_iterations_reached'
+        ? [user(revisionText(event))]
+        : [];
+    case 'agent.message': {
+      const said: ContextItem = { type: 'message', text: textOf(event.content), ...opaque };
+      return note?.cut ? [said, user(GO_ON)] : [said];
+    }
     case 'agent.thinking':
-      return { type: 'thinking', ...opaque };
+      return [{ type: 'thinking', ...opaque }];
     case 'agent.tool_use':
     case 'agent.custom_tool_use':
-      return { type: 'tool_call', callId: event.id, name: event.name, input: event.input, ...opaque };
+      return [{ type: 'tool_call', callId: event.id, name: event.name, input: event.input, ...opaque }];
     case 'agent.tool_result':
-      return {
-        type: 'tool_result',
-        callId: event.tool_use_id,
-        content: event.content ?? [],
-        isError: event.is_error ?? false,
-      };
+      return [resultOf(event.tool_use_id, event)];
     case 'user.custom_tool_result':
-      return {
-        type: 'tool_result',
-        callId: event.custom_tool_use_id,
-        content: event.content ?? [],
-        isError: event.is_error ?? false,
-      };
+      return [resultOf(event.custom_tool_use_id, event)];
+    case 'agent.thread_message_sent': {
+      if (!note?.call) return [];
+      const { name, input, answer } = note.call;
+      const content = [{ type: 'text' as const, text: answer }];
+      return [
+        { type: 'tool_call', callId: event.id, name, input, ...opaque },
+        { type: 'tool_result', callId: event.id, content, isError: false },
+      ];
+    }
+    case 'agent.thread_message_received':
+      return [received(event)];
     default:
-      return null;
+      return [];
   }
+}
+
+const GO_ON =
+  '[The connection broke off at this point of your reply. Go on exactly where it stops; do not repeat what is there.]';
+
+type Received = Extract<SessionEvent, { type: 'agent.thread_message_received' }>;
+
+function received({ from_session_thread_id: from, from_agent_name: name, content }: Received): ContextItem {
+  const said = content.filter((block) => block.type !== 'redacted');
+  const who = { type: 'text' as const, text: `Message from ${name ?? 'another thread'} (thread ${from}):` };
+  return { type: 'user', content: [who, ...said] };
+}
+
+type Defined = Extract<SessionEvent, { type: 'user.define_outcome' }>;
+
+function outcomeText({ description, rubric }: Defined): string {
+  const words = rubric.type === 'text' ? rubric.content : `(file ${rubric.file_id})`;
+  return (
+    `Bring about this outcome:\n${description}\n\nIt is judged against this rubric when you are done:\n${words}\n\n` +
+    'Put files that belong to it in /mnt/session/outputs. End your turn when you think the rubric is met.'
+  );
+}
+
+type Ended = Extract<SessionEvent, { type: 'span.outcome_evaluation_end' }>;
+
+function revisionText({ result, explanation }: Ended): string {
+  return result === 'needs_revision'
+    ? `The outcome does not meet its rubric yet:\n${explanation}\n\nRevise it, then end your turn.`
+    : `The outcome still does not meet its rubric, and it is not judged again:\n${explanation}\n\n` +
+        'Close with a short account of what there is and what is missing.';
+}
+
+interface Result {
+  content?: Extract<ContextItem, { type: 'tool_result' }>['content'] | undefined;
+  is_error?: boolean | null | undefined;
+}
+
+function resultOf(callId: string, { content = [], is_error }: Result): ContextItem {
+  return { type: 'tool_result', callId, content, isError: is_error ?? false };
+}
+
+function user(text: string): ContextItem {
+  return { type: 'user', content: [{ type: 'text', text }] };
 }
 
 function textOf(content: readonly { type: string; text?: string }[]): string {
   return content.map((block) => block.text ?? '').join('');
+}
+
+function sizeOf(item: ContextItem): number {
+  switch (item.type) {
+    case 'user':
+    case 'tool_result':
+      return item.content.reduce((sum, block) => sum + blockSize(block), 0);
+    case 'system':
+      return item.text.length;
+    case 'message':
+      return item.text.length + (item.opaque?.length ?? 0);
+    case 'thinking':
+      return item.opaque?.length ?? 0;
+    case 'tool_call':
+      return item.name.length + JSON.stringify(item.input).length;
+  }
+}
+
+function blockSize(block: { type: string; source?: unknown }): number {
+  return block.type === 'image' ? IMAGE_CHARS : JSON.stringify(block).length;
 }

@@ -1,126 +1,185 @@
-// How a stretch of work ends on the log: the events around idle, rescheduled and interrupted, in the order of spec §7.2.
+// How a thread's stretch of work ends on the log: idle, rescheduled, given up or cut short.
+import type { ThreadContent } from '@capstan/schema/content';
 import type { StopDetails, StopReason } from '@capstan/schema/events/session-events';
 import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
-import { type Entry, made, type Stamp, toTimestamp } from './entry.ts';
+import { type Entry, made, type Note, noted, ownedBy, type Stamp, toTimestamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
+import { type Context, named } from './frame.ts';
 import type { ModelErrorType } from './harness.ts';
-import { blocking, type OpenCall, type State, usageAt } from './state.ts';
-
-/** What names the session's one thread on its events. */
-export interface Thread {
-  session_thread_id: string;
-  agent_name: string;
-}
+import { endOutcome } from './outcome.ts';
+import type { Input, OpenCall, ThreadState } from './state.ts';
+import { blocking, threadById } from './thread.ts';
 
 const MAX_ATTEMPTS = 5;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
-
-export function begin(stamp: Stamp, thread: Thread): Entry[] {
-  return [made(stamp, 'session.status_running', {}), made(stamp, 'session.thread_status_running', thread)];
-}
+/** Processes in a row that may die in one model call, or while tools run, before anything new is on the log. */
+const MAX_RESTARTS = { model: 10, tools: 500 };
+const FIRST_RESTART_MS = 100;
+const LONGEST_RESTART_MS = 2_000;
 
 export interface Ending {
-  thread: Thread;
   reason: StopReason;
   details?: StopDetails;
 }
 
-/** The session's usage is told directly before it is idle. `state` is what holds just before. */
-export function idle(state: State, ending: Ending, stamp: Stamp): Entry[] {
-  const stop = { stop_reason: ending.reason, stop_details: ending.details ?? null };
-  return [
-    made(stamp, 'session.thread_status_idle', { ...ending.thread, ...stop }),
-    made(stamp, 'session.usage', { usage: usageAt(state, stamp.now), budget: null }),
-    made(stamp, 'session.status_idle', stop),
-  ];
+export function idle(thread: ThreadState, { reason, details = null }: Ending, stamp: Stamp): Entry[] {
+  const stop = { stop_reason: reason, stop_details: details };
+  return ownedBy(thread, [made(stamp, 'session.thread_status_idle', { ...named(thread), ...stop })], true);
 }
 
-export function waiting(state: State, thread: Thread, stamp: Stamp): Entry[] {
-  const event_ids = blocking(state).map((call) => call.id);
-  return idle(state, { thread, reason: { type: 'requires_action', event_ids } }, stamp);
+export function waiting(thread: ThreadState, stamp: Stamp): Entry[] {
+  const event_ids = blocking(thread).map((call) => call.id);
+  return idle(thread, { reason: { type: 'requires_action', event_ids } }, stamp);
 }
 
 /** Ends a model request that gave no reply: `isError` is null when it was stopped on purpose. */
-export function abandonSpan(state: State, isError: true | null, stamp: Stamp): Entry[] {
-  if (state.openSpan === null) return [];
-  return [
-    made(stamp, 'span.model_request_end', {
-      model_request_start_id: state.openSpan,
-      is_error: isError,
-      model_usage: ZERO_MODEL_USAGE,
-    }),
-  ];
+export function abandonSpan(
+  thread: ThreadState,
+  { isError, note }: { isError: true | null; note?: Note },
+  stamp: Stamp,
+): Entry[] {
+  if (thread.openSpan === null) return [];
+  const end = made(stamp, 'span.model_request_end', {
+    model_request_start_id: thread.openSpan.id,
+    is_error: isError,
+    model_usage: ZERO_MODEL_USAGE,
+  });
+  return ownedBy(thread, [note === undefined ? end : noted(end, note)]);
+}
+
+export interface Closing {
+  text: string;
+  /** What the calls do is to be stopped. */
+  cancel?: boolean;
 }
 
 /** Every open call gets a result that says it was cut short, so that no use is ever left without one. */
-export function closeCalls(calls: readonly OpenCall[], text: string, stamp: Stamp): Entry[] {
-  return calls.map((call) =>
-    call.waitsFor === 'client'
-      ? made(stamp, 'user.custom_tool_result', {
-          custom_tool_use_id: call.id,
-          content: [{ type: 'text', text }],
-          is_error: true,
-        })
-      : made(stamp, 'agent.tool_result', {
-          tool_use_id: call.id,
-          content: [{ type: 'text', text }],
-          is_error: true,
-        }),
-  );
-}
-
-interface Fault {
-  type: ModelErrorType;
-  message: string;
+export function closeCalls(
+  thread: ThreadState,
+  { calls = thread.calls, text, cancel = false }: Closing & { calls?: readonly OpenCall[] },
+  stamp: Stamp,
+): Entry[] {
+  return calls.flatMap((call) => {
+    const content = [{ type: 'text' as const, text }];
+    const ends = { content, is_error: true };
+    if (call.waitsFor === 'client') {
+      const closed = made(stamp, 'user.custom_tool_result', { custom_tool_use_id: call.id, ...ends });
+      return ownedBy(thread, [closed], true);
+    }
+    const result = made(stamp, 'agent.tool_result', { tool_use_id: call.id, ...ends });
+    const stops = cancel && call.waitsFor === 'nobody';
+    return ownedBy(thread, [stops ? noted(result, { cancel: true }) : result], call.hash !== undefined);
+  });
 }
 
 export interface Failure {
-  error: Fault;
+  error: { type: ModelErrorType; message: string };
   retryable: boolean;
   retryAfterMs?: number;
-  /** The first new try need not wait: nothing says that the other side is busy. */
-  urgent?: boolean;
+  /** The process that ran the turn died: nothing says that the other side is at fault. */
+  restart?: boolean;
+  /** On the request's end. */
+  note?: Note;
   /** 0 to 1: spreads retries of many sessions apart. */
   jitter: number;
 }
 
 /** Tries again later, or gives the turn up: then what is queued is flushed and the next message starts afresh. */
-export function fail(state: State, failure: Failure, context: { thread: Thread; stamp: Stamp }): Entry[] {
-  const { thread, stamp } = context;
-  const attempt = state.attempt + 1;
-  const span = abandonSpan(state, true, stamp);
-  if (failure.retryable && attempt < MAX_ATTEMPTS) {
-    const at = stamp.now + delayMs(failure, attempt);
-    const error = { ...failure.error, retry_status: { type: 'retrying' as const } };
-    const rescheduled = made(stamp, 'session.status_rescheduled', {});
-    return [
-      ...span,
-      made(stamp, 'session.error', { error }),
-      made(stamp, 'session.thread_status_rescheduled', thread),
-      { ...rescheduled, note: { retry: { at, attempt } } },
-    ];
-  }
-  const error = { ...failure.error, retry_status: { type: 'exhausted' as const } };
-  const given = [
-    ...span,
-    ...closeCalls(state.calls, 'Not run: the turn was given up after an error.', stamp),
-    ...take(state.queue, stamp),
-    made(stamp, 'session.error', { error }),
-  ];
+export function fail(context: Context, thread: ThreadState, failure: Failure): Entry[] {
+  const { stamp } = context;
+  const retry = failure.restart ? restartOf(thread) : retryOf(thread, failure);
+  const span = abandonSpan(thread, { isError: true, ...(failure.note ? { note: failure.note } : {}) }, stamp);
+  if (retry === null) return [...span, ...giveUp(evolved(context, span), thread.id, failure)];
+  const error = { ...failure.error, retry_status: { type: 'retrying' as const } };
+  const { delayMs, ...counts } = retry;
+  const rescheduled = made(stamp, 'session.thread_status_rescheduled', named(thread));
   return [
-    ...given,
-    ...idle(evolveAll(state, given), { thread, reason: { type: 'retries_exhausted' } }, stamp),
+    ...span,
+    ...ownedBy(thread, [made(stamp, 'session.error', { error })], true),
+    ...ownedBy(thread, [noted(rescheduled, { retry: { at: stamp.now + delayMs, ...counts } })], true),
   ];
 }
 
-/** Queued events as they stand once the agent has them: the same ids, now processed. */
-export function take(queue: State['queue'], stamp: Stamp): Entry[] {
-  return queue.map((event) => ({ event: { ...event, processed_at: toTimestamp(stamp.now) } }));
+/** Ends the turn with an error. A child is over then, and its parent is told. */
+export function giveUp(
+  context: Context,
+  threadId: string,
+  { error }: { error: { type: ModelErrorType | LimitErrorType; message: string } },
+): Entry[] {
+  const { state, stamp } = context;
+  const thread = threadById(state, threadId);
+  if (thread === null) return [];
+  const told = { ...error, retry_status: { type: 'exhausted' as const } };
+  const given = [
+    ...closeCalls(thread, { text: 'Not run: the turn was given up after an error.', cancel: true }, stamp),
+    ...take(thread, thread.queue, stamp),
+    ...ownedBy(thread, [made(stamp, 'session.error', { error: told })], true),
+  ];
+  if (thread.parentId !== null) {
+    const text = `This thread ended with an error and takes no more messages: ${error.message}`;
+    const over = made(stamp, 'session.thread_status_terminated', named(thread));
+    return [...given, ...report(thread, text, stamp), ...ownedBy(thread, [over], true)];
+  }
+  const outcome = endOutcome(state, { result: 'failed', explanation: error.message }, stamp);
+  return [...given, ...outcome, ...idle(thread, { reason: { type: 'retries_exhausted' } }, stamp)];
 }
 
-function delayMs({ urgent, jitter, retryAfterMs = 0 }: Failure, attempt: number): number {
-  if (urgent && attempt === 1) return 0;
+export type LimitErrorType = 'tool_use_limit_reached_error' | 'compaction_limit_reached_error';
+
+/** Tells a child's parent what it has to say. */
+export function report(thread: ThreadState, text: string, stamp: Stamp): Entry[] {
+  if (thread.parentId === null) return [];
+  const content: ThreadContent[] = [{ type: 'text', text: text === '' ? '(no words)' : text }];
+  const to = { to_session_thread_id: thread.parentId, to_agent_name: null };
+  return ownedBy(thread, [made(stamp, 'agent.thread_message_sent', { ...to, content })]);
+}
+
+/** Input as it stands once the agent has it: what was queued under the same ids, now processed. */
+export function take(thread: ThreadState, inputs: readonly Input[], stamp: Stamp): Entry[] {
+  return inputs.flatMap((input) => {
+    const spill = input.spill ? { spill: input.spill } : {};
+    if (input.kind === 'event') {
+      const event = { ...input.event, processed_at: toTimestamp(stamp.now) };
+      return ownedBy(thread, [withNote({ event }, spill)], true);
+    }
+    const { from, fromName, content } = input;
+    const received = made(stamp, 'agent.thread_message_received', {
+      from_session_thread_id: from,
+      from_agent_name: fromName,
+      content,
+    });
+    return ownedBy(thread, [noted(received, { ...spill, delivers: input.id })]);
+  });
+}
+
+export function evolved(context: Context, entries: readonly Entry[]): Context {
+  return { ...context, state: evolveAll(context.state, entries) };
+}
+
+function withNote(entry: Entry, note: Note): Entry {
+  return Object.keys(note).length === 0 ? entry : noted(entry, note);
+}
+
+interface Retry {
+  delayMs: number;
+  attempt: number;
+  restarts: number;
+}
+
+function retryOf({ attempt: tries, restarts }: ThreadState, failure: Failure): Retry | null {
+  const attempt = tries + 1;
+  if (!failure.retryable || attempt >= MAX_ATTEMPTS) return null;
   const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1));
-  return Math.max(retryAfterMs, Math.round(full * (0.75 + 0.25 * jitter)));
+  const delayMs = Math.max(failure.retryAfterMs ?? 0, Math.round(full * (0.75 + 0.25 * failure.jitter)));
+  return { delayMs, attempt, restarts };
+}
+
+/** A tool may work for hours without a word on the log; a model call that kills its process each time may not. */
+function restartOf(thread: ThreadState): Retry | null {
+  const restarts = thread.restarts + 1;
+  const limit = thread.openSpan === null ? MAX_RESTARTS.tools : MAX_RESTARTS.model;
+  if (restarts > limit) return null;
+  const delayMs = restarts === 1 ? 0 : Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** (restarts - 2));
+  return { delayMs, attempt: thread.attempt, restarts };
 }

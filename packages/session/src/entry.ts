@@ -1,6 +1,24 @@
 // One row of the session log: the event everyone sees, and a note only the engine reads.
+import type { Budget } from '@capstan/schema/budgets';
 import type { EventOf, EventType, SessionEvent } from '@capstan/schema/events';
-import type { Opaque } from './harness.ts';
+import type { ModelUsage } from '@capstan/schema/usage';
+import type { ModelChoice, Opaque, Price } from './harness.ts';
+
+/** What of a budget is set aside. */
+export interface Reserve {
+  nanoUsd: number;
+  tokens: number;
+}
+
+/** What a model call used, as budgets and the ledger count it. */
+export interface Bill {
+  kind: 'model' | 'compaction' | 'grading';
+  provider: ModelChoice['provider'];
+  model: string;
+  usage: ModelUsage;
+  /** Null: the model has no list price. */
+  nanoUsd: number | null;
+}
 
 /** A field that stands in a blob; the row has an empty value in its place. */
 export interface Spilled {
@@ -19,10 +37,36 @@ export interface Note {
   spill?: readonly Spilled[];
   /** What the harness wants back when the context is rebuilt. */
   opaque?: Opaque;
-  /** On `session.status_rescheduled`: when to try again, epoch ms, and how many tries came before without progress. */
-  retry?: { at: number; attempt: number };
-  /** On `session.status_terminated`: the session was archived. */
+  /** On `session.thread_status_rescheduled`: when to try again, epoch ms, and what came before without progress. */
+  retry?: { at: number; attempt: number; restarts: number };
+  /** On `session.status_terminated` and `session.thread_status_terminated`: it was archived. */
   archived?: true;
+  /** On `session.thread_created`: whose thread it is. */
+  created?: { member: number; parentId: string };
+  /** On `agent.thread_message_sent`: the tool call of the model that it is, with the answer it was given. */
+  call?: { name: string; input: Record<string, unknown>; answer: string };
+  /** On `agent.thread_message_received`: the `agent.thread_message_sent` it delivers. */
+  delivers?: string;
+  /** On `span.model_request_start` and `span.outcome_evaluation_ongoing`: what the request is set aside from the budget. */
+  span?: { price: Price | null; reserved: Reserve };
+  bill?: Bill;
+  /** On `span.model_request_end`: the context was longer than the model can read. */
+  tooLong?: true;
+  /** On `span.model_request_end`: the model refused an image or document of its context. */
+  badMedia?: { upTo: number };
+  /** On `agent.thread_context_compacted`: what stands for everything up to a log position. */
+  summary?: string;
+  compactedTo?: number;
+  /** On `agent.message`: the model was cut off here, and is to go on. */
+  cut?: true;
+  /** On `user.tool_confirmation`: the SHA-256 of the input that was approved. */
+  approved?: string;
+  /** On a result that the engine gave a call it cut short: what the call does is to be stopped. */
+  cancel?: true;
+  /** On `session.updated`: here a copy of another session's log ends, and this session's own begins. */
+  fork?: { into: string };
+  /** On `session.updated`: limits as they are from here on; the event itself shows them too. */
+  budget?: { value: Budget | null };
 }
 
 export interface Entry {
@@ -38,7 +82,7 @@ export interface LoggedEntry extends Entry {
 /** Where time and ids come from: the machine itself has neither (M1). */
 export interface Stamp {
   now: number;
-  newId(): string;
+  newId(kind?: 'event' | 'thread' | 'outcome'): string;
 }
 
 type Body<T extends EventType> = Omit<EventOf<T>, 'id' | 'type' | 'processed_at'>;
@@ -48,6 +92,20 @@ export function made<T extends EventType>(stamp: Stamp, type: T, body: Body<T> &
   const { id = stamp.newId(), ...rest } = body;
   // The generic object is exactly EventOf<T>; TypeScript cannot follow a spread through Omit.
   return { event: { id, type, processed_at: toTimestamp(stamp.now), ...rest } as unknown as EventOf<T> };
+}
+
+export function noted(entry: Entry, note: Note): Entry {
+  return { ...entry, note: { ...entry.note, ...note } };
+}
+
+/** The entries as rows of a thread: its own, or also the session's. */
+export function ownedBy(
+  thread: { id: string; parentId: string | null },
+  entries: readonly Entry[],
+  shared = false,
+): Entry[] {
+  if (thread.parentId === null) return [...entries];
+  return entries.map((entry) => noted(entry, { thread: thread.id, ...(shared ? { shared } : {}) }));
 }
 
 export function toTimestamp(ms: number): string {

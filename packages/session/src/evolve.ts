@@ -1,131 +1,145 @@
-// evolve: what an event means. Pure, total, and the only place state changes.
+// evolve: what an event means. Pure, total, and the only place state changes. Threads: evolve-thread.ts.
 import type { SessionEvent } from '@capstan/schema/events';
-import { addUsage } from '@capstan/schema/usage';
-import type { Entry } from './entry.ts';
-import type { OpenCall, State, UserEvent } from './state.ts';
+import { addUsage, contextTokens, ZERO_USAGE } from '@capstan/schema/usage';
+import type { Bill, Entry } from './entry.ts';
+import { evolveOutcome } from './evolve-outcome.ts';
+import { evolveThread } from './evolve-thread.ts';
+import { NOTHING_SPENT, newThread, type Spent, type State, type ThreadState } from './state.ts';
+
+/** Stopped calls that are remembered at most: the oldest have ended at their own limits. */
+const MAX_STOPPING = 256;
 
 export function evolve(state: State, entry: Entry): State {
-  const next = apply(state, entry);
-  const at = entry.event.processed_at;
-  return at === null ? next : { ...next, updatedAt: Math.max(next.updatedAt, Date.parse(at)) };
+  const at = entry.event.processed_at === null ? null : Date.parse(entry.event.processed_at);
+  const next = evolveOutcome(withThread(billed(whole(state, entry), entry), entry, at), entry);
+  return at === null ? next : { ...next, updatedAt: Math.max(next.updatedAt, at) };
 }
 
-/** The state after more entries; from nothing, the fold of a whole log. */
+/** The state after more entries; from the initial one, the fold of a whole log. */
 export function evolveAll(state: State, entries: Iterable<Entry>): State {
   let next = state;
   for (const entry of entries) next = evolve(next, entry);
   return next;
 }
 
-function apply(state: State, { event, note }: Entry): State {
+/** What the event means for the session as a whole. */
+function whole(state: State, { event, note }: Entry): State {
   switch (event.type) {
-    case 'user.message':
-      return event.processed_at === null
-        ? queued(state, event)
-        : // Each message has the whole number of steps to itself.
-          { ...taken(state, event.id), unanswered: true, steps: 0 };
-    case 'user.interrupt':
-      return event.processed_at === null ? queued(state, event) : taken(state, event.id);
-    case 'user.tool_confirmation':
-      return event.result === 'allow' ? released(state, event.tool_use_id) : state;
-    case 'user.custom_tool_result':
-      return closed(state, event.custom_tool_use_id);
-    case 'agent.tool_use':
-      return opened(state, {
-        id: event.id,
-        name: event.name,
-        input: event.input,
-        waitsFor: event.evaluated_permission === 'ask' ? 'confirmation' : 'nobody',
-        begun: false,
-      });
-    case 'agent.custom_tool_use':
-      return opened(state, {
-        id: event.id,
-        name: event.name,
-        input: event.input,
-        waitsFor: 'client',
-        begun: false,
-      });
-    case 'agent.tool_result':
-      return closed(state, event.tool_use_id);
-    case 'agent.message':
-    case 'agent.thinking':
-      return { ...state, attempt: 0 };
-    case 'span.model_request_start':
-      return { ...state, openSpan: event.id, steps: state.steps + 1 };
-    case 'span.model_request_end':
-      return {
-        ...state,
-        openSpan: null,
-        unanswered: event.is_error === false ? false : state.unanswered,
-        usage: addUsage(state.usage, event.model_usage),
-      };
     case 'session.status_running':
-      return started(state, event);
+      return { ...state, status: 'running', activeSince: Date.parse(event.processed_at) };
     case 'session.status_idle':
-      return { ...stopped(state, event), status: 'idle', unanswered: false, attempt: 0, retryAt: null };
+      return { ...rested(state, event), status: 'idle' };
     case 'session.status_rescheduled':
-      return {
-        ...stopped(state, event),
-        status: 'rescheduling',
-        calls: state.calls.map((call) => (call.waitsFor === 'nobody' ? { ...call, begun: true } : call)),
-        attempt: note?.retry?.attempt ?? state.attempt,
-        retryAt: note?.retry?.at ?? Date.parse(event.processed_at),
-      };
+      return { ...rested(state, event), status: 'rescheduling' };
     case 'session.status_terminated':
-      return note?.archived
-        ? { ...ended(state, event), archivedAt: Date.parse(event.processed_at) }
-        : ended(state, event);
+      return {
+        ...rested(state, event),
+        status: 'terminated',
+        outcome: null,
+        archivedAt: note?.archived ? Date.parse(event.processed_at) : state.archivedAt,
+      };
     case 'session.deleted':
-      return { ...ended(state, event), deleted: true };
+      return { ...rested(state, event), status: 'terminated', deleted: true };
+    case 'session.updated':
+      return note?.fork ? forked(state, note.fork.into) : updated(state, event, note);
+    case 'session.thread_created': {
+      const { member = null, parentId = null } = note?.created ?? {};
+      const createdAt = Date.parse(event.processed_at);
+      const { session_thread_id: id, agent_name: name } = event;
+      return { ...state, threads: [...state.threads, newThread({ id, name, member, parentId, createdAt })] };
+    }
+    case 'agent.thread_message_sent': {
+      const sender = state.threads.find((thread) => thread.id === note?.thread) ?? state.threads[0];
+      const message = {
+        kind: 'message' as const,
+        id: event.id,
+        from: sender?.id ?? '',
+        fromName: sender?.name ?? '',
+        content: event.content,
+        ...(note?.spill ? { spill: note.spill } : {}),
+      };
+      return inThread(state, event.to_session_thread_id, (thread) => ({
+        ...thread,
+        queue: [...thread.queue, message],
+      }));
+    }
     default:
-      return state;
+      return note?.cancel ? stopping(state, event, note.thread) : state;
   }
 }
 
-function queued(state: State, event: UserEvent): State {
-  return { ...state, queue: [...state.queue, event] };
+function withThread(state: State, entry: Entry, at: number | null): State {
+  const owner = ownerOf(state, entry);
+  return owner === null ? state : inThread(state, owner, (thread) => evolveThread(thread, entry, at));
 }
 
-function taken(state: State, id: string): State {
-  return state.queue.length === 0
-    ? state
-    : { ...state, queue: state.queue.filter((event) => event.id !== id) };
+/** The thread an entry changes, or null when it is about the session alone. */
+function ownerOf(state: State, { event, note }: Entry): string | null {
+  if (event.type.startsWith('session.') && !event.type.startsWith('session.thread_')) return null;
+  return note?.thread ?? state.threads[0]?.id ?? null;
 }
 
-function opened(state: State, call: OpenCall): State {
-  return { ...state, calls: [...state.calls, call], attempt: 0 };
-}
-
-function released(state: State, id: string): State {
+function inThread(state: State, id: string, change: (thread: ThreadState) => ThreadState): State {
   return {
     ...state,
-    calls: state.calls.map((call) => (call.id === id ? { ...call, waitsFor: 'nobody' } : call)),
+    threads: state.threads.map((thread) => (thread.id === id ? change(thread) : thread)),
   };
 }
 
-function closed(state: State, id: string): State {
-  return { ...state, calls: state.calls.filter((call) => call.id !== id), unanswered: true, attempt: 0 };
-}
-
-function started(state: State, event: Extract<SessionEvent, { type: 'session.status_running' }>): State {
-  const resumed = state.status === 'rescheduling';
+function billed(state: State, { note }: Entry): State {
+  if (!note?.bill) return state;
   return {
     ...state,
-    status: 'running',
-    turnId: event.id,
-    steps: resumed ? state.steps : 0,
-    retryAt: null,
-    activeSince: Date.parse(event.processed_at),
+    usage: addUsage(state.usage, note.bill.usage),
+    spent: spentWith(state.spent, note.bill),
   };
 }
 
-function ended(state: State, event: { processed_at: string }): State {
-  return { ...stopped(state, event), status: 'terminated', queue: [], calls: [], retryAt: null };
+function spentWith(spent: Spent, { usage, nanoUsd }: Bill): Spent {
+  return {
+    nanoUsd: spent.nanoUsd + (nanoUsd ?? 0),
+    tokens: spent.tokens + contextTokens(usage),
+    modelCalls: spent.modelCalls + 1,
+    priced: spent.priced || nanoUsd !== null,
+  };
 }
 
-function stopped(state: State, event: { processed_at: string }): State {
-  const at = Date.parse(event.processed_at);
-  const activeMs = state.activeSince === null ? 0 : Math.max(0, at - state.activeSince);
-  return { ...state, turnId: null, openSpan: null, activeSince: null, activeMs: state.activeMs + activeMs };
+function rested(state: State, event: { processed_at: string }): State {
+  const since = state.activeSince;
+  const worked = since === null ? 0 : Math.max(0, Date.parse(event.processed_at) - since);
+  return { ...state, activeSince: null, activeMs: state.activeMs + worked };
+}
+
+type Updated = Extract<SessionEvent, { type: 'session.updated' }>;
+
+function updated(state: State, event: Updated, note: Entry['note']): State {
+  return {
+    ...state,
+    ...(event.title === undefined ? {} : { title: event.title }),
+    ...(event.metadata === undefined ? {} : { metadata: event.metadata }),
+    ...(note?.budget === undefined ? {} : { budget: note.budget.value }),
+  };
+}
+
+/** The copied log is history: what it used, and what its processes still do, is the other session's. */
+function forked(state: State, into: string): State {
+  const { title, metadata, budget, ...rest } = state;
+  return {
+    ...rest,
+    forkedInto: into,
+    usage: ZERO_USAGE,
+    spent: NOTHING_SPENT,
+    activeMs: 0,
+    stopping: [],
+    threads: state.threads.map((thread) => ({ ...thread, usage: ZERO_USAGE, activeMs: 0 })),
+  };
+}
+
+function stopping(state: State, event: SessionEvent, threadId: string | undefined): State {
+  if (event.type !== 'agent.tool_result') return state;
+  const owner = state.threads.find((thread) => thread.id === threadId) ?? state.threads[0];
+  const call = owner?.calls.find((open) => open.id === event.tool_use_id);
+  if (owner === undefined || call === undefined) return state;
+  const stopped = { id: call.id, name: call.name, threadId: owner.id };
+  return { ...state, stopping: [...state.stopping, stopped].slice(-MAX_STOPPING) };
 }

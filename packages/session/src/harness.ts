@@ -90,6 +90,8 @@ export interface ToolCall {
   name: string;
   input: Record<string, unknown>;
   agent: ThreadAgent;
+  /** The persistent shell of its thread, 1-32 of `a-z0-9_-`. */
+  shell: string;
 }
 
 export interface ToolOutcome {
@@ -109,7 +111,7 @@ export interface Harness {
   /** What became of a call that a dead process had begun: its outcome, or null when nobody can know. */
   recover(call: ToolCall, signal: AbortSignal): Promise<ToolOutcome | null>;
   /** Stops what a call is doing (an interrupt): returns once it is stopped, or gave up trying. */
-  cancel(call: ToolCall): Promise<void>;
+  cancel(call: Pick<ToolCall, 'effectId' | 'name'>): Promise<void>;
   /** Whether the session holds something outside that its end should give back: its sandbox. */
   holds(): boolean;
   /** Gives it back. Harmless when it is gone already; rejects when it could not be, and is then asked again. */

@@ -1,76 +1,67 @@
 // The session machine: what a session may do, with no I/O.
 //
-//   decide(state, command, context) -> entries   what happens, or an ApiError
-//   evolve(state, entry)            -> state     what it means
-//   owed(state, now)                -> owed      what the world must be told because of it
+//   accept(events, context)   -> entries   what a client's events bring about, or an ApiError
+//   decide(command, context)  -> entries   what anything else brings about, or an ApiError
+//   evolve(state, entry)      -> state     what it means
+//   owed(state, context)      -> owed      what the world must be told because of it
 //
 // M1. Pure: no clock, no random, no await. Time and ids come in the stamp.
-// M2. State is a fold of the log: evolveAll(INITIAL, log) equals the live state, after any crash.
+// M2. State is a fold of the log: evolveAll(initial, log) equals the live state, after any crash.
 // M3. What is owed is read off the state, never queued, so nothing owed can be lost, and doing it twice is harmless.
 //     A turn is the exception: its event starts it, and only an event ends it.
-import { ApiError } from '@capstan/schema/error';
-import { begin, closeCalls, fail } from './endings.ts';
-import { type Entry, made } from './entry.ts';
-import type { SessionView } from './service.ts';
-import { activeSecondsAt, type State, usageAt } from './state.ts';
-import { type Context, decideTurn, type TurnCommand, threadOf } from './turn-commands.ts';
+import { budgetOf, toMoney } from './budget.ts';
+import type { Entry } from './entry.ts';
+import type { Context } from './frame.ts';
+import {
+  archive,
+  archiveThread,
+  fork,
+  metadataOf,
+  recover,
+  remove,
+  tick,
+  titleOf,
+  update,
+} from './lifecycle.ts';
+import type { Draft } from './ports.ts';
+import type { SessionChange, SessionView, ThreadView } from './service.ts';
+import type { SessionSpec } from './spec.ts';
+import type { State, StoppedCall, ThreadState } from './state.ts';
+import { activeSecondsAt, agentOf, usageAt } from './thread.ts';
+import { decideTurn, type TurnCommand } from './turn-commands.ts';
 
 export type Command =
   | TurnCommand
   /** An alarm or a wake: retry what is due. */
   | { kind: 'tick' }
-  /** This runtime was just built: a turn it finds running has lost its process. */
-  | { kind: 'recovered'; jitter: number }
+  /** This runtime was just built. */
+  | { kind: 'recovered'; jitter: number; drafts: readonly Draft[] }
+  | { kind: 'update'; change: SessionChange }
+  /** The log of another session was copied. */
+  | { kind: 'forked' }
   | { kind: 'archive' }
+  | { kind: 'archive_thread'; threadId: string }
   | { kind: 'delete' };
 
 export function decide(command: Command, context: Context): Entry[] {
-  const { state, stamp } = context;
   switch (command.kind) {
-    case 'tick': {
-      const due = state.status === 'rescheduling' && (state.retryAt ?? 0) <= stamp.now;
-      return due ? begin(stamp, threadOf(context.spec)) : [];
-    }
+    case 'tick':
+      return tick(context);
     case 'recovered':
-      return state.status === 'running' ? recover(context, command.jitter) : [];
+      return recover(context, command);
+    case 'update':
+      return update(context, command.change);
+    case 'forked':
+      return fork(context);
     case 'archive':
       return archive(context);
+    case 'archive_thread':
+      return archiveThread(context, command.threadId);
     case 'delete':
-      refuseWhileWorking(state);
-      return state.deleted ? [] : [made(stamp, 'session.deleted', {})];
+      return remove(context);
     default:
       return decideTurn(command, context);
   }
-}
-
-function recover({ state, spec, stamp }: Context, jitter: number): Entry[] {
-  const message = 'The process that ran this turn stopped. What it had written is kept.';
-  const failure = {
-    error: { type: 'unknown_error' as const, message },
-    retryable: true,
-    urgent: true,
-    jitter,
-  };
-  return fail(state, failure, { thread: threadOf(spec), stamp });
-}
-
-function archive({ state, spec, stamp }: Context): Entry[] {
-  if (state.archivedAt !== null) return [];
-  refuseWhileWorking(state);
-  const terminated = made(stamp, 'session.status_terminated', {});
-  return [
-    ...closeCalls(state.calls, 'Not run: the session was archived.', stamp),
-    made(stamp, 'session.thread_status_terminated', threadOf(spec)),
-    { ...terminated, note: { archived: true } },
-  ];
-}
-
-function refuseWhileWorking({ status }: State): void {
-  if (status !== 'running' && status !== 'rescheduling') return;
-  throw new ApiError(
-    'invalid_request',
-    `The session is ${status}: wait until it is idle, or send a user.interrupt first.`,
-  );
 }
 
 export interface Owed {
@@ -78,6 +69,8 @@ export interface Owed {
   index: SessionView;
   /** The latest moment at which the session must be looked at again, epoch ms, or null when nothing is pending. */
   wakeAt: number | null;
+  /** Calls whose effects are to be stopped, oldest first. */
+  stop: readonly StoppedCall[];
   /** The session is over: what it holds outside is to be given back. */
   release: boolean;
   /** The session is deleted: its row and all that it stores are to go. */
@@ -87,21 +80,48 @@ export interface Owed {
 /** A running turn is looked at this often, so that one whose process died goes on by itself. */
 export const LEASE_MS = 30_000;
 
-export function owed(state: State, now: number): Owed {
+export function owed(state: State, spec: SessionSpec, now: number): Owed {
   return {
-    index: toView(state, now),
-    wakeAt: state.status === 'running' ? now + LEASE_MS : state.retryAt,
+    index: toView(state, spec, now),
+    wakeAt: wakeAt(state, now),
+    stop: state.stopping,
     release: state.status === 'terminated',
     erase: state.deleted,
   };
 }
 
-function toView(state: State, now: number): SessionView {
+function wakeAt(state: State, now: number): number | null {
+  const retries = state.threads.flatMap(({ retryAt }) => (retryAt === null ? [] : [retryAt]));
+  if (state.threads.some(({ status }) => status === 'running')) retries.push(now + LEASE_MS);
+  return retries.length === 0 ? null : Math.min(...retries);
+}
+
+function toView(state: State, spec: SessionSpec, now: number): SessionView {
+  const { nanoUsd, priced } = state.spent;
   return {
     status: state.status,
-    usage: usageAt(state, now),
+    usage: { ...usageAt(state, now), list_cost: priced ? toMoney(nanoUsd) : null },
     activeSeconds: activeSecondsAt(state, now),
     updatedAt: state.updatedAt,
     archivedAt: state.archivedAt,
+    title: titleOf({ state, spec }),
+    metadata: metadataOf({ state, spec }),
+    budget: budgetOf(state, spec),
+    outcomeEvaluations: [...state.evaluations],
+  };
+}
+
+export function toThreadView(thread: ThreadState, spec: SessionSpec, now: number): ThreadView {
+  const begun = thread.activeSince !== null || thread.activeMs > 0 || thread.stop !== null;
+  return {
+    id: thread.id,
+    parentId: thread.parentId,
+    agent: agentOf(spec, thread),
+    status: thread.status,
+    usage: thread.stop === null && thread.status !== 'terminated' ? null : usageAt(thread, now),
+    activeSeconds: begun ? activeSecondsAt(thread, now) : null,
+    createdAt: thread.createdAt,
+    updatedAt: thread.updatedAt,
+    archivedAt: thread.archivedAt,
   };
 }

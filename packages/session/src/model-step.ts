@@ -1,38 +1,92 @@
-// One model call: previews while it streams, one commit when it is whole. A call that dies leaves nothing but its error.
-import { isApiError } from '@capstan/schema/error';
-import type { Failure } from './endings.ts';
-import { isModelFailure, ModelFailure, type ModelPart } from './harness.ts';
+// One model call of a thread: previews while it streams, one commit when it is whole. Of a call that dies, what readers
+// were shown is kept, and its error. A context that would not fit is compacted first.
+import { budgetOf, type Estimate } from './budget.ts';
+import { compact, contextSize, isTooLong } from './compaction.ts';
+import { delegationTools } from './delegation.ts';
+import type { ModelCall, ModelPart } from './harness.ts';
+import { ModelFailure } from './harness.ts';
+import { inputHash } from './input-hash.ts';
+import { toFailure } from './model-failures.ts';
 import { Previews } from './previews.ts';
+import type { IdentifiedOutput } from './reply.ts';
+import type { ThreadState } from './state.ts';
+import { agentOf } from './thread.ts';
 import type { Desk, Turn } from './turn.ts';
 
 type End = Extract<ModelPart, { type: 'end' }>;
 
-export async function callModel(turn: Turn, desk: Desk): Promise<void> {
+export async function callModel(turn: Turn, desk: Desk, thread: ThreadState): Promise<void> {
+  const previews = new Previews(desk, thread.parentId === null ? null : thread.id);
   try {
-    const choice = desk.harness.choose(desk.spec.agent.model.id);
-    await desk.submit(turn.id, { kind: 'begin_model', choice });
-    const previews = new Previews(desk);
-    const end = await stream(turn, desk, previews);
-    if (turn.signal.aborted) return;
-    const outputs = end.outputs.map((output, index) => ({ ...output, id: previews.idOf(index) }));
-    await desk.submit(turn.id, { kind: 'reply', outputs, usage: end.usage, refusal: end.refusal });
+    await attempt(turn, desk, { thread, previews });
   } catch (error) {
     if (turn.signal.aborted) return;
-    await desk.submit(turn.id, { kind: 'failed', failure: toFailure(error, desk) });
+    const failure = toFailure(error, desk, thread);
+    await previews.settled();
+    const kept = previews.kept();
+    if (failure !== 'too_long') await desk.submit(turn.id, { kind: 'failed', failure, kept });
+    else await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG });
+  } finally {
+    previews.close();
   }
 }
 
-async function stream(turn: Turn, desk: Desk, previews: Previews): Promise<End> {
-  const call = {
-    sessionId: desk.spec.sessionId,
-    threadId: desk.spec.threadId,
-    agent: desk.spec.agent,
-    context: await desk.context.items(),
-    tools: [],
+const TOO_LONG = 'The conversation is longer than the model can read, and compacting it has not helped.';
+
+interface Attempt {
+  thread: ThreadState;
+  previews: Previews;
+}
+
+async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): Promise<void> {
+  const choice = desk.harness.choose(agentOf(desk.spec, thread).model.id);
+  const context = desk.context(thread.id);
+  await context.items();
+  const estimate = { choice, inputTokens: contextSize(context, thread) };
+  if (isTooLong(estimate, thread)) return compact(turn, desk, { thread, choice });
+  if (!(await begin(turn, desk, { estimate }))) return;
+  const end = await stream(turn, desk, { call: await toCall(desk, thread, estimate), previews });
+  if (turn.signal.aborted) return;
+  const named = end.outputs.map((output, index) => identified(output, previews.idOf(index)));
+  const outputs = await Promise.all(named);
+  await previews.settled();
+  await desk.submit(turn.id, { kind: 'reply', outputs, usage: end.usage, refusal: end.refusal });
+}
+
+interface Beginning {
+  estimate: Estimate;
+}
+
+/** False: the thread pauses, its budget has no room for the call. */
+async function begin(turn: Turn, desk: Desk, { estimate }: Beginning): Promise<boolean> {
+  const entries = await desk.submit(turn.id, { kind: 'begin_model', purpose: 'reply', estimate });
+  return entries.some(({ event }) => event.type === 'span.model_request_start');
+}
+
+async function toCall(desk: Desk, thread: ThreadState, estimate: Estimate): Promise<ModelCall> {
+  const { spec } = desk;
+  const placed = await desk.context(thread.id).items();
+  const shown = placed.findIndex(({ seq }) => seq > thread.mediaFrom);
+  // The span is open now: what it has set aside is not what is left for it.
+  const limited = budgetOf(desk.state(), spec) !== null;
+  const own = desk.state().threads.find(({ id }) => id === thread.id)?.openSpan?.reserved.tokens ?? 0;
+  return {
+    sessionId: spec.sessionId,
+    threadId: thread.id,
+    agent: agentOf(spec, thread),
+    context: placed.map(({ item }) => item),
+    tools: delegationTools(spec.agent, thread),
     builtIn: true,
-    maxOutputTokens: null,
-    mediaFrom: 0,
+    maxOutputTokens: limited ? Math.max(1, own - estimate.inputTokens) : null,
+    mediaFrom: thread.mediaFrom === 0 ? 0 : shown < 0 ? placed.length : shown,
   };
+}
+
+async function stream(
+  turn: Turn,
+  desk: Desk,
+  { call, previews }: { call: ModelCall; previews: Previews },
+): Promise<End> {
   for await (const part of desk.harness.call(call, turn.signal)) {
     if (turn.signal.aborted) break;
     if (part.type === 'text') previews.text(part.output, part.text);
@@ -49,17 +103,7 @@ async function stream(turn: Turn, desk: Desk, previews: Previews): Promise<End> 
   });
 }
 
-function toFailure(error: unknown, desk: Desk): Failure {
-  const jitter = desk.random();
-  if (isModelFailure(error)) {
-    const { type, message, retryable, retryAfterMs } = error;
-    return { error: { type, message }, retryable, retryAfterMs, jitter };
-  }
-  if (isApiError(error) && error.code === 'too_large') {
-    const message = 'The reply of the model is too long to keep. Ask it for less at a time.';
-    return { error: { type: 'model_request_failed_error', message }, retryable: false, jitter };
-  }
-  desk.logger.error('model.failed', {}, error);
-  const message = 'The model call failed inside the platform; the cause is in the server log.';
-  return { error: { type: 'unknown_error', message }, retryable: true, jitter };
+async function identified(output: End['outputs'][number], id: string): Promise<IdentifiedOutput> {
+  if (output.type !== 'tool_call' || output.input === null) return { ...output, id };
+  return { ...output, id, hash: await inputHash(output.input) };
 }

@@ -1,7 +1,7 @@
 // What a session runtime needs from its host. Both hosts (Durable Object, Node) and the tests implement these.
 import type { Page } from '@capstan/schema/page';
 import type { Logger } from '@capstan/shared/logger';
-import type { Entry } from './entry.ts';
+import type { Bill, Entry } from './entry.ts';
 import type { Harness } from './harness.ts';
 import type { Line } from './line.ts';
 import type { EventQuery, SessionView } from './service.ts';
@@ -45,7 +45,7 @@ export interface Extra {
   /** The state after the last entry; it replaces the one before. One too long for a row is not kept. */
   snapshot?: string;
   /** Whose drafts end here, whatever becomes of their events; null: the primary thread's. */
-  dropDrafts?: string | null;
+  dropDrafts?: readonly (string | null)[];
 }
 
 /** Rows are given as they are stored: what is read for people and models goes through a LogReader. */
@@ -100,6 +100,33 @@ export interface Alarm {
   disarm(): void;
 }
 
+/** What is known to be done, and up to where: `stopped` a call's id, `billed` a log position. Survives a crash. */
+export interface Marks {
+  get(name: MarkName): string | null;
+  set(name: MarkName, value: string): void;
+}
+export type MarkName = 'stopped' | 'billed';
+
+/** A model call as the tenant's ledger has it; the event that ended it is its identity. */
+export interface LedgerLine extends Bill {
+  eventId: string;
+  threadId: string;
+  agent: { id: string; version: number };
+  /** Epoch ms. */
+  at: number;
+}
+
+export interface Ledger {
+  /** Records all, or rejects. May be repeated. */
+  record(lines: readonly LedgerLine[]): Promise<void>;
+}
+
+/** Another session's log, to begin with. */
+export interface LogSource {
+  /** Rows after `after` up to and with event `until`, whole: as many as one call carries, none at the end. */
+  copyLines(sessionId: string, after: number, until: string): Promise<Line[]>;
+}
+
 /** The session's row in the control plane: what lists show. */
 export interface SessionIndex {
   /** The log position through which the row is known to be right; 0 when nothing is known. */
@@ -121,6 +148,9 @@ export interface Ports {
   blobs: Blobs;
   alarm: Alarm;
   index: SessionIndex;
+  marks: Marks;
+  ledger: Ledger;
+  source: LogSource;
   pulse: Pulse;
   harness: Harness;
   logger: Logger;
@@ -128,7 +158,7 @@ export interface Ports {
   erase(): Promise<void>;
   /** Epoch ms. */
   now(): number;
-  newEventId(): string;
+  newId(kind: 'event' | 'thread' | 'outcome'): string;
   /** From 0 to 1. */
   random(): number;
 }

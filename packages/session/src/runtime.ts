@@ -2,7 +2,7 @@
 //
 // R1. Commit before tell: an event reaches the hub only when it is durable in the log.
 // R2. One command at a time: the mailbox serialises them, on every host.
-// R3. One writer: a runtime whose append is refused, or fails, is dead. It stops its turn and answers nothing more;
+// R3. One writer: a runtime whose append is refused, or fails, is dead. It stops its turns and answers nothing more;
 //     the host opens another from the log.
 // R4. One alarm: the earliest moment owed, armed in the same tick as the append that owes it.
 // R7. Every running turn has a live process or a due alarm.
@@ -11,79 +11,87 @@ import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
-import { accept } from './accept.ts';
-import { ModelContext } from './context.ts';
-import type { Entry, Stamp } from './entry.ts';
-import { evolve, evolveAll } from './evolve.ts';
+import { type Acceptance, accept } from './accept.ts';
+import { adopt } from './adoption.ts';
+import { copyLines } from './copy-lines.ts';
+import { Desktop } from './desktop.ts';
+import type { Entry } from './entry.ts';
+import { evolveAll } from './evolve.ts';
+import { exportLog } from './export-log.ts';
+import { endedTurns, foldOf, SNAPSHOT_EVERY } from './fold.ts';
+import type { Context } from './frame.ts';
 import { Hub } from './hub.ts';
-import { IndexKeeper } from './index-keeper.ts';
-import { readable, readEntries } from './log-reader.ts';
-import { type Command, decide, LEASE_MS, owed } from './machine.ts';
-import type { Ports, Receipt } from './ports.ts';
-import { Releaser } from './releaser.ts';
+import { Keepers } from './keepers.ts';
+import type { Line } from './line.ts';
+import { type LogReader, readable } from './log-reader.ts';
+import { type Command, decide, LEASE_MS, owed, toThreadView } from './machine.ts';
+import type { Extra, Ports } from './ports.ts';
 import { recall, Twins, toReceipt } from './repetition.ts';
-import type { EventQuery, Sent, SessionView, StreamQuery } from './service.ts';
+import type { EventQuery, Sent, SessionChange, SessionView, StreamQuery, ThreadView } from './service.ts';
+import { restore, toSnapshot } from './snapshot.ts';
 import type { SessionSpec } from './spec.ts';
-import { INITIAL, type State } from './state.ts';
-import { cancelCall } from './tool-step.ts';
-import { type Desk, Turn } from './turn.ts';
-import { threadOf } from './turn-commands.ts';
+import { spill } from './spill.ts';
+import type { State } from './state.ts';
+import { threadById } from './thread.ts';
+import type { Turn } from './turn.ts';
 import { runTurn } from './turn-loop.ts';
+import { Turns } from './turns.ts';
+
+interface Start {
+  state: State;
+  seq: number;
+  snapshotSeq: number;
+}
 
 export class SessionRuntime {
   hub: Hub;
   #ports: Ports;
   #spec: SessionSpec;
+  #reader: LogReader;
   #state: State;
   #seq: number;
-  #index: IndexKeeper;
-  #releaser: Releaser;
-  #desk: Desk;
-  #turn: Turn | null = null;
+  #snapshotSeq: number;
+  #keepers: Keepers;
+  #desk: Desktop;
+  #turns: Turns;
   #twins = new Twins();
   #mailbox: Promise<unknown> = Promise.resolve();
   #dead: ApiError | null = null;
 
-  private constructor(ports: Ports, spec: SessionSpec, restored: { state: State; seq: number }) {
+  private constructor(ports: Ports, spec: SessionSpec, start: Start) {
     this.#ports = ports;
     this.#spec = spec;
-    this.#state = restored.state;
-    this.#seq = restored.seq;
-    this.hub = new Hub(ports.log, ports.pulse, restored.seq);
-    this.#index = new IndexKeeper(ports, () => this.#confirmed());
-    this.#releaser = new Releaser(ports, {
-      released: () => this.#confirmed(),
+    this.#state = start.state;
+    this.#seq = start.seq;
+    this.#snapshotSeq = start.snapshotSeq;
+    this.#reader = readable(ports.log, ports);
+    this.hub = new Hub(this.#reader, ports.pulse, start.seq);
+    const state = () => this.#state;
+    this.#keepers = new Keepers(ports, {
+      spec,
+      state,
+      confirmed: () => this.#confirmed(),
       erased: () => {
         // Its streams were told and end by themselves.
-        this.#dead = new ApiError('not_found', `No session ${spec.sessionId}`);
+        this.#dead = notFound(spec);
       },
     });
-    this.#desk = {
+    this.#desk = new Desktop(ports, {
       spec,
-      harness: ports.harness,
+      state,
       hub: this.hub,
-      context: new ModelContext(ports.log),
-      logger: ports.logger,
-      state: () => this.#state,
-      submit: async (turnId, step) => {
-        await this.#dispatch({ ...step, turnId });
-      },
-      newEventId: () => ports.newEventId(),
-      random: () => ports.random(),
-    };
+      reader: this.#reader,
+      submit: (turnId, step) => this.#dispatch({ ...step, turnId }),
+    });
+    this.#turns = new Turns((turn) => this.#run(turn));
   }
 
-  /** From the log as it stands: a turn that lost its process goes on. */
+  /** From the log as it stands: turns that lost their process go on. */
   static async open(ports: Ports, spec: SessionSpec): Promise<SessionRuntime> {
-    let state = INITIAL;
-    let seq = 0;
-    for await (const entry of readEntries(ports.log, 0)) {
-      state = evolve(state, entry);
-      seq = entry.seq;
-    }
-    const runtime = new SessionRuntime(ports, spec, { state, seq });
-    await runtime.#dispatch({ kind: 'recovered', jitter: ports.random() });
-    await runtime.wake();
+    let start = await restore(ports.log, foldOf(spec));
+    if (await adopt(ports, spec, start.seq)) start = await restore(ports.log, foldOf(spec));
+    const runtime = new SessionRuntime(ports, spec, start);
+    await runtime.#begin();
     return runtime;
   }
 
@@ -95,7 +103,12 @@ export class SessionRuntime {
   /** `not_found` once the session is deleted, as of everything below. */
   get view(): SessionView {
     this.#refuseDeleted();
-    return owed(this.#state, this.#ports.now()).index;
+    return owed(this.#state, this.#spec, this.#ports.now()).index;
+  }
+
+  get threads(): ThreadView[] {
+    this.#refuseDeleted();
+    return this.#state.threads.map((thread) => toThreadView(thread, this.#spec, this.#ports.now()));
   }
 
   /** Accepts all events or refuses all; they are durable when this resolves. A repetition of a claim is answered again. */
@@ -103,10 +116,24 @@ export class SessionRuntime {
     return this.#twins.alone(claim, () => this.#enqueue(() => this.#send(params, claim)));
   }
 
+  async update(change: SessionChange): Promise<SessionView> {
+    this.#refuseDeleted();
+    await this.#dispatch({ kind: 'update', change });
+    return this.view;
+  }
+
   async archive(): Promise<SessionView> {
     this.#refuseDeleted();
     await this.#dispatch({ kind: 'archive' });
     return this.view;
+  }
+
+  async archiveThread(threadId: string): Promise<ThreadView> {
+    this.#refuseDeleted();
+    await this.#dispatch({ kind: 'archive_thread', threadId });
+    const thread = this.threads.find(({ id }) => id === threadId);
+    if (thread === undefined) throw new ApiError('not_found', `No thread ${threadId} in this session`);
+    return thread;
   }
 
   /** Durable when it resolves; what is left of the session is erased afterwards. */
@@ -118,12 +145,35 @@ export class SessionRuntime {
 
   async events(query: EventQuery): Promise<Page<SessionEvent>> {
     this.#refuseDeleted();
-    return readable(this.#ports.log, this.#ports).page(query);
+    return this.#reader.page({ ...query, ...this.#viewOf(query.thread) });
   }
 
   stream(query: StreamQuery): ReadableStream<Uint8Array> {
+    return this.hub.open(this.opening(query));
+  }
+
+  /** What a stream of that query is opened with: also one over a socket. */
+  opening(query: StreamQuery): Parameters<Hub['open']>[0] {
     this.#refuseDeleted();
-    return this.hub.open(query);
+    const { thread, ...rest } = query;
+    const view = this.#viewOf(thread);
+    const threadId = view.thread ?? this.#spec.threadId;
+    return { ...rest, ...view, ended: threadById(this.#state, threadId)?.status === 'terminated' };
+  }
+
+  exportLog(): ReadableStream<Uint8Array> {
+    this.#refuseDeleted();
+    return exportLog(this.#spec, this.#reader, this.#seq);
+  }
+
+  async position(eventId: string): Promise<number | null> {
+    this.#refuseDeleted();
+    return this.#ports.log.position(eventId);
+  }
+
+  async copyLines(after: number, until: string): Promise<Line[]> {
+    this.#refuseDeleted();
+    return copyLines({ log: this.#ports.log, reader: this.#reader }, after, until);
   }
 
   /** The alarm went off, or somebody looked: does what is due. */
@@ -136,33 +186,54 @@ export class SessionRuntime {
     }
   }
 
+  /** What a new process finds to do. */
+  async #begin(): Promise<void> {
+    this.#keepers.ledger.keep(this.#seq);
+    const { origin, sessionId, initialEvents } = this.#spec;
+    if (origin !== null && this.#state.forkedInto !== sessionId) {
+      // What the copied rows billed is the other session's.
+      this.#ports.marks.set('billed', String(this.#seq));
+      await this.#dispatch({ kind: 'forked' });
+    }
+    if (this.#seq === 0 && initialEvents.length > 0) await this.send(initialEvents);
+    const drafts = this.#state.status === 'running' ? await this.#ports.log.drafts() : [];
+    await this.#dispatch({ kind: 'recovered', jitter: this.#ports.random(), drafts });
+    await this.wake();
+  }
+
   async #send(params: readonly EventParam[], claim: Claim | undefined): Promise<Sent> {
     this.#refuseDeleted();
-    const stamp = this.#stamp();
-    const earlier = await recall(readable(this.#ports.log, this.#ports), claim, stamp.now);
+    const context = this.#context();
+    const { now } = context.stamp;
+    const earlier = await recall(this.#reader, claim, now);
     if (earlier !== null) return { events: earlier, replayed: true };
-    // Begun by a process that died, and no turn has them in hand: an interrupt has to stop them all the same.
-    const orphans = this.#turn === null ? this.#state.calls.filter((call) => call.begun) : [];
-    const acceptance = accept(params, { state: this.#state, thread: threadOf(this.#spec), stamp });
-    await this.#commit(acceptance.entries, claim && toReceipt(claim, acceptance, stamp.now));
-    const open = new Set(this.#state.calls.map((call) => call.id));
-    for (const call of orphans) if (!open.has(call.id)) void cancelCall(this.#desk, call);
+    const acceptance = accept(params, context);
+    await this.#commit(acceptance.entries, receiptOf(claim, acceptance, now));
     return { events: acceptance.echoes.map((entry) => entry.event), replayed: false };
   }
 
   #refuseDeleted(): void {
-    if (this.#state.deleted) throw new ApiError('not_found', `No session ${this.#spec.sessionId}`);
+    if (this.#state.deleted) throw notFound(this.#spec);
   }
 
-  #dispatch(command: Command): Promise<void> {
-    return this.#enqueue(() => {
-      const context = { state: this.#state, spec: this.#spec, stamp: this.#stamp() };
-      return this.#commit(decide(command, context));
-    });
+  /** Absent: the session's own view, which is the primary thread's too. */
+  #viewOf(thread: string | undefined): { thread?: string } {
+    if (thread === undefined || thread === this.#spec.threadId) return {};
+    if (threadById(this.#state, thread) !== null) return { thread };
+    throw new ApiError('not_found', `No thread ${thread} in this session`);
   }
 
-  #stamp(): Stamp {
-    return { now: this.#ports.now(), newId: () => this.#ports.newEventId() };
+  #dispatch(command: Command): Promise<readonly Entry[]> {
+    return this.#enqueue(() => this.#commit(decide(command, this.#context())));
+  }
+
+  #context(): Context {
+    const { now, newId } = this.#ports;
+    return {
+      state: this.#state,
+      spec: this.#spec,
+      stamp: { now: now(), newId: (kind = 'event') => newId(kind) },
+    };
   }
 
   #enqueue<T>(work: () => Promise<T>): Promise<T> {
@@ -174,21 +245,31 @@ export class SessionRuntime {
     return result;
   }
 
-  async #commit(entries: readonly Entry[], receipt?: Receipt): Promise<void> {
+  async #commit(entries: readonly Entry[], extra: Extra = {}): Promise<readonly Entry[]> {
     if (entries.length > 0) {
-      const state = evolveAll(this.#state, entries);
-      await this.#append(entries, state, receipt);
+      const kept = await spill(entries, this.#ports.blobs);
+      const state = evolveAll(this.#state, kept);
+      await this.#append(kept, state, extra);
       const first = this.#seq + 1;
       this.#state = state;
       this.#seq += entries.length;
       this.hub.publish(entries.map((entry, index) => ({ ...entry, seq: first + index })));
     }
-    this.#settle();
+    this.#settle(entries.some(({ note }) => note?.bill !== undefined));
+    return entries;
   }
 
-  async #append(entries: readonly Entry[], next: State, receipt?: Receipt): Promise<void> {
-    const appended = this.#ports.log.append(this.#seq, entries, { receipt });
-    const { wakeAt } = owed(next, this.#ports.now());
+  async #append(entries: readonly Entry[], next: State, extra: Extra): Promise<void> {
+    const dropDrafts = endedTurns(this.#state, next);
+    const seq = this.#seq + entries.length;
+    const due = seq - this.#snapshotSeq >= SNAPSHOT_EVERY;
+    const appended = this.#ports.log.append(this.#seq, entries, {
+      ...extra,
+      ...(dropDrafts.length > 0 ? { dropDrafts } : {}),
+      ...(due ? { snapshot: toSnapshot(foldOf(this.#spec), next) } : {}),
+    });
+    if (due) this.#snapshotSeq = seq;
+    const { wakeAt } = owed(next, this.#spec, this.#ports.now());
     // Even idle, the index row is owed until it is confirmed.
     this.#ports.alarm.arm(wakeAt ?? this.#ports.now() + LEASE_MS);
     try {
@@ -201,40 +282,35 @@ export class SessionRuntime {
     }
   }
 
-  /** Brings the world in line with the state: the turn that should run, the alarm, the index row. */
-  #settle(): void {
-    const turnId = this.#state.turnId;
-    if (this.#turn !== null && this.#turn.id !== turnId) {
-      this.#turn.stop('stopped');
-      this.#turn = null;
-    }
-    if (turnId !== null && this.#turn === null) this.#start(new Turn(turnId));
-    const { index, wakeAt, release, erase } = owed(this.#state, this.#ports.now());
-    if (!erase) this.#index.keep(index, this.#seq);
-    if (release) this.#releaser.keep(erase);
-    if (wakeAt !== null) this.#ports.alarm.arm(wakeAt);
-    else if (this.#index.confirmed && !erase && (!release || this.#releaser.done)) this.#ports.alarm.disarm();
+  /** Brings the world in line with the state: the turns that should run, what is owed, the alarm. */
+  #settle(billed: boolean): void {
+    this.#turns.follow(this.#state);
+    this.#desk.forget((threadId) => this.#turns.runs(threadId));
+    const debt = owed(this.#state, this.#spec, this.#ports.now());
+    this.#keepers.keep(debt, { seq: this.#seq, billed });
+    if (debt.wakeAt !== null) this.#ports.alarm.arm(debt.wakeAt);
+    else if (this.#keepers.done(debt)) this.#ports.alarm.disarm();
     else this.#ports.alarm.arm(this.#ports.now() + LEASE_MS);
   }
 
   /** Through the mailbox: an append under way has armed the alarm for a state that is not current yet. */
   #confirmed(): void {
-    this.#enqueue(async () => this.#settle()).catch(() => undefined);
+    this.#enqueue(async () => this.#settle(false)).catch(() => undefined);
   }
 
-  #start(turn: Turn): void {
+  #run(turn: Turn): void {
     const { logger } = this.#ports;
     const startedAt = this.#ports.now();
-    this.#turn = turn;
     runTurn(turn, this.#desk).then(
       () => {
         const outcome = turn.signal.reason === 'superseded' ? 'superseded' : this.#state.status;
-        logger.info('turn.ended', { turn_id: turn.id, outcome, duration_ms: this.#ports.now() - startedAt });
+        const duration_ms = this.#ports.now() - startedAt;
+        logger.info('turn.ended', { turn_id: turn.id, thread_id: turn.threadId, outcome, duration_ms });
       },
       (error: unknown) => {
         logger.error('turn.failed', { turn_id: turn.id }, error);
         // A turn that cannot write down what it did must not look as if it ran: the next runtime takes it up.
-        if (this.#turn === turn) this.#die();
+        if (this.#turns.has(turn)) this.#die();
       },
     );
   }
@@ -243,8 +319,17 @@ export class SessionRuntime {
     this.#dead ??= new ApiError('unavailable', 'The session is being recovered. Try again in a moment.', {
       retryAfterSeconds: 1,
     });
-    this.#turn?.stop('superseded');
-    this.#turn = null;
+    this.#turns.stop('superseded');
     this.hub.close();
   }
+}
+
+function notFound({ sessionId }: SessionSpec): ApiError {
+  return new ApiError('not_found', `No session ${sessionId}`);
+}
+
+/** None for a send of which something is told and not kept: it may be told again. */
+function receiptOf(claim: Claim | undefined, acceptance: Acceptance, now: number): Extra {
+  const kept = acceptance.echoes.every((echo) => acceptance.entries.includes(echo));
+  return claim === undefined || !kept ? {} : { receipt: toReceipt(claim, acceptance, now) };
 }

@@ -19,6 +19,13 @@ export const USAGE = {
 
 export const PRICE = { input: 3_000, output: 15_000, cacheRead: 300, cacheWrite: 3_750, asOf: '2026-01-01' };
 
+const CHOICE = {
+  provider: 'dev' as const,
+  contextWindow: 200_000,
+  maxOutputTokens: 8_000,
+  price: PRICE,
+};
+
 /** A model call or tool call that waits for the test. */
 export class Pending<In, Out> {
   input: In;
@@ -47,8 +54,18 @@ export class Pending<In, Out> {
 
 export type Reply = ModelOutput[] | Extract<ModelPart, { type: 'end' }>;
 
+/** Its input is the context. */
+export class PendingModel extends Pending<readonly ContextItem[], Reply> {
+  call: ModelCall;
+
+  constructor(call: ModelCall, signal: AbortSignal) {
+    super(call.context, signal);
+    this.call = call;
+  }
+}
+
 export class ScriptedHarness implements Harness {
-  models: Pending<readonly ContextItem[], Reply>[] = [];
+  models: PendingModel[] = [];
   tools: Pending<ToolCall, ToolOutcome>[] = [];
   /** Effect ids in the order they were begun, recovered and cancelled. */
   performed: string[] = [];
@@ -58,10 +75,13 @@ export class ScriptedHarness implements Harness {
   /** A sandbox, so to speak. */
   held = false;
   releaseFails = false;
+  cancelFails = false;
   /** What recover finds for an effect; nothing by default. */
   outcomes = new Map<string, ToolOutcome>();
   /** Streamed before each reply, as deltas of output 0. */
   deltas: string[] = [];
+  /** What is known of every model, where it is not as usual. */
+  choice: Partial<ModelChoice> = {};
 
   get waitingModels() {
     return this.models.filter((call) => !call.done && !call.signal.aborted);
@@ -72,11 +92,11 @@ export class ScriptedHarness implements Harness {
   }
 
   choose(modelId: string): ModelChoice {
-    return { provider: 'dev', model: modelId, contextWindow: 200_000, maxOutputTokens: 8_000, price: PRICE };
+    return { ...CHOICE, model: modelId, ...this.choice };
   }
 
   async *call(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelPart> {
-    const pending = new Pending<readonly ContextItem[], Reply>(call.context, signal);
+    const pending = new PendingModel(call, signal);
     this.models.push(pending);
     for (const text of this.deltas) yield { type: 'text', output: 0, text };
     const reply = await pending.result;
@@ -102,7 +122,8 @@ export class ScriptedHarness implements Harness {
     return this.outcomes.get(call.effectId) ?? null;
   }
 
-  async cancel(call: ToolCall): Promise<void> {
+  async cancel(call: Pick<ToolCall, 'effectId'>): Promise<void> {
+    if (this.cancelFails) throw new Error('the sandboxes are away');
     this.cancelled.push(call.effectId);
   }
 

@@ -2,14 +2,15 @@
 // invariants hold; in the end nothing was lost, doubled or left waiting.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { evolve } from './evolve.ts';
 import { ModelFailure } from './harness.ts';
-import { readEntries } from './log-reader.ts';
 import { owed } from './machine.ts';
 import type { SessionRuntime } from './runtime.ts';
 import { outcome, say, use } from './scripted-harness.ts';
-import { blocking, INITIAL, type State } from './state.ts';
+import type { State } from './state.ts';
 import { quiesce, World } from './testing.ts';
+import { blocking as blockingIn } from './thread.ts';
+
+const blocking = (state: State) => state.threads.flatMap((thread) => blockingIn(thread));
 
 type Step =
   | { do: 'send' | 'interrupt' | 'ring' | 'crash' | 'answer' | 'tool' | 'zombie' }
@@ -128,9 +129,7 @@ class Play {
   }
 
   async state(): Promise<State> {
-    let state = INITIAL;
-    for await (const entry of readEntries(this.world.log, 0)) state = evolve(state, entry);
-    return state;
+    return this.world.state();
   }
 }
 
@@ -138,13 +137,15 @@ async function check(play: Play): Promise<void> {
   const state = await play.state();
   const { world, runtime } = play;
   // M2: the live state is the fold of the log.
-  if (runtime && !runtime.dead) expect(runtime.view).toEqual(owed(state, world.now).index);
+  if (runtime && !runtime.dead) expect(runtime.view).toEqual(owed(state, world.spec, world.now).index);
   // R7: nothing is due without an alarm that will look at it.
   if (state.status === 'running' || state.status === 'rescheduling') expect(world.alarmAt).not.toBeNull();
   if (state.status === 'idle' && blocking(state).length === 0) {
-    expect(state.queue).toEqual([]);
-    expect(state.calls).toEqual([]);
-    expect(state.openSpan).toBeNull();
+    for (const thread of state.threads) {
+      expect(thread.queue).toEqual([]);
+      expect(thread.calls).toEqual([]);
+      expect(thread.openSpan).toBeNull();
+    }
   }
   // R6: nothing is performed twice, and nothing that is not on the log.
   const uses = new Set((await world.events()).map((event) => event.id));

@@ -19,4 +19,6 @@ export interface SessionSpec {
   initialEvents: EventParam[];
   /** The session whose log it begins with, and the last event it takes over. */
   origin: { sessionId: string; eventId: string } | null;
+  /** Epoch ms. */
+  createdAt: number;
 }

@@ -119,7 +119,7 @@ export class SqlLog implements EventLog {
     this.#sql.all('DELETE FROM drafts WHERE event_id IN (SELECT value FROM json_each(?))', [
       JSON.stringify(rows.map((row) => row.id)),
     ]);
-    if (dropDrafts !== undefined) this.#sql.all('DELETE FROM drafts WHERE thread IS ?', [dropDrafts]);
+    for (const thread of dropDrafts ?? []) this.#sql.all('DELETE FROM drafts WHERE thread IS ?', [thread]);
   }
 
   #photograph(seq: number, state: string): void {

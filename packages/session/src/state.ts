@@ -1,10 +1,31 @@
-// What a session is, as far as deciding needs it: a fold of its log (M2). Messages are kept until they are taken, calls until their result.
+// What a session is, as far as deciding needs it: a fold of its log (M2). Input is kept until it is taken, calls until
+// their result. Everything here is plain JSON, so that a snapshot of it is the state itself.
+import type { Budget } from '@capstan/schema/budgets';
+import type { ThreadContent } from '@capstan/schema/content';
 import type { SessionEvent } from '@capstan/schema/events';
+import type { StopDetails, StopReason } from '@capstan/schema/events/session-events';
+import type { Metadata } from '@capstan/schema/metadata';
+import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import { type SessionUsage, ZERO_USAGE } from '@capstan/schema/usage';
+import type { Reserve, Spilled } from './entry.ts';
+import type { ModelChoice, Price } from './harness.ts';
 
 /** Events a client sends, as the log keeps them. */
 export type UserEvent = Extract<SessionEvent, { type: `user.${string}` | 'system.message' }>;
+
+/** Accepted, and not yet taken by the thread it is for. */
+export type Input =
+  | { kind: 'event'; id: string; event: UserEvent; spill?: readonly Spilled[] }
+  /** What another thread said; `id` is its `agent.thread_message_sent`. */
+  | {
+      kind: 'message';
+      id: string;
+      from: string;
+      fromName: string;
+      content: ThreadContent[];
+      spill?: readonly Spilled[];
+    };
 
 /** A tool call in the log without its result. */
 export interface OpenCall {
@@ -12,81 +33,175 @@ export interface OpenCall {
   id: string;
   name: string;
   input: Record<string, unknown>;
+  /** Where a large input is kept: `input` is empty then. */
+  spill?: readonly Spilled[];
   /** Whom it waits for: nobody (the engine performs it), a person's confirmation, or the client's own result. */
   waitsFor: 'nobody' | 'confirmation' | 'client';
+  /** SHA-256 of the input, hex, of a call that somebody has to approve: the approval is for exactly this input. */
+  hash?: string;
   /** A process that died may have begun it: it is recovered, never simply performed again (R6). */
   begun: boolean;
 }
 
-export interface State {
+/** A model request without its end, and what of the budget is set aside for it. */
+export interface OpenSpan {
+  id: string;
+  provider: ModelChoice['provider'];
+  model: string;
+  price: Price | null;
+  reserved: Reserve;
+}
+
+export interface Stop {
+  reason: StopReason;
+  details: StopDetails;
+}
+
+export interface ThreadState {
+  id: string;
+  /** Its place in the roster of the session's agent; null: the session's agent itself. */
+  member: number | null;
+  name: string;
+  /** Null: the primary thread. */
+  parentId: string | null;
   status: SessionStatus;
-  /** The id of the `session.status_running` that began the turn in progress. */
+  /** The id of the `session.thread_status_running` that began the turn in progress. */
   turnId: string | null;
-  /** Accepted, not yet taken, oldest first. */
-  queue: readonly UserEvent[];
+  /** Oldest first. */
+  queue: readonly Input[];
   calls: readonly OpenCall[];
   /** Input or results that the model has not replied to. */
   unanswered: boolean;
-  /** The `span.model_request_start` without its end. */
-  openSpan: string | null;
+  /** Input that came while a model call was under way: that call's reply does not answer it. */
+  unseen: boolean;
+  openSpan: OpenSpan | null;
   /** Model calls in this turn. */
   steps: number;
-  /** Tries in a row that brought nothing new. */
+  /** Tries in a row that brought nothing new, and processes in a row that died before anything new. */
   attempt: number;
+  restarts: number;
   retryAt: number | null;
+  /** Why it last stopped. */
+  stop: Stop | null;
   usage: SessionUsage;
   activeSince: number | null;
   activeMs: number;
+  /** What the last model call read and wrote, in tokens. */
+  contextTokens: number;
+  /** The log position its context begins after. */
+  contextFrom: number;
+  /** The model said that the context is longer than it can read. */
+  tooLong: boolean;
+  /** Compactions in a row that the agent has not got beyond. */
+  compactions: number;
+  /** The model refused an image or document: it is not shown those that came up to this log position. */
+  mediaFrom: number;
+  createdAt: number;
+  updatedAt: number;
+  archivedAt: number | null;
+}
+
+/** An outcome the primary thread works for. */
+export interface Outcome {
+  id: string;
+  description: string;
+  rubric: string;
+  maxIterations: number;
+  iteration: number;
+  /** The agent works; the result is judged; the agent has its last word. */
+  phase: 'working' | 'evaluating' | 'last';
+  /** The `span.outcome_evaluation_start` of the evaluation under way. */
+  spanId: string | null;
+  /** Tokens of the evaluation under way. */
+  reserved: Reserve;
+}
+
+/** What the session has used, as budgets count it. */
+export interface Spent {
+  nanoUsd: number;
+  tokens: number;
+  modelCalls: number;
+  /** Whether any of it had a price. */
+  priced: boolean;
+}
+
+export interface State {
+  status: SessionStatus;
+  /** The primary thread first, then in the order of their creation. */
+  threads: readonly ThreadState[];
+  usage: SessionUsage;
+  spent: Spent;
+  activeSince: number | null;
+  activeMs: number;
+  /** Absent: as the session was created. */
+  title?: string | null;
+  metadata?: Metadata;
+  budget?: Budget | null;
+  outcome: Outcome | null;
+  evaluations: readonly OutcomeEvaluation[];
+  /** The session that a copied log was last taken over by. */
+  forkedInto?: string;
+  /** Calls that were cut short and may still be doing something, oldest first. */
+  stopping: readonly StoppedCall[];
   updatedAt: number;
   archivedAt: number | null;
   /** Nobody may see it any more; what is left of it is being erased. */
   deleted: boolean;
 }
 
-export const INITIAL: State = {
-  status: 'idle',
-  turnId: null,
-  queue: [],
-  calls: [],
-  unanswered: false,
-  openSpan: null,
-  steps: 0,
-  attempt: 0,
-  retryAt: null,
-  usage: ZERO_USAGE,
-  activeSince: null,
-  activeMs: 0,
-  updatedAt: 0,
-  archivedAt: null,
-  deleted: false,
-};
-
-/** Calls the engine itself has to bring to a result. */
-export function performable(state: State): OpenCall[] {
-  return state.calls.filter((call) => call.waitsFor === 'nobody');
+export interface StoppedCall {
+  id: string;
+  name: string;
+  threadId: string;
 }
 
-/** Calls that only a client's answer brings further. */
-export function blocking(state: State): OpenCall[] {
-  return state.calls.filter((call) => call.waitsFor !== 'nobody');
+export const NOTHING_SPENT: Spent = { nanoUsd: 0, tokens: 0, modelCalls: 0, priced: false };
+
+/** A session nothing has happened in. */
+export function initialState(primary: { threadId: string; name: string; createdAt: number }): State {
+  const { threadId: id, name, createdAt } = primary;
+  return {
+    status: 'idle',
+    threads: [newThread({ id, name, createdAt, member: null, parentId: null })],
+    usage: ZERO_USAGE,
+    spent: NOTHING_SPENT,
+    activeSince: null,
+    activeMs: 0,
+    outcome: null,
+    evaluations: [],
+    stopping: [],
+    updatedAt: 0,
+    archivedAt: null,
+    deleted: false,
+  };
 }
 
-export type Step = { kind: 'tools'; calls: OpenCall[] } | { kind: 'model' } | { kind: 'none' };
+export type ThreadOrigin = Pick<ThreadState, 'id' | 'name' | 'createdAt' | 'member' | 'parentId'>;
 
-/** What the turn in progress has to do next. */
-export function nextStep(state: State): Step {
-  if (state.status !== 'running') return { kind: 'none' };
-  const calls = performable(state);
-  if (calls.length > 0) return { kind: 'tools', calls };
-  if (blocking(state).length > 0) return { kind: 'none' };
-  return state.unanswered || state.queue.length > 0 ? { kind: 'model' } : { kind: 'none' };
-}
-
-export function activeSecondsAt(state: State, now: number): number {
-  const running = state.activeSince === null ? 0 : Math.max(0, now - state.activeSince);
-  return (state.activeMs + running) / 1000;
-}
-
-export function usageAt(state: State, now: number): SessionUsage {
-  return { ...state.usage, active_seconds: activeSecondsAt(state, now) };
+export function newThread(origin: ThreadOrigin): ThreadState {
+  return {
+    ...origin,
+    status: 'idle',
+    turnId: null,
+    queue: [],
+    calls: [],
+    unanswered: false,
+    unseen: false,
+    openSpan: null,
+    steps: 0,
+    attempt: 0,
+    restarts: 0,
+    retryAt: null,
+    stop: null,
+    usage: ZERO_USAGE,
+    activeSince: null,
+    activeMs: 0,
+    contextTokens: 0,
+    contextFrom: 0,
+    tooLong: false,
+    compactions: 0,
+    mediaFrom: 0,
+    updatedAt: origin.createdAt,
+    archivedAt: null,
+  };
 }

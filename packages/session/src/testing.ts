@@ -1,16 +1,21 @@
 // world(): what outlives a process (storage, the alarm, the index, what tools did), and runtimes that come and go in it.
 import type { AgentSnapshot } from '@capstan/schema/agents';
+import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
+import { ID_PREFIXES } from '@capstan/schema/ids';
 import { silentLogger } from '@capstan/shared/logger';
+import { evolveAll } from './evolve.ts';
+import { foldOf } from './fold.ts';
 import { readEntries } from './log-reader.ts';
 import { MemoryBlobs } from './memory-blobs.ts';
-import type { Ports, Pulse } from './ports.ts';
+import type { LedgerLine, MarkName, Ports, Pulse } from './ports.ts';
 import { SessionRuntime } from './runtime.ts';
 import { ScriptedHarness } from './scripted-harness.ts';
 import type { SessionView } from './service.ts';
 import type { SessionSpec } from './spec.ts';
 import type { Sql } from './sql.ts';
 import { SqlLog } from './sql-log.ts';
+import type { State } from './state.ts';
 import { memorySql } from './testing/memory-sql.ts';
 
 /** Starts on 2026-01-01, so that ids and timestamps are the same in every run. */
@@ -29,6 +34,11 @@ export class World {
   log: SqlLog;
   blobs = new MemoryBlobs();
   sql: Sql;
+  marks = new Map<MarkName, string>();
+  /** By event id. */
+  ledger = new Map<string, LedgerLine>();
+  /** Sessions it can be forked from, by id. */
+  others = new Map<string, SessionRuntime>();
   #ids = 0;
   #confirmedSeq = 0;
 
@@ -47,6 +57,13 @@ export class World {
     const events: SessionEvent[] = [];
     for await (const entry of readEntries(this.log, 0)) events.push(entry.event);
     return events;
+  }
+
+  /** The state as its log has it. */
+  async state(): Promise<State> {
+    const entries = [];
+    for await (const entry of readEntries(this.log, 0)) entries.push(entry);
+    return evolveAll(foldOf(this.spec).initial, entries);
   }
 
   async types(): Promise<string[]> {
@@ -95,7 +112,26 @@ export class World {
         this.erased = true;
       },
       now: () => this.now,
-      newEventId: () => `sevt_${String(++this.#ids).padStart(6, '0')}`,
+      newId: (kind) => `${ID_PREFIXES[kind]}_${String(++this.#ids).padStart(6, '0')}`,
+      marks: {
+        get: (name) => this.marks.get(name) ?? null,
+        set: (name, value) => {
+          this.marks.set(name, value);
+        },
+      },
+      ledger: {
+        record: async (lines) => {
+          if (this.indexFails) throw new Error('the control plane is away');
+          for (const line of lines) this.ledger.set(line.eventId, line);
+        },
+      },
+      source: {
+        copyLines: (sessionId, after, until) => {
+          const other = this.others.get(sessionId);
+          if (other === undefined) throw new ApiError('not_found', `No session ${sessionId}`);
+          return other.copyLines(after, until);
+        },
+      },
       random: () => 0.5,
     };
   }
@@ -114,18 +150,24 @@ export class ManualPulse implements Pulse {
   }
 }
 
-/** Waits until the world has come to a state: turns of the event loop, never time. */
+/** Waits until the world has come to a state. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 5_000; turn++) {
+  for (const end = Date.now() + 10_000; Date.now() < end; ) {
     if (await holds()) return;
     await new Promise(setImmediate);
   }
   throw new Error(`never came true: ${holds}`);
 }
 
-/** Lets everything that can go on without the outside go on. */
+const SOME = new Uint8Array(1);
+
+/** Lets everything that can go on without the outside go on, hashes included: those are made on other threads. */
 export async function quiesce(): Promise<void> {
-  for (let turn = 0; turn < 12; turn++) await new Promise(setImmediate);
+  for (let round = 0; round < 2; round++) {
+    for (let turn = 0; turn < 8; turn++) await new Promise(setImmediate);
+    await crypto.subtle.digest('SHA-256', SOME);
+  }
+  for (let turn = 0; turn < 8; turn++) await new Promise(setImmediate);
 }
 
 function specOf(agent: Partial<AgentSnapshot>): SessionSpec {
@@ -138,6 +180,7 @@ function specOf(agent: Partial<AgentSnapshot>): SessionSpec {
     metadata: {},
     budget: null,
     initialEvents: [],
+    createdAt: START,
     origin: null,
     environment: {
       type: 'cloud',

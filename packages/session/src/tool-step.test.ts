@@ -3,22 +3,27 @@ import type { Logger } from '@capstan/shared/logger';
 import { silentLogger } from '@capstan/shared/logger';
 import { describe, expect, it } from 'vitest';
 import { ModelContext } from './context.ts';
+import { foldOf } from './fold.ts';
 import { Hub } from './hub.ts';
+import { readable } from './log-reader.ts';
 import { outcome } from './scripted-harness.ts';
-import { INITIAL, type OpenCall } from './state.ts';
-import { ManualPulse, quiesce, World } from './testing.ts';
+import type { OpenCall } from './state.ts';
+import { ManualPulse, quiesce, until, World } from './testing.ts';
 import { performCalls } from './tool-step.ts';
 import { type Desk, Turn } from './turn.ts';
 
 function deskOf(world: World, logger: Logger): Desk {
+  const reader = readable(world.log, { blobs: world.blobs, logger });
   return {
     spec: world.spec,
+    log: world.log,
     harness: world.harness,
-    hub: new Hub(world.log, new ManualPulse(), 0),
-    context: new ModelContext(world.log),
+    hub: new Hub(reader, new ManualPulse(), 0),
+    context: () => new ModelContext({ log: reader, thread: null, from: 0 }),
+    inputOf: async ({ input }) => input,
     logger,
-    state: () => INITIAL,
-    submit: async () => {},
+    state: () => foldOf(world.spec).initial,
+    submit: async () => [],
     newEventId: () => 'sevt_1',
     random: () => 0,
   };
@@ -36,8 +41,9 @@ const calls = (count: number): OpenCall[] =>
 describe('the calls of a step', () => {
   it('leave nothing on the signal of a turn that goes on', async () => {
     const world = new World();
-    const turn = new Turn('turn');
+    const turn = new Turn('turn', world.spec.threadId);
     const performing = performCalls(turn, deskOf(world, silentLogger), calls(20));
+    await until(() => world.harness.tools.length === 20);
     for (const tool of world.harness.tools) tool.settle(outcome('ok'));
     await performing;
     await quiesce();
@@ -46,10 +52,11 @@ describe('the calls of a step', () => {
 
   it('that are stopped are no failures of the platform', async () => {
     const world = new World();
-    const turn = new Turn('turn');
+    const turn = new Turn('turn', world.spec.threadId);
     const errors: string[] = [];
     const logger: Logger = { ...silentLogger, error: (event) => errors.push(event) };
     const performing = performCalls(turn, deskOf(world, logger), calls(1));
+    await until(() => world.harness.tools.length === 1);
     turn.stop('stopped');
     for (const tool of world.harness.tools) tool.fail(turn.signal.reason);
     await performing;

@@ -2,7 +2,9 @@
 // dead process had begun is recovered, and when nobody can know what became of it, its result says so.
 import { isApiError } from '@capstan/schema/error';
 import type { ToolCall, ToolOutcome } from './harness.ts';
+import { inputHash } from './input-hash.ts';
 import type { OpenCall } from './state.ts';
+import { agentOf, threadOfCall } from './thread.ts';
 import type { Desk, Turn } from './turn.ts';
 
 const UNKNOWN = failed(
@@ -10,32 +12,29 @@ const UNKNOWN = failed(
     'have taken effect. Check before you run it again.',
 );
 
+const CHANGED = failed('Not run: the call is not the one that was approved.');
+
 export async function performCalls(turn: Turn, desk: Desk, calls: readonly OpenCall[]): Promise<void> {
   await Promise.all(calls.map((call) => perform(turn, desk, call)));
 }
 
 async function perform(turn: Turn, desk: Desk, open: OpenCall): Promise<void> {
-  const call = toToolCall(desk, open);
-  const outcome = await unlessStopped(outcomeOf(turn, desk, { call, begun: open.begun }), turn.signal);
-  if (outcome === null) {
-    if (turn.signal.reason === 'stopped') await cancelCall(desk, open);
-    return;
-  }
-  await keep(turn, desk, { callId: open.id, outcome });
+  const outcome = await unlessStopped(outcomeOf(turn, desk, open), turn.signal);
+  // What a stopped call still does is owed to be stopped, by the log (machine.ts): nothing is left to do here.
+  if (outcome !== null) await keep(turn, desk, { callId: open.id, outcome });
 }
 
-async function outcomeOf(
-  turn: Turn,
-  desk: Desk,
-  { call, begun }: { call: ToolCall; begun: boolean },
-): Promise<ToolOutcome> {
+async function outcomeOf(turn: Turn, desk: Desk, open: OpenCall): Promise<ToolOutcome> {
   try {
-    if (!begun) return await desk.harness.perform(call, turn.signal);
+    const call = await toToolCall(desk, open);
+    // Defence in depth: the log cannot change, and what was approved is what is performed.
+    if (open.hash !== undefined && open.hash !== (await inputHash(call.input))) return CHANGED;
+    if (!open.begun) return await desk.harness.perform(call, turn.signal);
     return (await desk.harness.recover(call, turn.signal)) ?? UNKNOWN;
   } catch (error) {
     // Nobody waits for what a stopped call says, and being stopped is no failure.
     if (!turn.signal.aborted)
-      desk.logger.error('tool.failed', { tool: call.name, effect_id: call.effectId }, error);
+      desk.logger.error('tool.failed', { tool: open.name, effect_id: open.id }, error);
     return failed('The tool failed inside the platform; the cause is in the server log.');
   }
 }
@@ -51,16 +50,6 @@ async function keep(turn: Turn, desk: Desk, result: { callId: string; outcome: T
   }
 }
 
-/** Stops what a call is doing. Never rejects: what cannot be stopped ends at its own limit. */
-export async function cancelCall(desk: Desk, open: OpenCall): Promise<void> {
-  const call = toToolCall(desk, open);
-  try {
-    await desk.harness.cancel(call);
-  } catch (error) {
-    desk.logger.error('tool.cancel_failed', { tool: call.name, effect_id: call.effectId }, error);
-  }
-}
-
 /** What the work brings, or null as soon as the signal is aborted. Leaves nothing on the signal: a turn has many calls. */
 function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
   return new Promise((resolve, reject) => {
@@ -71,8 +60,24 @@ function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | nu
   });
 }
 
-function toToolCall(desk: Desk, { id, name, input }: OpenCall): ToolCall {
-  return { effectId: id, name, input, agent: desk.spec.agent };
+async function toToolCall(desk: Desk, open: OpenCall): Promise<ToolCall> {
+  const thread = threadOfCall(desk.state(), open.id);
+  const member = thread?.member ?? null;
+  const input = await desk.inputOf(open);
+  return {
+    effectId: open.id,
+    name: open.name,
+    input,
+    agent: agentOf(desk.spec, { member }),
+    shell: shellOf(desk, open),
+  };
+}
+
+/** Each thread has a shell of its own in the sandbox they share. */
+export function shellOf(desk: Pick<Desk, 'state'>, { id }: { id: string }): string {
+  const { threads } = desk.state();
+  const place = threads.findIndex(({ calls }) => calls.some((call) => call.id === id));
+  return place <= 0 ? 'main' : `thread-${place}`;
 }
 
 function failed(text: string): ToolOutcome {

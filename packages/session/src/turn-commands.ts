@@ -1,151 +1,189 @@
 // What a turn's progress puts on the log. A command of a turn that is no longer the one in progress brings nothing.
+import type { GradeInput } from '@capstan/schema/engine-tools';
 import type { StopDetails } from '@capstan/schema/events/session-events';
 import type { ModelUsage } from '@capstan/schema/usage';
-import { closeCalls, type Failure, fail, idle, type Thread, take, waiting } from './endings.ts';
-import { type Entry, made, type Stamp } from './entry.ts';
+import { type Estimate, grant } from './budget.ts';
+import { compacted, compactionLimit } from './compaction-commands.ts';
+import { type Failure, fail, giveUp, idle, report, take, waiting } from './endings.ts';
+import { type Bill, type Entry, made, noted, ownedBy, type Reserve } from './entry.ts';
 import { evolveAll } from './evolve.ts';
-import type { ModelChoice, ModelOutput, ToolOutcome } from './harness.ts';
-import { type Permit, permit } from './permit.ts';
-import type { SessionSpec } from './spec.ts';
-import { blocking, nextStep, performable, type State } from './state.ts';
+import { type Context, conclude } from './frame.ts';
+import type { ModelOutput, ToolOutcome } from './harness.ts';
+import { endEvaluation, startEvaluation } from './outcome.ts';
+import { type IdentifiedOutput, replied } from './reply.ts';
+import type { Input, State, ThreadState } from './state.ts';
+import { blocking, livingChildren, nextStep, performable, threadById } from './thread.ts';
 
-/** An output whose event id may have been announced by a preview already. */
-export type IdentifiedOutput = ModelOutput & { id: string };
+/** What a reader of previews was told of a message that never became whole. */
+export interface KeptText {
+  id: string;
+  text: string;
+}
 
 export type TurnStep =
-  | { kind: 'begin_model'; choice: ModelChoice }
+  /** Before a model call: it is begun, or the thread pauses because the budget has no room for it. */
+  | { kind: 'begin_model'; purpose: 'reply' | 'compaction'; estimate: Estimate }
   | { kind: 'reply'; outputs: IdentifiedOutput[]; usage: ModelUsage; refusal: StopDetails }
+  | { kind: 'compacted'; summary: string; upTo: number; usage: ModelUsage }
   | { kind: 'tool_result'; callId: string; outcome: ToolOutcome }
-  | { kind: 'failed'; failure: Failure };
+  /** Before each model call of a grading; `bill` is the one before it. */
+  | { kind: 'begin_grading'; estimate: Estimate; bill: Bill | null }
+  | { kind: 'graded'; judgement: GradeInput; usage: ModelUsage; bill: Bill | null }
+  | { kind: 'failed'; failure: Failure; kept: readonly KeptText[] }
+  /** The model could not read the whole context: it is compacted. */
+  | { kind: 'too_long'; message: string };
 
 export type TurnCommand = TurnStep & { turnId: string };
-
-export interface Context {
-  state: State;
-  spec: SessionSpec;
-  stamp: Stamp;
-}
 
 /** A model that never stops calling tools is stopped here. */
 const MAX_STEPS = 500;
 
-export function threadOf(spec: SessionSpec): Thread {
-  return { session_thread_id: spec.threadId, agent_name: spec.agent.name };
+export function decideTurn(command: TurnCommand, context: Context): Entry[] {
+  const thread = context.state.threads.find(({ turnId }) => turnId === command.turnId);
+  if (thread === undefined) return [];
+  return conclude(context, decideStep(command, context, thread));
 }
 
-export function decideTurn(command: TurnCommand, context: Context): Entry[] {
+function decideStep(command: TurnStep, context: Context, thread: ThreadState): Entry[] {
   const { state, stamp } = context;
-  if (state.turnId !== command.turnId) return [];
   switch (command.kind) {
-    case 'begin_model': {
-      const { provider, model } = command.choice;
-      return [
-        ...take(dueInput(state), stamp),
-        made(stamp, 'span.model_request_start', { capstan: { provider, model } }),
-      ];
-    }
+    case 'begin_model':
+      return beginModel(command, context, thread);
     case 'reply':
-      return settled(reply(command, context), context, command.refusal);
+      return settled(context, thread.id, { ...command, entries: replied(command, context, thread) });
+    case 'compacted':
+      return compacted(command, thread, stamp);
     case 'tool_result': {
-      if (!state.calls.some((call) => call.id === command.callId)) return [];
+      if (!thread.calls.some((call) => call.id === command.callId)) return [];
       const { content, isError } = command.outcome;
-      const result = made(stamp, 'agent.tool_result', {
-        tool_use_id: command.callId,
-        content,
-        is_error: isError,
-      });
-      return settled([result], context, null);
+      const shared = thread.calls.find((call) => call.id === command.callId)?.hash !== undefined;
+      const result = { tool_use_id: command.callId, content, is_error: isError };
+      const entries = ownedBy(thread, [made(stamp, 'agent.tool_result', result)], shared);
+      return settled(context, thread.id, { entries, refusal: null, outputs: [] });
     }
-    case 'failed':
-      return fail(state, command.failure, { thread: threadOf(context.spec), stamp });
+    case 'begin_grading': {
+      const entries = pauseUnless(context, thread, {
+        estimate: command.estimate,
+        start: (reserved) => {
+          const { id: outcome_id = '', iteration = 0 } = state.outcome ?? {};
+          const going = made(stamp, 'span.outcome_evaluation_ongoing', { outcome_id, iteration });
+          return noted(going, { span: { price: command.estimate.choice.price, reserved } });
+        },
+      });
+      return withBill(entries, command.bill);
+    }
+    case 'graded': {
+      const entries = endEvaluation(state, command, stamp);
+      return settled(context, thread.id, { entries, refusal: null, outputs: [] });
+    }
+    case 'failed': {
+      const said = command.kept
+        .filter(({ text }) => text !== '')
+        .map((kept) => cutMessage(context, thread, kept));
+      return [...said, ...fail({ ...context, state: evolveAll(state, said) }, thread, command.failure)];
+    }
+    case 'too_long':
+      return compactionLimit(context, thread, command.message);
   }
+}
+
+/** What was said until the model broke off: kept, for whoever has read it. */
+export function cutMessage({ stamp }: Context, thread: ThreadState, { id, text }: KeptText): Entry {
+  const said = made(stamp, 'agent.message', { id, content: [{ type: 'text', text }] });
+  const [owned = said] = ownedBy(thread, [said]);
+  return noted(owned, { cut: true });
+}
+
+type BeginModel = Extract<TurnStep, { kind: 'begin_model' }>;
+
+function beginModel({ purpose, estimate }: BeginModel, context: Context, thread: ThreadState): Entry[] {
+  const { stamp } = context;
+  const { provider, model, price } = estimate.choice;
+  const entries = pauseUnless(context, thread, {
+    estimate,
+    start: (reserved) => {
+      const start = made(stamp, 'span.model_request_start', { capstan: { provider, model } });
+      return noted(start, { span: { price, reserved } });
+    },
+  });
+  const paused = entries.some(({ event }) => event.type === 'session.thread_status_idle');
+  return paused || purpose === 'compaction'
+    ? entries
+    : [...take(thread, dueInput(thread), stamp), ...entries];
+}
+
+interface Wanted {
+  estimate: Estimate;
+  start(reserved: Reserve): Entry;
+}
+
+/** The entry that sets aside what a call may use, or a pause when the budget has no room for it. */
+function pauseUnless(context: Context, thread: ThreadState, { estimate, start }: Wanted): Entry[] {
+  const granted = grant(context.state, context.spec, estimate);
+  if (granted === null) return idle(thread, { reason: { type: 'budget_reached' } }, context.stamp);
+  return ownedBy(thread, [start(granted.reserved)]);
+}
+
+function withBill(entries: Entry[], bill: Bill | null): Entry[] {
+  const [first, ...rest] = entries;
+  return bill === null || first === undefined ? entries : [noted(first, { bill }), ...rest];
 }
 
 /** Within a tool loop the model reads all that came in; between replies one message is answered at a time. */
-function dueInput(state: State): State['queue'] {
-  if (!state.unanswered) return state.queue.slice(0, 1);
-  return state.steps > 0 ? state.queue : [];
+export function dueInput(thread: ThreadState): Input[] {
+  const [first, ...later] = thread.queue;
+  if (first === undefined) return [];
+  if (thread.unanswered && thread.steps === 0) return [];
+  if (thread.unanswered) return [...thread.queue];
+  // What the system says with a message is read with it.
+  const rest = later.findIndex((input) => !(input.kind === 'event' && input.event.type === 'system.message'));
+  return [first, ...later.slice(0, rest < 0 ? later.length : rest)];
 }
 
-type Reply = Extract<TurnCommand, { kind: 'reply' }>;
-
-function reply(command: Reply, { state, spec, stamp }: Context): Entry[] {
-  const uses = command.outputs.map((output) => toEntry(output, spec, stamp));
-  const end = made(stamp, 'span.model_request_end', {
-    model_request_start_id: state.openSpan ?? '',
-    is_error: false,
-    model_usage: command.usage,
-  });
-  return [...uses, end, ...command.outputs.flatMap((output) => refuseCall(output, spec, stamp))];
-}
-
-function toEntry(output: IdentifiedOutput, spec: SessionSpec, stamp: Stamp): Entry {
-  const entry = toEvent(output, spec, stamp);
-  return output.opaque === undefined ? entry : { ...entry, note: { opaque: output.opaque } };
-}
-
-function toEvent(output: IdentifiedOutput, spec: SessionSpec, stamp: Stamp): Entry {
-  const { id } = output;
-  switch (output.type) {
-    case 'message':
-      return made(stamp, 'agent.message', { id, content: [{ type: 'text', text: output.text }] });
-    case 'thinking':
-      return made(stamp, 'agent.thinking', { id });
-    case 'tool_call': {
-      const granted = grantOf(output, spec);
-      const input = output.input ?? {};
-      if (granted === 'client') return made(stamp, 'agent.custom_tool_use', { id, name: output.name, input });
-      return made(stamp, 'agent.tool_use', {
-        id,
-        name: output.name,
-        input,
-        evaluated_permission: granted,
-        ...(granted === 'allow' ? { evaluation: { type: 'always_allow' } } : {}),
-        ...(granted === 'ask' ? { evaluation: { type: 'always_ask' } } : {}),
-      });
-    }
-  }
-}
-
-type CallOutput = Extract<IdentifiedOutput, { type: 'tool_call' }>;
-
-function grantOf(output: CallOutput, spec: SessionSpec): Permit {
-  return output.input === null ? 'deny' : permit(spec.agent, output.name);
-}
-
-/** A call that may not run gets its error result at once, so that the model can mend it. */
-function refuseCall(output: IdentifiedOutput, spec: SessionSpec, stamp: Stamp): Entry[] {
-  if (output.type !== 'tool_call' || grantOf(output, spec) !== 'deny') return [];
-  const text = output.problem ?? `The tool "${output.name}" is not enabled for this agent.`;
-  return closeCalls(
-    [{ id: output.id, name: output.name, input: {}, waitsFor: 'nobody', begun: false }],
-    text,
-    stamp,
-  );
+interface Settling {
+  entries: Entry[];
+  refusal: StopDetails;
+  outputs: readonly ModelOutput[];
 }
 
 /** What follows once nothing of the turn is left to do. */
-function settled(entries: Entry[], context: Context, refusal: StopDetails): Entry[] {
-  const { spec, stamp } = context;
-  const thread = threadOf(spec);
+function settled(context: Context, threadId: string, { entries, refusal, outputs }: Settling): Entry[] {
+  const { stamp } = context;
   const state = evolveAll(context.state, entries);
-  if (performable(state).length > 0) return entries;
-  if (blocking(state).length > 0) return [...entries, ...waiting(state, thread, stamp)];
+  const thread = threadById(state, threadId);
+  if (thread === null || performable(thread).length > 0) return entries;
+  if (blocking(thread).length > 0) return [...entries, ...waiting(thread, stamp)];
   if (refusal !== null) {
-    return [...entries, ...idle(state, { thread, reason: { type: 'refusal' }, details: refusal }, stamp)];
+    const reason = { type: 'refusal' as const };
+    const said = report(thread, 'The model refused to answer.', stamp);
+    return [...entries, ...said, ...idle(thread, { reason, details: refusal }, stamp)];
   }
-  if (nextStep(state).kind === 'none') {
-    return [...entries, ...idle(state, { thread, reason: { type: 'end_turn' } }, stamp)];
-  }
-  if (state.steps < MAX_STEPS) return entries;
-  const error = {
-    type: 'tool_use_limit_reached_error' as const,
-    message: `The turn was stopped after ${MAX_STEPS} model calls.`,
-    retry_status: { type: 'exhausted' as const },
-  };
-  const limit = [...entries, ...take(state.queue, stamp), made(stamp, 'session.error', { error })];
+  if (nextStep(state, thread).kind === 'none')
+    return [...entries, ...ended(state, thread, { outputs, stamp })];
+  if (thread.steps < MAX_STEPS) return entries;
+  const message = `The turn was stopped after ${MAX_STEPS} model calls.`;
+  const error = { type: 'tool_use_limit_reached_error' as const, message };
+  return [...entries, ...giveUp({ ...context, state }, threadId, { error })];
+}
+
+/** The agent has nothing left to do: what it brought is judged, told to its parent, or simply there. */
+function ended(
+  state: State,
+  thread: ThreadState,
+  { outputs, stamp }: { outputs: readonly ModelOutput[]; stamp: Context['stamp'] },
+): Entry[] {
+  const judged = thread.parentId === null && state.outcome?.phase === 'working' && !childrenWork(state);
+  if (judged) return startEvaluation(state, stamp);
+  const words = outputs.flatMap((output) => (output.type === 'message' ? [output.text] : []));
   return [
-    ...limit,
-    ...idle(evolveAll(context.state, limit), { thread, reason: { type: 'retries_exhausted' } }, stamp),
+    ...report(thread, words.join('\n'), stamp),
+    ...idle(thread, { reason: { type: 'end_turn' } }, stamp),
   ];
+}
+
+/** Somebody the agent has asked is still at it: the outcome is judged once they have answered. */
+function childrenWork(state: State): boolean {
+  return livingChildren(state).some(({ status, calls, queue }) => {
+    return status !== 'idle' || calls.length > 0 || queue.length > 0;
+  });
 }

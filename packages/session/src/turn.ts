@@ -1,10 +1,12 @@
-// A turn in progress: its identity, the way to stop it, and what it sees of the session it works for.
+// A turn in progress: whose it is, the way to stop it, and what it sees of the session it works for.
 import type { Logger } from '@capstan/shared/logger';
 import type { ModelContext } from './context.ts';
+import type { Entry } from './entry.ts';
 import type { Harness } from './harness.ts';
 import type { Hub } from './hub.ts';
+import type { EventLog } from './ports.ts';
 import type { SessionSpec } from './spec.ts';
-import type { State } from './state.ts';
+import type { OpenCall, State } from './state.ts';
 import type { TurnStep } from './turn-commands.ts';
 
 /** What a turn sees of the session it works for. */
@@ -12,11 +14,15 @@ export interface Desk {
   spec: SessionSpec;
   harness: Harness;
   hub: Hub;
-  context: ModelContext;
+  log: EventLog;
   logger: Logger;
   state(): State;
-  /** Decides and commits. A step of a turn that has been stopped brings nothing. */
-  submit(turnId: string, step: TurnStep): Promise<void>;
+  /** The context of a thread's model calls. */
+  context(threadId: string): ModelContext;
+  /** The input of a call, also of one that is too large for the log's row. */
+  inputOf(call: OpenCall): Promise<Record<string, unknown>>;
+  /** Decides and commits; what was appended. A step of a turn that has been stopped brings nothing. */
+  submit(turnId: string, step: TurnStep): Promise<readonly Entry[]>;
   newEventId(): string;
   random(): number;
 }
@@ -26,10 +32,12 @@ export type StopCause = 'stopped' | 'superseded';
 
 export class Turn {
   id: string;
+  threadId: string;
   #abort = new AbortController();
 
-  constructor(id: string) {
+  constructor(id: string, threadId: string) {
     this.id = id;
+    this.threadId = threadId;
   }
 
   get signal(): AbortSignal {

@@ -8,7 +8,6 @@ import { persist } from '../persistence.ts';
 import { MAX_RESULT_BYTES, present } from './output-text.ts';
 import { answered, failed, type Place, type Tool } from './tool.ts';
 
-const SHELL = 'main';
 const DEFAULT_TIMEOUT_MS = 120_000;
 const MAX_TIMEOUT_MS = 600_000;
 
@@ -36,12 +35,12 @@ export const bash: Tool<Input> = {
   input,
 
   async perform(place, { command, restart, timeout_ms: timeoutMs = DEFAULT_TIMEOUT_MS }) {
-    const { sandboxes, sandboxId, effectId, signal } = place;
-    if (restart === true) await persist(() => sandboxes.resetShell({ sandboxId, shell: SHELL }), { signal });
+    const { sandboxes, sandboxId, effectId, shell, signal } = place;
+    if (restart === true) await persist(() => sandboxes.resetShell({ sandboxId, shell }), { signal });
     if (command === undefined) return answered('The shell was restarted.');
     // A script that does something outside can make it happen once, whoever repeats it.
     const env = { CAPSTAN_EFFECT_ID: effectId };
-    const run = { sandboxId, runId: effectId, command, timeoutMs, shell: SHELL, env };
+    const run = { sandboxId, runId: effectId, command, timeoutMs, shell, env };
     const limits = { waitMs: MAX_WAIT_MS, maxBytes: MAX_RESULT_BYTES };
     const first = await persist(() => sandboxes.startRun({ ...run, ...limits }, signal), { signal });
     return follow(place, first, timeoutMs);

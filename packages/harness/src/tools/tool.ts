@@ -9,6 +9,8 @@ export interface Place {
   sandboxId: string;
   /** The call's idempotency key. */
   effectId: string;
+  /** The persistent shell of the thread that calls. */
+  shell: string;
   signal: AbortSignal;
 }
 

@@ -80,7 +80,7 @@ class SandboxTools implements Tools {
     }
   }
 
-  async cancel(call: ToolCall): Promise<void> {
+  async cancel(call: Pick<ToolCall, 'effectId' | 'name'>): Promise<void> {
     const sandboxId = this.#sandbox.last();
     if (sandboxId === null || toolOf(call.name)?.repeatable !== false) return;
     const run = { sandboxId, runId: call.effectId };
@@ -122,7 +122,7 @@ class SandboxTools implements Tools {
   }
 
   #place(call: ToolCall, at: { sandboxId: string; signal: AbortSignal }): Place {
-    return { sandboxes: this.#deps.sandboxes, effectId: call.effectId, ...at };
+    return { sandboxes: this.#deps.sandboxes, effectId: call.effectId, shell: call.shell, ...at };
   }
 }
 

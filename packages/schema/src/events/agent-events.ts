@@ -21,12 +21,20 @@ const evaluation = z.object({
     ])
     .optional(),
 }).shape;
+/** Our extension: the SHA-256 of the input's canonical JSON, hex, that an approval may name to be for exactly this input. */
+const approvable = z.object({ input_sha256: z.string() }).optional();
 const result = { content: z.array(toolResultContent).optional(), is_error: z.boolean().nullish() };
 
 export const agentEvents = [
   serverEvent('agent.message', { content: z.array(agentContent) }),
   serverEvent('agent.thinking', {}),
-  serverEvent('agent.tool_use', { name: z.string(), input: toolInput, ...evaluation, ...routedThreadId }),
+  serverEvent('agent.tool_use', {
+    name: z.string(),
+    input: toolInput,
+    ...evaluation,
+    ...routedThreadId,
+    capstan: approvable,
+  }),
   serverEvent('agent.tool_result', { tool_use_id: idSchema('event'), ...result }),
   serverEvent('agent.mcp_tool_use', {
     mcp_server_name: z.string(),

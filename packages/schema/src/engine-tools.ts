@@ -1,0 +1,18 @@
+// Tools the engine itself performs: what their calls carry. No agent may have a tool of such a name.
+import { z } from 'zod';
+
+export const delegateInput = z.object({
+  /** Name or id of an agent of the roster: begins a new thread. */
+  agent: z.string().optional(),
+  /** A thread that exists: goes on with it. */
+  thread_id: z.string().optional(),
+  message: z.string().min(1, 'must not be empty'),
+});
+export type DelegateInput = z.infer<typeof delegateInput>;
+
+export const gradeInput = z.object({
+  result: z.enum(['satisfied', 'needs_revision', 'failed']),
+  /** Point by point. */
+  explanation: z.string(),
+});
+export type GradeInput = z.infer<typeof gradeInput>;

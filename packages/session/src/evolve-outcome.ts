@@ -1,0 +1,72 @@
+// What an event means for the outcome the session works for.
+import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
+import type { Entry } from './entry.ts';
+import type { Outcome, State } from './state.ts';
+
+export const DEFAULT_ITERATIONS = 3;
+const NOTHING_RESERVED = { nanoUsd: 0, tokens: 0 };
+
+export function evolveOutcome(state: State, { event, note }: Entry): State {
+  switch (event.type) {
+    case 'user.define_outcome': {
+      const { outcome_id: id, description } = event;
+      const rubric = event.rubric.type === 'text' ? event.rubric.content : event.rubric.file_id;
+      const maxIterations = event.max_iterations ?? DEFAULT_ITERATIONS;
+      const outcome: Outcome = {
+        id,
+        description,
+        rubric,
+        maxIterations,
+        iteration: 0,
+        phase: 'working',
+        spanId: null,
+        reserved: NOTHING_RESERVED,
+      };
+      const evaluation: OutcomeEvaluation = {
+        type: 'outcome_evaluation',
+        outcome_id: id,
+        description,
+        iteration: 0,
+        result: 'running',
+        explanation: null,
+        completed_at: null,
+      };
+      return { ...state, outcome, evaluations: [...state.evaluations, evaluation] };
+    }
+    case 'span.outcome_evaluation_start':
+      return judged(state, { phase: 'evaluating', spanId: event.id }, { result: 'evaluating' });
+    case 'span.outcome_evaluation_ongoing':
+      return judged(state, { reserved: note?.span?.reserved ?? NOTHING_RESERVED }, {});
+    case 'span.outcome_evaluation_end': {
+      const { result, explanation, iteration } = event;
+      const told = { result, explanation, iteration, completed_at: event.processed_at };
+      const free = { spanId: null, reserved: NOTHING_RESERVED };
+      if (result === 'needs_revision') {
+        const again = { ...told, completed_at: null };
+        return judged(state, { ...free, phase: 'working', iteration: iteration + 1 }, again);
+      }
+      if (result === 'max_iterations_reached') return judged(state, { ...free, phase: 'last' }, told);
+      return { ...judged(state, free, told), outcome: null };
+    }
+    case 'session.thread_status_idle':
+      return state.outcome?.phase === 'last' && note?.thread === undefined && !paused(event)
+        ? { ...state, outcome: null }
+        : state;
+    default:
+      return state;
+  }
+}
+
+function paused(event: { stop_reason: { type: string } }): boolean {
+  return event.stop_reason.type === 'budget_reached' || event.stop_reason.type === 'requires_action';
+}
+
+function judged(state: State, outcome: Partial<Outcome>, told: Partial<OutcomeEvaluation>): State {
+  if (state.outcome === null) return state;
+  const last = state.evaluations.length - 1;
+  return {
+    ...state,
+    outcome: { ...state.outcome, ...outcome },
+    evaluations: state.evaluations.map((one, index) => (index === last ? { ...one, ...told } : one)),
+  };
+}

@@ -1,0 +1,213 @@
+// What an event means for the thread it belongs to.
+import type { SessionEvent } from '@capstan/schema/events';
+import { addUsage, contextTokens } from '@capstan/schema/usage';
+import type { Entry, Note } from './entry.ts';
+import type { Input, OpenCall, ThreadState, UserEvent } from './state.ts';
+
+/** `at`: when the event was processed, epoch ms; null while it is queued. */
+export function evolveThread(thread: ThreadState, entry: Entry, at: number | null): ThreadState {
+  const next = withBill(spoken(thread, entry) ?? worked(thread, entry) ?? stood(thread, entry), entry.note);
+  return at === null ? next : { ...next, updatedAt: Math.max(next.updatedAt, at) };
+}
+
+/** Input and answers. */
+function spoken(thread: ThreadState, { event, note }: Entry): ThreadState | null {
+  switch (event.type) {
+    case 'user.message':
+    case 'system.message':
+      return event.processed_at === null ? queued(thread, event, note) : read(taken(thread, event.id));
+    case 'agent.thread_message_received':
+      return read(taken(thread, note?.delivers ?? ''));
+    case 'user.interrupt':
+      return event.processed_at === null ? queued(thread, event, note) : taken(thread, event.id);
+    case 'user.define_outcome':
+      return { ...thread, unseen: true, steps: 0 };
+    case 'user.tool_confirmation':
+      return event.result === 'allow' ? approved(thread, event.tool_use_id, note?.approved) : thread;
+    case 'user.custom_tool_result':
+      return closed(thread, event.custom_tool_use_id);
+    case 'user.tool_result':
+      return closed(thread, event.tool_use_id);
+    default:
+      return null;
+  }
+}
+
+/** Model calls and tool calls. */
+function worked(thread: ThreadState, { event, note }: Entry): ThreadState | null {
+  switch (event.type) {
+    case 'agent.tool_use':
+      return opened(thread, event, {
+        waitsFor: event.evaluated_permission === 'ask' ? 'confirmation' : 'nobody',
+        ...(event.capstan ? { hash: event.capstan.input_sha256 } : {}),
+        ...(note?.spill ? { spill: note.spill } : {}),
+      });
+    case 'agent.custom_tool_use':
+      return opened(thread, event, { waitsFor: 'client', ...(note?.spill ? { spill: note.spill } : {}) });
+    case 'agent.tool_result':
+      return closed(thread, event.tool_use_id);
+    case 'agent.message':
+      // What a broken reply had said is no progress: it might break off there for ever.
+      return note?.cut ? thread : progressed({ ...thread, compactions: 0 });
+    case 'agent.thread_message_sent':
+      return note?.call ? progressed({ ...thread, compactions: 0, unanswered: true }) : thread;
+    case 'agent.thinking':
+      return progressed(thread);
+    case 'agent.thread_context_compacted':
+      return {
+        ...thread,
+        contextFrom: note?.compactedTo ?? thread.contextFrom,
+        contextTokens: 0,
+        tooLong: false,
+        compactions: thread.compactions + 1,
+      };
+    case 'span.model_request_start':
+      return requested(thread, event, note);
+    case 'span.model_request_end':
+      return answered(thread, event, note);
+    case 'span.outcome_evaluation_end':
+      return event.result === 'needs_revision' || event.result === 'max_iterations_reached'
+        ? { ...thread, unanswered: true, steps: 0 }
+        : thread;
+    default:
+      return null;
+  }
+}
+
+/** Where the thread stands. */
+function stood(thread: ThreadState, { event, note }: Entry): ThreadState {
+  switch (event.type) {
+    case 'session.thread_status_running':
+      return {
+        ...thread,
+        status: 'running',
+        turnId: event.id,
+        steps: thread.status === 'rescheduling' ? thread.steps : 0,
+        retryAt: null,
+        stop: null,
+        activeSince: Date.parse(event.processed_at),
+      };
+    case 'session.thread_status_idle': {
+      const { stop_reason: reason, stop_details: details } = event;
+      // A thread that its budget stopped still has its work to do.
+      const paused = reason.type === 'budget_reached';
+      return {
+        ...progressed(rested(thread, event)),
+        status: 'idle',
+        stop: { reason, details },
+        unanswered: paused && thread.unanswered,
+        unseen: paused && thread.unseen,
+        retryAt: null,
+      };
+    }
+    case 'session.thread_status_rescheduled':
+      return {
+        ...rested(thread, event),
+        status: 'rescheduling',
+        calls: thread.calls.map((call) => (call.waitsFor === 'nobody' ? { ...call, begun: true } : call)),
+        attempt: note?.retry?.attempt ?? thread.attempt,
+        restarts: note?.retry?.restarts ?? thread.restarts,
+        retryAt: note?.retry?.at ?? Date.parse(event.processed_at),
+      };
+    case 'session.thread_status_terminated':
+      return {
+        ...rested(thread, event),
+        status: 'terminated',
+        queue: [],
+        calls: [],
+        unanswered: false,
+        unseen: false,
+        retryAt: null,
+        archivedAt: note?.archived ? Date.parse(event.processed_at) : thread.archivedAt,
+      };
+    default:
+      return thread;
+  }
+}
+
+function withBill(thread: ThreadState, note: Note | undefined): ThreadState {
+  return note?.bill ? { ...thread, usage: addUsage(thread.usage, note.bill.usage) } : thread;
+}
+
+function progressed(thread: ThreadState): ThreadState {
+  return { ...thread, attempt: 0, restarts: 0 };
+}
+
+function queued(thread: ThreadState, event: UserEvent, note: Note | undefined): ThreadState {
+  const spill = note?.spill ? { spill: note.spill } : {};
+  const input: Input = { kind: 'event', id: event.id, event, ...spill };
+  return { ...thread, queue: [...thread.queue, input] };
+}
+
+function taken(thread: ThreadState, id: string): ThreadState {
+  return { ...thread, queue: thread.queue.filter((input) => input.id !== id) };
+}
+
+/** Each message has the whole number of steps to itself. */
+function read(thread: ThreadState): ThreadState {
+  return { ...thread, unanswered: true, steps: 0 };
+}
+
+type ToolUse = Extract<SessionEvent, { type: 'agent.tool_use' | 'agent.custom_tool_use' }>;
+
+function opened(
+  thread: ThreadState,
+  { id, name, input }: ToolUse,
+  how: Pick<OpenCall, 'waitsFor' | 'hash' | 'spill'>,
+): ThreadState {
+  const calls = [...thread.calls, { id, name, input, begun: false, ...how }];
+  return progressed({ ...thread, calls, compactions: 0 });
+}
+
+/** Approved for exactly the input whose hash was approved. */
+function approved(thread: ThreadState, id: string, hash: string | undefined): ThreadState {
+  const calls = thread.calls.map((call) =>
+    call.id === id && call.hash === hash ? { ...call, waitsFor: 'nobody' as const } : call,
+  );
+  return { ...thread, calls };
+}
+
+function closed(thread: ThreadState, id: string): ThreadState {
+  const calls = thread.calls.filter((call) => call.id !== id);
+  return progressed({ ...thread, calls, unanswered: true });
+}
+
+type RequestStart = Extract<SessionEvent, { type: 'span.model_request_start' }>;
+
+function requested(thread: ThreadState, event: RequestStart, note: Note | undefined): ThreadState {
+  const { provider = 'dev', model = '' } = event.capstan ?? {};
+  const { price = null, reserved = { nanoUsd: 0, tokens: 0 } } = note?.span ?? {};
+  return {
+    ...thread,
+    openSpan: { id: event.id, provider, model, price, reserved },
+    steps: thread.steps + 1,
+    unanswered: thread.unanswered || thread.unseen,
+    unseen: false,
+  };
+}
+
+type RequestEnd = Extract<SessionEvent, { type: 'span.model_request_end' }>;
+
+function answered(thread: ThreadState, event: RequestEnd, note: Note | undefined): ThreadState {
+  const replied = event.is_error === false && note?.bill?.kind === 'model';
+  return {
+    ...thread,
+    openSpan: null,
+    unanswered: replied ? false : thread.unanswered,
+    contextTokens: replied ? contextTokens(event.model_usage) : thread.contextTokens,
+    tooLong: thread.tooLong || note?.tooLong === true,
+    mediaFrom: note?.badMedia?.upTo ?? thread.mediaFrom,
+  };
+}
+
+function rested(thread: ThreadState, event: { processed_at: string }): ThreadState {
+  const since = thread.activeSince;
+  const worked = since === null ? 0 : Math.max(0, Date.parse(event.processed_at) - since);
+  return {
+    ...thread,
+    turnId: null,
+    openSpan: null,
+    activeSince: null,
+    activeMs: thread.activeMs + worked,
+  };
+}

@@ -1,0 +1,66 @@
+// Interrupts (spec §8.2): what is under way ends where it stands, on one thread or on all, and the session rests.
+import { ApiError } from '@capstan/schema/error';
+import type { EventParam } from '@capstan/schema/events/user-events';
+import { abandonSpan, closeCalls, idle, report, take } from './endings.ts';
+import { type Entry, made, ownedBy } from './entry.ts';
+import type { Context } from './frame.ts';
+import { endOutcome } from './outcome.ts';
+import type { State, ThreadState } from './state.ts';
+import { primaryOf, threadById } from './thread.ts';
+
+type Interrupt = Extract<EventParam, { type: 'user.interrupt' }>;
+
+export function interrupt(
+  param: Interrupt,
+  { state, stamp }: Context,
+  path: string,
+): { entries: Entry[]; logged: boolean } {
+  const target = targetOf(state, param, path);
+  const named = param.session_thread_id ? { session_thread_id: param.session_thread_id } : {};
+  const [event] = ownedBy(target ?? primaryOf(state), [made(stamp, 'user.interrupt', named)], true);
+  const entries = event ? [event] : [];
+  // A session that its budget has stopped is not working: there is nothing to take back.
+  if (isPaused(state)) return { entries, logged: false };
+  const threads = (target ? [target] : state.threads).filter(isBusy);
+  for (const thread of threads) entries.push(...stop(thread, { alone: target !== null, stamp }));
+  const primary = target === null || target.parentId === null;
+  if (primary && (threads.length > 0 || state.outcome !== null)) {
+    const explanation = 'The work was interrupted by the user.';
+    entries.splice(1, 0, ...endOutcome(state, { result: 'interrupted', explanation }, stamp));
+  }
+  return { entries, logged: true };
+}
+
+function targetOf(state: State, { session_thread_id: id }: Interrupt, path: string): ThreadState | null {
+  if (id === undefined || id === null) return null;
+  const thread = threadById(state, id);
+  if (thread !== null && thread.status !== 'terminated') return thread;
+  const why = thread === null ? `no thread ${id} in this session` : `the thread ${id} has ended`;
+  throw new ApiError('invalid_request', `${path}.session_thread_id: ${why}`);
+}
+
+/**
+ * A child that is stopped alone tells its parent, who may be waiting for it. When all are stopped, what they had to say to
+ * each other is read with the next message: it starts nothing.
+ */
+function stop(thread: ThreadState, { alone, stamp }: { alone: boolean; stamp: Context['stamp'] }): Entry[] {
+  const text = 'Execution was interrupted by the user.';
+  const told = thread.queue.filter((input) => input.kind === 'message');
+  return [
+    ...abandonSpan(thread, { isError: null }, stamp),
+    ...closeCalls(thread, { text, cancel: true }, stamp),
+    ...(alone
+      ? report(thread, 'This thread was interrupted by the user.', stamp)
+      : take(thread, told, stamp)),
+    ...idle(thread, { reason: { type: 'end_turn' } }, stamp),
+  ];
+}
+
+function isBusy({ status, calls }: ThreadState): boolean {
+  return status === 'running' || status === 'rescheduling' || calls.length > 0;
+}
+
+function isPaused(state: State): boolean {
+  const paused = state.threads.some(({ stop: last }) => last?.reason.type === 'budget_reached');
+  return state.status === 'idle' && paused && !state.threads.some(isBusy);
+}

@@ -1,0 +1,59 @@
+// What keeps the world in line with a session: its row, its sandbox, its ledger lines, the effects it has stopped. Each
+// is owed until it is done, and none is on a turn's path.
+import { IndexKeeper } from './index-keeper.ts';
+import { LedgerKeeper } from './ledger-keeper.ts';
+import type { Owed } from './machine.ts';
+import type { Ports } from './ports.ts';
+import { Releaser } from './releaser.ts';
+import type { SessionSpec } from './spec.ts';
+import type { State } from './state.ts';
+import { Stopper } from './stopper.ts';
+
+/** While a session works, its bills are recorded this many at a time. */
+const BILLS = 20;
+
+interface Session {
+  spec: SessionSpec;
+  state(): State;
+  /** Something that was owed is done. */
+  confirmed(): void;
+  /** Nothing is left of the session. */
+  erased(): void;
+}
+
+export class Keepers {
+  ledger: LedgerKeeper;
+  #index: IndexKeeper;
+  #releaser: Releaser;
+  #stopper: Stopper;
+  #bills = 0;
+
+  constructor(ports: Ports, { spec, state, confirmed, erased }: Session) {
+    this.#index = new IndexKeeper(ports, confirmed);
+    this.#releaser = new Releaser(ports, { released: confirmed, erased });
+    this.#stopper = new Stopper(ports, confirmed);
+    const memberOf = (id: string | undefined) =>
+      state().threads.find((thread) => thread.id === id)?.member ?? null;
+    this.ledger = new LedgerKeeper(ports, { spec, memberOf }, confirmed);
+  }
+
+  keep(debt: Owed, { seq, billed }: { seq: number; billed: boolean }): void {
+    const { index, release, erase } = debt;
+    if (billed) this.#bills += 1;
+    const resting = index.status === 'idle' || index.status === 'terminated';
+    if (this.#bills >= BILLS || (resting && this.#bills > 0)) {
+      this.#bills = 0;
+      this.ledger.keep(seq);
+    } else if (!this.ledger.done) this.ledger.keep(0);
+    if (!erase) this.#index.keep(index, seq);
+    this.#stopper.keep(debt.stop);
+    // What the ledger has to be told stands in the log that is to go.
+    if (release && (!erase || this.ledger.done)) this.#releaser.keep(erase);
+  }
+
+  /** Nothing is owed any more. */
+  done({ release, erase }: Owed): boolean {
+    const kept = this.#index.confirmed && this.#stopper.done && this.ledger.done && this.#bills === 0;
+    return kept && !erase && (!release || this.#releaser.done);
+  }
+}

@@ -1,0 +1,91 @@
+// Keeps the tenant's ledger right: each bill of the log becomes a line of it, under the id of its event. Read off the log
+// from where it was last known to be right, so that nothing is lost with a process, and nothing counts twice.
+import type { Logger } from '@capstan/shared/logger';
+import type { LoggedEntry } from './entry.ts';
+import { readEntries } from './log-reader.ts';
+import type { EventLog, Ledger, LedgerLine, Marks } from './ports.ts';
+import type { SessionSpec } from './spec.ts';
+import { agentOf } from './thread.ts';
+
+interface KeeperPorts {
+  log: EventLog;
+  ledger: Ledger;
+  marks: Marks;
+  logger: Logger;
+}
+
+interface Session {
+  spec: SessionSpec;
+  /** The place of a thread's agent in the roster; null: the session's own. */
+  memberOf(threadId: string | undefined): number | null;
+}
+
+/** Lines of one write. */
+const BATCH = 200;
+
+export class LedgerKeeper {
+  #ports: KeeperPorts;
+  #session: Session;
+  #settled: () => void;
+  /** Everything up to here has to be in the ledger. */
+  #wanted = 0;
+  #working = false;
+
+  /** `settled` is called whenever the ledger is right. */
+  constructor(ports: KeeperPorts, session: Session, settled: () => void) {
+    this.#ports = ports;
+    this.#session = session;
+    this.#settled = settled;
+  }
+
+  get done(): boolean {
+    return this.#mark() >= this.#wanted;
+  }
+
+  /** There may be bills up to that log position. */
+  keep(seq: number): void {
+    this.#wanted = Math.max(this.#wanted, seq);
+    if (this.#working || this.done) return;
+    this.#working = true;
+    this.#work()
+      // The alarm stays armed and the next look at the session tries again.
+      .catch((error: unknown) => this.#ports.logger.warn('ledger.record_failed', { cause: String(error) }))
+      .finally(() => {
+        this.#working = false;
+      });
+  }
+
+  async #work(): Promise<void> {
+    while (!this.done) {
+      const lines: LedgerLine[] = [];
+      let at = this.#mark();
+      for await (const entry of readEntries(this.#ports.log, at)) {
+        const line = this.#lineOf(entry);
+        if (line) lines.push(line);
+        at = entry.seq;
+        if (lines.length >= BATCH) break;
+      }
+      if (lines.length > 0) await this.#ports.ledger.record(lines);
+      this.#ports.marks.set('billed', String(Math.max(at, this.#mark())));
+      if (lines.length < BATCH) break;
+    }
+    this.#settled();
+  }
+
+  #mark(): number {
+    return Number(this.#ports.marks.get('billed') ?? 0);
+  }
+
+  #lineOf({ event, note }: LoggedEntry): LedgerLine | null {
+    if (!note?.bill || event.processed_at === null) return null;
+    const { spec } = this.#session;
+    const { id, version } = agentOf(spec, { member: this.#session.memberOf(note.thread) });
+    return {
+      ...note.bill,
+      eventId: event.id,
+      threadId: note.thread ?? spec.threadId,
+      agent: { id, version },
+      at: Date.parse(event.processed_at),
+    };
+  }
+}

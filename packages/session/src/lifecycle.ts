@@ -1,0 +1,168 @@
+// What becomes of a session as a whole: recovered, changed, forked, archived, deleted.
+import type { Budget } from '@capstan/schema/budgets';
+import { ApiError } from '@capstan/schema/error';
+import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
+import { budgetOf, exhausted } from './budget.ts';
+import { abandonSpan, closeCalls, evolved, fail, idle, take } from './endings.ts';
+import { type Entry, made, noted, ownedBy } from './entry.ts';
+import { type Context, conclude, frame, named } from './frame.ts';
+import { endOutcome } from './outcome.ts';
+import type { Draft } from './ports.ts';
+import type { SessionChange } from './service.ts';
+import type { State, ThreadState } from './state.ts';
+import { threadById } from './thread.ts';
+import { cutMessage } from './turn-commands.ts';
+
+interface Recovery {
+  /** 0 to 1: spreads retries of many sessions apart. */
+  jitter: number;
+  drafts: readonly Draft[];
+}
+
+/** This runtime was just built: each turn it finds running has lost its process. What was shown of it is kept. */
+export function recover(context: Context, { jitter, drafts }: Recovery): Entry[] {
+  const message = 'The process that ran this turn stopped. What it had written is kept.';
+  const failure = {
+    error: { type: 'unknown_error' as const, message },
+    retryable: true,
+    restart: true,
+    jitter,
+  };
+  const entries = context.state.threads.filter(isRunning).flatMap((thread) => {
+    const own = drafts.filter(
+      (draft) => (draft.thread ?? null) === (thread.parentId === null ? null : thread.id),
+    );
+    const said = own
+      .filter(({ text }) => text !== '' && thread.openSpan !== null)
+      .map(({ eventId: id, text }) => cutMessage(context, thread, { id, text }));
+    return [...said, ...fail(evolved(context, said), thread, failure)];
+  });
+  return conclude(context, entries);
+}
+
+/** Retries that are due. */
+export function tick(context: Context): Entry[] {
+  const { state, stamp } = context;
+  const due = state.threads.filter(
+    ({ status, retryAt }) => status === 'rescheduling' && (retryAt ?? 0) <= stamp.now,
+  );
+  const begun = due.flatMap((thread) =>
+    ownedBy(thread, [made(stamp, 'session.thread_status_running', named(thread))], true),
+  );
+  return conclude(context, begun);
+}
+
+export function update(context: Context, change: SessionChange): Entry[] {
+  const { state, spec, stamp } = context;
+  if (state.status === 'terminated') {
+    throw new ApiError('conflict', 'The session is over: it can be changed no more.');
+  }
+  const title =
+    change.title === undefined || change.title === titleOf(context) ? {} : { title: change.title };
+  const before = metadataOf(context);
+  const after = change.metadata === undefined ? before : patchMetadata(before, change.metadata);
+  const metadata = same(before, after) ? {} : { metadata: after };
+  const limits = budgetOf(state, spec);
+  const budget = change.budget === undefined || same(limits, change.budget) ? {} : { budget: change.budget };
+  if (budget.budget) refuseSpent(state, budget.budget);
+  const body = { ...title, ...metadata, ...budget };
+  if (Object.keys(body).length === 0) return [];
+  const entry = made(stamp, 'session.updated', body);
+  const noting = budget.budget === undefined ? entry : noted(entry, { budget: { value: budget.budget } });
+  return conclude(context, [noting]);
+}
+
+export function titleOf({ state, spec }: Pick<Context, 'state' | 'spec'>): string | null {
+  return state.title === undefined ? spec.title : state.title;
+}
+
+export function metadataOf({ state, spec }: Pick<Context, 'state' | 'spec'>): Metadata {
+  return state.metadata ?? spec.metadata;
+}
+
+function same(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+function refuseSpent(state: State, budget: Budget): void {
+  if (!exhausted(state, budget)) return;
+  throw new ApiError('invalid_request', 'budget: must exceed what the session has used already', {
+    reason: 'budget_not_raised',
+  });
+}
+
+/** Ends the copy of another session's log: what was under way there is not under way here. */
+export function fork(context: Context): Entry[] {
+  const { state, spec, stamp } = context;
+  if (spec.origin === null) return [];
+  const begun = noted(made(stamp, 'session.updated', {}), { fork: { into: spec.sessionId } });
+  const explanation = 'The session was forked while this was worked for.';
+  const rests = state.threads.flatMap((thread) => {
+    if (thread.status === 'terminated') return [];
+    return [
+      ...abandonSpan(thread, { isError: null }, stamp),
+      ...closeCalls(
+        thread,
+        { text: 'Not run: the session was forked before this call had a result.' },
+        stamp,
+      ),
+      ...take(thread, thread.queue, stamp),
+      ...idle(thread, { reason: { type: 'end_turn' } }, stamp),
+    ];
+  });
+  const outcome = endOutcome(state, { result: 'interrupted', explanation }, stamp);
+  return frame(context, [begun, ...outcome, ...rests]);
+}
+
+export function archive({ state, stamp }: Context): Entry[] {
+  if (state.archivedAt !== null) return [];
+  refuseWhileWorking(state);
+  const terminated = made(stamp, 'session.status_terminated', {});
+  const explanation = 'The session was archived.';
+  return [
+    ...endOutcome(state, { result: 'interrupted', explanation }, stamp),
+    ...state.threads
+      .filter(({ status }) => status !== 'terminated')
+      .flatMap((thread) => endThread(thread, { text: 'Not run: the session was archived.', stamp })),
+    noted(terminated, { archived: true }),
+  ];
+}
+
+/** Its place is free again. What it was asked is closed, and its parent is told nothing: whoever archives it knows. */
+export function archiveThread(context: Context, threadId: string): Entry[] {
+  const { state, stamp } = context;
+  const thread = threadById(state, threadId);
+  if (thread === null) throw new ApiError('not_found', `No thread ${threadId} in this session`);
+  if (thread.parentId === null) {
+    const how = 'archive the session itself';
+    throw new ApiError('invalid_request', `The primary thread ends with its session: ${how}.`);
+  }
+  if (thread.archivedAt !== null) return [];
+  if (thread.status !== 'idle' && thread.status !== 'terminated') {
+    const how = 'wait until it is idle, or send a user.interrupt for it first';
+    throw new ApiError('invalid_request', `The thread is ${thread.status}: ${how}.`);
+  }
+  return frame(context, endThread(thread, { text: 'Not run: the thread was archived.', stamp }));
+}
+
+function endThread(thread: ThreadState, { text, stamp }: { text: string; stamp: Context['stamp'] }): Entry[] {
+  const over = noted(made(stamp, 'session.thread_status_terminated', named(thread)), { archived: true });
+  return [...closeCalls(thread, { text }, stamp), ...ownedBy(thread, [over], true)];
+}
+
+export function remove({ state, stamp }: Context): Entry[] {
+  refuseWhileWorking(state);
+  return state.deleted ? [] : [made(stamp, 'session.deleted', {})];
+}
+
+function refuseWhileWorking({ status }: State): void {
+  if (status !== 'running' && status !== 'rescheduling') return;
+  throw new ApiError(
+    'invalid_request',
+    `The session is ${status}: wait until it is idle, or send a user.interrupt first.`,
+  );
+}
+
+function isRunning({ status }: ThreadState): boolean {
+  return status === 'running';
+}

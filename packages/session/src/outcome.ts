@@ -1,0 +1,50 @@
+// Outcomes (spec §8.4): the agent works, what it brought is judged against a rubric, and it goes on until that is met.
+import type { GradeInput } from '@capstan/schema/engine-tools';
+import { type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
+import { type Bill, type Entry, made, noted, type Stamp } from './entry.ts';
+import type { State } from './state.ts';
+
+export function startEvaluation({ outcome }: State, stamp: Stamp): Entry[] {
+  if (outcome === null) return [];
+  const { id: outcome_id, iteration } = outcome;
+  return [made(stamp, 'span.outcome_evaluation_start', { outcome_id, iteration })];
+}
+
+/** Judged: `bill` is the last call's, `usage` the whole evaluation's. */
+export function endEvaluation(
+  { outcome }: State,
+  { judgement, usage, bill }: { judgement: GradeInput; usage: ModelUsage; bill: Bill | null },
+  stamp: Stamp,
+): Entry[] {
+  if (outcome === null) return [];
+  const spent = outcome.iteration + 1 >= outcome.maxIterations;
+  const revised = judgement.result === 'needs_revision' && spent;
+  const end = made(stamp, 'span.outcome_evaluation_end', {
+    outcome_id: outcome.id,
+    outcome_evaluation_start_id: outcome.spanId ?? '',
+    iteration: outcome.iteration,
+    result: revised ? 'max_iterations_reached' : judgement.result,
+    explanation: judgement.explanation,
+    usage,
+  });
+  return [bill === null ? end : noted(end, { bill })];
+}
+
+/** The outcome is over before it was met. */
+export function endOutcome(
+  { outcome }: State,
+  { result, explanation }: { result: 'interrupted' | 'failed'; explanation: string },
+  stamp: Stamp,
+): Entry[] {
+  if (outcome === null || outcome.phase === 'last') return [];
+  return [
+    made(stamp, 'span.outcome_evaluation_end', {
+      outcome_id: outcome.id,
+      outcome_evaluation_start_id: outcome.spanId ?? '',
+      iteration: outcome.iteration,
+      result,
+      explanation,
+      usage: ZERO_MODEL_USAGE,
+    }),
+  ];
+}
