@@ -208,6 +208,14 @@ export function describeEventLog(subject: string, open: () => Promise<Host>): vo
     });
 
     describe('that is listed', () => {
+      it('says which page is the last', async () => {
+        await log.append(0, [said('one'), said('two')]);
+        const next = async (limit: number) => (await log.page({ limit, order: 'asc' })).next_page;
+        expect(await next(1)).not.toBeNull();
+        expect(await next(2)).toBeNull();
+        expect(await next(3)).toBeNull();
+      });
+
       it('shows what was queued where it was taken, and finds its row', async () => {
         const message = asked('wait');
         await log.append(0, [message, said('meanwhile')]);
@@ -310,8 +318,11 @@ export function describeEventLog(subject: string, open: () => Promise<Host>): vo
         for (const { data, note } of await log.lines(0, 10))
           expect(Buffer.byteLength(data + (note ?? ''))).toBeLessThanOrEqual(ROW_BYTES);
         const lines = [];
-        for (let after = 0; after < entries.length; after = lines.length)
-          lines.push(...(await reader().lines(after, 10)));
+        while (lines.length < entries.length) {
+          const more = await reader().lines(lines.length, 10);
+          expect(more).not.toHaveLength(0);
+          lines.push(...more);
+        }
         expect(lines.map(({ data }) => data)).toEqual(entries.map(({ event }) => JSON.stringify(event)));
         const whole = [];
         for await (const { seq: _, ...entry } of reader().entries(0)) whole.push(entry);
