@@ -28,9 +28,14 @@ export function budgetOf(state: State, spec: SessionSpec): Budget | null {
 }
 
 /** A limit is used up: nothing new is begun. */
-export function atCap(state: State, spec: SessionSpec): boolean {
+export function isUsedUp(state: State, spec: SessionSpec): boolean {
   const budget = budgetOf(state, spec);
   return budget !== null && exhausted(state, budget);
+}
+
+/** A limit is used up, or too little is left for what waits: nothing new is accepted. */
+export function atCap(state: State, spec: SessionSpec): boolean {
+  return isUsedUp(state, spec) || state.threads.some(({ paused }) => paused);
 }
 
 export function exhausted({ spent }: Pick<State, 'spent'>, budget: Budget): boolean {

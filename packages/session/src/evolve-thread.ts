@@ -80,6 +80,7 @@ function stood(thread: ThreadState, { event, note }: Entry): ThreadState {
     case 'session.thread_status_running':
       return {
         ...thread,
+        paused: false,
         status: 'running',
         turnId: event.id,
         steps: thread.status === 'rescheduling' ? thread.steps : 0,
@@ -94,6 +95,7 @@ function stood(thread: ThreadState, { event, note }: Entry): ThreadState {
       return {
         ...progressed(rested(thread, event)),
         status: 'idle',
+        paused,
         stop: { reason, details },
         unanswered: paused && thread.unanswered,
         unseen: paused && thread.unseen,

@@ -11,7 +11,10 @@ const MAX_STOPPING = 256;
 
 export function evolve(state: State, entry: Entry): State {
   const at = entry.event.processed_at === null ? null : Date.parse(entry.event.processed_at);
-  const next = evolveOutcome(withThread(billed(whole(state, entry), entry), entry, at), entry);
+  const next = evolveOutcome(
+    withThread(billed(whole(resumed(state, entry), entry), entry), entry, at),
+    entry,
+  );
   return at === null ? next : { ...next, updatedAt: Math.max(next.updatedAt, at) };
 }
 
@@ -74,6 +77,14 @@ function withThread(state: State, entry: Entry, at: number | null): State {
 }
 
 /** The thread an entry changes, or null when it is about the session alone. */
+/** What was set aside is free again, or there is more: who waits for it may try. */
+function resumed(state: State, { event, note }: Entry): State {
+  const freed = event.type === 'span.model_request_end' || event.type === 'span.outcome_evaluation_end';
+  if (!freed && note?.budget === undefined) return state;
+  if (!state.threads.some(({ paused }) => paused)) return state;
+  return { ...state, threads: state.threads.map((thread) => ({ ...thread, paused: false })) };
+}
+
 function ownerOf(state: State, { event, note }: Entry): string | null {
   if (event.type.startsWith('session.') && !event.type.startsWith('session.thread_')) return null;
   return note?.thread ?? state.threads[0]?.id ?? null;

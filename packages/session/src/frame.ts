@@ -1,7 +1,7 @@
 // What threads do, framed by what the session does because of it, in the order of spec §7.2: running is told before the
 // thread runs; the session's usage directly before it is idle.
 import type { StopReason } from '@capstan/schema/events/session-events';
-import { atCap, budgetOf, toMoney } from './budget.ts';
+import { budgetOf, isUsedUp, toMoney } from './budget.ts';
 import { type Entry, made, ownedBy, type Stamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import type { SessionSpec } from './spec.ts';
@@ -42,7 +42,7 @@ export function frame({ state, spec, stamp }: Context, entries: readonly Entry[]
 
 /** Begins every thread that rests and has something to do. */
 export function wake({ state, spec, stamp }: Context): Entry[] {
-  const capped = atCap(state, spec);
+  const capped = isUsedUp(state, spec);
   return state.threads
     .filter((thread) => isDue(state, thread, capped))
     .flatMap((thread) => begin(thread, stamp));
@@ -59,8 +59,9 @@ export function named(thread: ThreadState): { session_thread_id: string; agent_n
 
 function isDue(state: State, thread: ThreadState, capped: boolean): boolean {
   if (thread.status !== 'idle' || blocking(thread).length > 0) return false;
+  if (performable(thread).length > 0) return true;
   const judged = thread.parentId === null && state.outcome?.phase === 'evaluating';
-  return performable(thread).length > 0 || (!capped && (judged || hasInput(thread)));
+  return !capped && !thread.paused && (judged || hasInput(thread));
 }
 
 function rest(state: State, spec: SessionSpec, stamp: Stamp): Entry[] {
@@ -78,7 +79,7 @@ function stopOf(state: State) {
   const event_ids = blockingIds(state);
   if (event_ids.length > 0)
     return { reason: { type: 'requires_action', event_ids } as StopReason, details: null };
-  const paused = state.threads.some((thread) => thread.stop?.reason.type === 'budget_reached');
+  const paused = state.threads.some((thread) => thread.paused);
   if (paused) return { reason: { type: 'budget_reached' } as StopReason, details: null };
   const { reason, details } = primaryOf(state).stop ?? { reason: { type: 'end_turn' }, details: null };
   return { reason, details };

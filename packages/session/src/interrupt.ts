@@ -61,6 +61,5 @@ function isBusy({ status, calls }: ThreadState): boolean {
 }
 
 function isPaused(state: State): boolean {
-  const paused = state.threads.some(({ stop: last }) => last?.reason.type === 'budget_reached');
-  return state.status === 'idle' && paused && !state.threads.some(isBusy);
+  return state.status === 'idle' && state.threads.some(({ paused }) => paused) && !state.threads.some(isBusy);
 }

@@ -81,6 +81,8 @@ export interface ThreadState {
   attempt: number;
   restarts: number;
   retryAt: number | null;
+  /** Its budget stopped it: it goes on when that is raised, or when what others had set aside is free again. */
+  paused: boolean;
   /** Why it last stopped. */
   stop: Stop | null;
   usage: SessionUsage;
@@ -192,6 +194,7 @@ export function newThread(origin: ThreadOrigin): ThreadState {
     attempt: 0,
     restarts: 0,
     retryAt: null,
+    paused: false,
     stop: null,
     usage: ZERO_USAGE,
     activeSince: null,
