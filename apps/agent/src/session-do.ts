@@ -110,7 +110,7 @@ export class SessionDO extends DurableObject<Env> {
   }
 
   override webSocketClose(socket: WebSocket): void {
-    this.#sockets.leave(socket);
+    this.#sockets.answerClose(socket);
   }
 
   override webSocketError(socket: WebSocket): void {

@@ -48,9 +48,15 @@ export class Sockets {
     }
   }
 
-  /** The client has closed, or is lost. */
+  /** The client is lost. */
   leave(socket: WebSocket): void {
     this.#readers.get(socket)?.leave();
+  }
+
+  /** The client has closed, and waits for the answer: a socket that may sleep is not answered for. */
+  answerClose(socket: WebSocket): void {
+    this.leave(socket);
+    socket.close(NORMAL);
   }
 
   /** Sockets only tell: what a client says beside `ping` is refused, so that it does not think it was heard. */

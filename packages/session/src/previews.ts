@@ -13,7 +13,7 @@ const MAX_CHARS = 1_000_000;
 
 interface PreviewDesk {
   hub: Pick<Hub, 'wantsPreviews' | 'watch' | 'begin' | 'grow' | 'abandon'>;
-  log?: Pick<EventLog, 'draft'>;
+  log: Pick<EventLog, 'draft'>;
   logger: Logger;
   newEventId(): string;
 }
@@ -38,7 +38,7 @@ export class Previews {
   #unwatch: () => void;
 
   /** `thread` is the child thread whose model is called; null for the primary thread. */
-  constructor(desk: PreviewDesk, thread: string | null = null) {
+  constructor(desk: PreviewDesk, thread: string | null) {
     this.#desk = desk;
     this.#thread = thread;
     this.#unwatch = desk.hub.watch({ thread, wanted: () => this.#tell() });
@@ -105,7 +105,7 @@ export class Previews {
       for (let message = this.#due(); this.#open && message !== undefined; message = this.#due()) {
         const text = message.pending;
         message.pending = '';
-        await this.#desk.log?.draft({ thread: this.#thread, eventId: message.id, text });
+        await this.#desk.log.draft({ thread: this.#thread, eventId: message.id, text });
         this.#show(message, text);
       }
     } catch (error) {
