@@ -17,8 +17,8 @@ export interface World {
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** What the Workers logged so far, a line each. */
   logs(): string[];
-  /** Ends the process of a deployed session: what is not in its storage is lost. */
-  evict(sessionId: string): Promise<void>;
+  /** Ends the process of a deployed session: what is not in its storage is lost, unless it sleeps: then its sockets stay. */
+  evict(sessionId: string, webSockets?: 'close' | 'hibernate'): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -68,10 +68,10 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     keys,
     fetch: (path, init) => fetch(new URL(path, url), init),
     logs: () => harness.getLogs().map((line) => JSON.stringify(line)),
-    evict: (sessionId) =>
+    evict: (sessionId, webSockets = 'close') =>
       harness
         .getWorker('capstan-agent')
-        .evictDurableObject('SessionDO', { name: `tnt_default/${sessionId}` }),
+        .evictDurableObject('SessionDO', { name: `tnt_default/${sessionId}`, webSockets }),
     close: () => harness.close(),
   };
 }
@@ -104,7 +104,13 @@ function realAgentConfig(modelUrl: string) {
     ...own,
     main: './apps/agent/src/index.ts',
     d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
-    vars: { ENVIRONMENT: 'development', OPENAI_BASE_URL: modelUrl },
+    vars: {
+      ENVIRONMENT: 'development',
+      OPENAI_BASE_URL: modelUrl,
+      // Nothing is there: what is said is said without sandboxes.
+      GATEWAY_URL: 'http://127.0.0.1:9',
+      GATEWAY_SECRET: 'a secret for tests, 32 characters and more',
+    },
   };
 }
 
