@@ -1,14 +1,15 @@
 // What every log of a session keeps, whatever it is stored in, run against the real thing.
-import type { EventType } from '@capstan/schema/events';
+import { type EventType, MAX_EVENT_BYTES } from '@capstan/schema/events';
 import { createLogger, silentLogger } from '@capstan/shared/logger';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Entry, type LoggedEntry, made, type Note } from './entry.ts';
 import { readable, readEntries } from './log-reader.ts';
+import { ROW_BYTES } from './log-row.ts';
 import type { Blobs, EventLog, Receipt, View } from './ports.ts';
 import type { EventQuery } from './service.ts';
 import { type Fold, restore, toSnapshot } from './snapshot.ts';
-import { EVENT_BYTES, ROW_BYTES, spill } from './spill.ts';
+import { spill } from './spill.ts';
 
 /** What one session stores, empty at first. */
 export interface Storage {
@@ -126,7 +127,7 @@ export function describeEventLog(subject: string, open: () => Promise<Host>): vo
       });
 
       it('writes nothing of a batch with an event too long for a row', async () => {
-        const batch = [said('short'), said('x'.repeat(1_100_000))];
+        const batch = [said('short'), said('x'.repeat(ROW_BYTES))];
         const extra = { receipt: receipt('long'), snapshot: 'long' };
         await expect(log.append(0, batch, extra)).rejects.toMatchObject({ code: 'too_large' });
         expect(await stored()).toEqual([]);
@@ -380,9 +381,9 @@ export function describeEventLog(subject: string, open: () => Promise<Host>): vo
 
       it('refuses what is over the limit, naming it, before it stores anything of the batch', async () => {
         const put: Blobs = { ...delegate(blobs), put: () => Promise.reject(new Error('stored')) };
-        await expect(spill([said(long(300_000)), said(long(EVENT_BYTES))], put)).rejects.toMatchObject({
+        await expect(spill([said(long(300_000)), said(long(MAX_EVENT_BYTES))], put)).rejects.toMatchObject({
           code: 'too_large',
-          message: expect.stringContaining(`${EVENT_BYTES} bytes`),
+          message: expect.stringContaining(`${MAX_EVENT_BYTES} bytes`),
         });
         const title = made(stamp(), 'session.updated', { title: long(300_000) });
         await expect(spill([title], blobs)).rejects.toMatchObject({ code: 'too_large' });

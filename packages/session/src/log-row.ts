@@ -2,8 +2,8 @@
 import { ApiError } from '@capstan/schema/error';
 import type { Entry } from './entry.ts';
 
-/** A Durable Object's row ends at 2 MB; a stream frame should be far from it. */
-const MAX_ROW_BYTES = 1_000_000;
+/** What a row holds, its event and its note as JSON: what is larger is spilled before. */
+export const ROW_BYTES = 256 * 1024;
 /** What a queued event grows by when it is taken: `null` becomes an instant. */
 const TAKEN_BYTES = JSON.stringify(new Date(0)).length - 'null'.length;
 
@@ -23,10 +23,10 @@ export function toRow({ event, note }: Entry): Row {
   const data = JSON.stringify(event);
   const stored = note === undefined ? null : JSON.stringify(note);
   const room = event.processed_at === null ? TAKEN_BYTES : 0;
-  if (overflows(data + (stored ?? ''), MAX_ROW_BYTES - room)) {
+  if (overflows(data + (stored ?? ''), ROW_BYTES - room)) {
     throw new ApiError(
       'too_large',
-      `An event of type ${event.type} is over ${MAX_ROW_BYTES} bytes; split it into several.`,
+      `An event of type ${event.type} is over ${ROW_BYTES} bytes; split it into several.`,
     );
   }
   return {

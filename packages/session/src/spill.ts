@@ -6,16 +6,11 @@
 // B3. A blob that is gone leaves a sentence in its place and a line in the log of the server, never a session that cannot
 //     be read.
 import { ApiError } from '@capstan/schema/error';
-import type { SessionEvent } from '@capstan/schema/events';
+import { MAX_EVENT_BYTES, type SessionEvent } from '@capstan/schema/events';
 import type { Logger } from '@capstan/shared/logger';
 import type { Entry, Note, Spilled } from './entry.ts';
-import { overflows } from './log-row.ts';
+import { overflows, ROW_BYTES } from './log-row.ts';
 import type { Blobs } from './ports.ts';
-
-/** What a row holds, its event and its note as JSON. */
-export const ROW_BYTES = 256 * 1024;
-/** What an event may have in all. */
-export const EVENT_BYTES = 8 * 1024 * 1024;
 
 /** Room for naming what was spilled, and for the instant an event gets when it is taken. */
 const RESERVED_BYTES = 2_048;
@@ -42,7 +37,7 @@ export interface Shelf {
 
 /**
  * The entries as they are appended: in the same order, no row over ROW_BYTES. What was spilled before (an event taken
- * again) is named again and not written again. Refuses (`too_large`) an event over EVENT_BYTES before it writes
+ * again) is named again and not written again. Refuses (`too_large`) an event over MAX_EVENT_BYTES before it writes
  * anything; `unavailable` when the blobs cannot be written.
  */
 export async function spill(entries: readonly Entry[], blobs: Blobs): Promise<Entry[]> {
@@ -53,10 +48,10 @@ export async function spill(entries: readonly Entry[], blobs: Blobs): Promise<En
 }
 
 function refuseLarger({ event, note }: Entry): void {
-  if (!overflows(JSON.stringify({ event, note }), EVENT_BYTES)) return;
+  if (!overflows(JSON.stringify({ event, note }), MAX_EVENT_BYTES)) return;
   throw new ApiError(
     'too_large',
-    `An event of type ${event.type} is over ${EVENT_BYTES} bytes (8 MB) as JSON; split it into several, or upload what it carries as a file and refer to that.`,
+    `An event of type ${event.type} is over ${MAX_EVENT_BYTES} bytes (8 MB) as JSON; split it into several, or upload what it carries as a file and refer to that.`,
   );
 }
 
