@@ -11,5 +11,8 @@ export default defineConfig({
     // A developer's real Modal account is never used by accident.
     env: { MODAL_CONFIG_PATH: '/nonexistent' },
     maxWorkers: 2,
+    // Bounds what hangs. How fast things are is what `bench` measures.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
   },
 });
