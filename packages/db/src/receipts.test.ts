@@ -65,6 +65,8 @@ const sessionCount = async () => {
   return row?.total ?? 0;
 };
 
+const SHOWN = { title: null, metadata: {}, budget: null, outcomeEvaluations: [] };
+
 describe('a create with a key', () => {
   it('is answered again, byte for byte, whatever has become of what it made', async () => {
     const creates: ((name: string) => Promise<unknown>)[] = [
@@ -206,7 +208,13 @@ describe('a create whose client retries without a key', () => {
   it('never gets a session that is in use: its answer has arrived', async () => {
     const name = fresh();
     const used = await session(unkeyed(name, 0));
-    const index = { status: 'running' as const, usage: ZERO_USAGE, activeSeconds: 0, archivedAt: null };
+    const index = {
+      status: 'running' as const,
+      usage: ZERO_USAGE,
+      activeSeconds: 0,
+      archivedAt: null,
+      ...SHOWN,
+    };
     await ours.sessions.putIndex(used.reply.id, { ...index, updatedAt: now + 5 });
     const latest = await session(unkeyed(name, 0));
     expect(await session(unkeyed(name, 1))).toEqual({ ...latest, replayed: true });
@@ -225,7 +233,13 @@ describe('a create whose client retries without a key', () => {
     for (const create of creates) {
       const name = fresh();
       const first = await ours.receipts.once(unkeyed(name, 0), now, create);
-      const index = { status: 'running' as const, usage: ZERO_USAGE, activeSeconds: 0, archivedAt: null };
+      const index = {
+        status: 'running' as const,
+        usage: ZERO_USAGE,
+        activeSeconds: 0,
+        archivedAt: null,
+        ...SHOWN,
+      };
       await ours.sessions.putIndex(first.reply.id, { ...index, updatedAt: now + 5 });
       const again = await ours.receipts.once(unkeyed(name, 1), now + 10, create);
       expect(again).toEqual({ ...first, replayed: true });

@@ -15,11 +15,10 @@ export interface SessionIndex {
   activeSeconds: number;
   updatedAt: number;
   archivedAt: number | null;
-  /** This and what follows, absent: as the row has it. */
-  title?: string | null;
-  metadata?: Metadata;
-  budget?: Budget | null;
-  outcomeEvaluations?: OutcomeEvaluation[];
+  title: string | null;
+  metadata: Metadata;
+  budget: Budget | null;
+  outcomeEvaluations: OutcomeEvaluation[];
 }
 
 const { environment, initialEvents, origin, ...shown } = getTableColumns(sessions);
@@ -35,7 +34,7 @@ export function toSession<Agent>(
   index: SessionIndex,
   now: number,
 ): Omit<Session, 'agent'> & { agent: Agent } {
-  const { title, metadata, budget, outcomeEvaluations } = { ...row, ...given(index) };
+  const { title, metadata, budget, outcomeEvaluations } = index;
   // A session nothing was sent to has not been touched since it was created.
   const updatedAt = Math.max(row.createdAt, index.updatedAt);
   const until = index.status === 'terminated' ? updatedAt : Math.max(now, updatedAt);
@@ -60,14 +59,5 @@ export function toSession<Agent>(
     created_at: toTimestamp(row.createdAt),
     updated_at: toTimestamp(updatedAt),
     archived_at: index.archivedAt === null ? null : toTimestamp(index.archivedAt),
-  };
-}
-
-function given({ title, metadata, budget, outcomeEvaluations }: SessionIndex): Partial<SessionRow> {
-  return {
-    ...(title !== undefined && { title }),
-    ...(metadata !== undefined && { metadata }),
-    ...(budget !== undefined && { budget }),
-    ...(outcomeEvaluations !== undefined && { outcomeEvaluations }),
   };
 }

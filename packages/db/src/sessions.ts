@@ -115,7 +115,6 @@ export class SessionStore {
     const { title, metadata, budget, outcomeEvaluations } = index;
     await this.#scope.db
       .update(sessions)
-      // What is undefined is left as it is.
       .set({
         status,
         usage,

@@ -177,8 +177,6 @@ describe('SessionStore', () => {
     const [listed] = (await ours.sessions.list({ ...filter, agentId: agent.id }, now)).data;
     expect(listed).toMatchObject({ status: 'idle', title: 'Named', metadata: { a: 'b' }, budget: null });
     expect(listed?.outcome_evaluations).toEqual([evaluation]);
-    await ours.sessions.putIndex(created.id, { ...indexAt(now + 40), status: 'idle' });
-    expect((await ours.sessions.find(created.id))?.title, 'not said again').toBe('Named');
   });
 
   it('refuses initial events that do not fit beside the agent, and takes them beside a smaller one', async () => {
@@ -265,7 +263,8 @@ describe('SessionStore', () => {
       list_cost: null,
       server_tool_use: null,
     };
-    return { usage, activeSeconds: 1.5, updatedAt, archivedAt: null };
+    const settings = { title: null, metadata: {}, budget: null, outcomeEvaluations: [] };
+    return { usage, activeSeconds: 1.5, updatedAt, archivedAt: null, ...settings };
   }
 });
 

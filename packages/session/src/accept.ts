@@ -1,5 +1,4 @@
 // What becomes of the events a client sends: all are accepted, or the first that cannot be names itself and none is.
-import type { ToolResultContent } from '@capstan/schema/content';
 import { ApiError } from '@capstan/schema/error';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import { atCap } from './budget.ts';
@@ -7,6 +6,7 @@ import { closeCalls, waiting } from './endings.ts';
 import { type Entry, type Note, ownedBy, type Stamp, toTimestamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import { DEFAULT_ITERATIONS } from './evolve-outcome.ts';
+import { refuseFiles } from './file-sources.ts';
 import { type Context, frame, wake } from './frame.ts';
 import { interrupt } from './interrupt.ts';
 import type { OpenCall, State, ThreadState, UserEvent } from './state.ts';
@@ -78,6 +78,7 @@ interface Accepted {
 function acceptOne(param: EventParam, context: Context, place: Place): Accepted {
   const { state, stamp } = context;
   const { path } = place;
+  refuseFiles(param, path);
   switch (param.type) {
     case 'user.message':
       return { entries: message(param, context, path), logged: true };
@@ -95,7 +96,6 @@ function acceptOne(param: EventParam, context: Context, place: Place): Accepted 
       return { entries: confirm(param, { thread, call, path }, stamp), logged: true, answers: thread.id };
     }
     case 'user.custom_tool_result': {
-      refuseFiles(param.content ?? [], path);
       const id = param.custom_tool_use_id;
       const { thread } = answerable(state, id, { waitsFor: 'client', path: `${path}.custom_tool_use_id` });
       const event = { id: stamp.newId(), processed_at: toTimestamp(stamp.now), ...param, ...routed(thread) };
@@ -112,7 +112,6 @@ function acceptOne(param: EventParam, context: Context, place: Place): Accepted 
 type Message = Extract<EventParam, { type: 'user.message' }>;
 
 function message(param: Message, { state, stamp }: Context, path: string): Entry[] {
-  refuseFiles(param.content, path);
   const thread = addressed(state, param.session_thread_id ?? null, `${path}.session_thread_id`);
   const processed_at = rests(thread) ? toTimestamp(stamp.now) : null;
   const { type, content } = param;
@@ -153,9 +152,6 @@ type DefineOutcome = Extract<EventParam, { type: 'user.define_outcome' }>;
 function defineOutcome(param: DefineOutcome, { state, stamp }: Context, path: string): Entry[] {
   if (state.outcome !== null) {
     throw refusal(path, `the outcome ${state.outcome.id} is still worked for: one at a time`);
-  }
-  if (param.rubric.type === 'file') {
-    throw refusal(`${path}.rubric`, 'files are not supported by this server yet; send the rubric as text');
   }
   const { type, description, rubric } = param;
   const event: UserEvent = {
@@ -227,17 +223,6 @@ export function addressed(state: State, id: string | null, path: string): Thread
 
 export function routed({ id, parentId }: ThreadState): { session_thread_id?: string } {
   return parentId === null ? {} : { session_thread_id: id };
-}
-
-/** What no model can be given would stay in the context, and every later turn would fail of it. */
-function refuseFiles(content: readonly ToolResultContent[], path: string): void {
-  for (const [index, block] of content.entries()) {
-    if (block.type === 'text' || block.type === 'search_result' || block.source.type !== 'file') continue;
-    throw refusal(
-      `${path}.content.${index}.source`,
-      'files are not supported by this server yet; send the content itself (base64 or text) or a url',
-    );
-  }
 }
 
 function refuseEnded({ status, archivedAt }: State): void {

@@ -50,6 +50,10 @@ const view = (status: SessionView['status'], updatedAt: number): SessionView => 
   activeSeconds: 0,
   updatedAt,
   archivedAt: null,
+  title: null,
+  metadata: {},
+  budget: null,
+  outcomeEvaluations: [],
 });
 
 function keeperOver(index: ControlPlane): IndexKeeper {

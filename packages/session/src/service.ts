@@ -24,11 +24,10 @@ export interface SessionView {
   activeSeconds: number;
   updatedAt: number;
   archivedAt: number | null;
-  /** This and what follows, absent: as the session was created. */
-  title?: string | null;
-  metadata?: Metadata;
-  budget?: Budget | null;
-  outcomeEvaluations?: OutcomeEvaluation[];
+  title: string | null;
+  metadata: Metadata;
+  budget: Budget | null;
+  outcomeEvaluations: OutcomeEvaluation[];
 }
 
 /** One line of work of a session. Instants are epoch ms. */
