@@ -113,13 +113,22 @@ export class Hub {
       this.#underway.delete(event.id);
       if (this.#readers.size === 0) continue;
       const owner: Ownership = note ?? {};
-      const frame = Frame.event({ seq, type: event.type, data: JSON.stringify(event) });
-      tail.frames.push({ seq, owner, frame });
-      tail.chars += frame.chars;
+      if (note?.spill) this.#forget();
+      else {
+        const frame = Frame.event({ seq, type: event.type, data: JSON.stringify(event) });
+        tail.frames.push({ seq, owner, frame });
+        tail.chars += frame.chars;
+      }
       for (const reader of this.#readers) if (ends(event.type, owner, reader.feed.thread)) reader.finish();
     }
     this.#trim();
     for (const reader of this.#readers) reader.wake();
+  }
+
+  /** A row whose body stands elsewhere is read from the log, which brings it back: the tail begins behind it. */
+  #forget(): void {
+    this.#tail.frames = [];
+    this.#tail.chars = 0;
   }
 
   #trim(): void {

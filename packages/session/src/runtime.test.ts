@@ -157,6 +157,26 @@ describe('a queued message', () => {
   });
 });
 
+describe('a message too large for its row', () => {
+  it('is whole on streams and in the context, also when it waited to be taken', async () => {
+    const world = new World();
+    const runtime = await world.open();
+    const reader = new FrameReader(runtime.stream({}));
+    await runtime.send([hello]);
+    const first = await nextModel(world);
+    const long = 'x'.repeat(300_000);
+    void reader.follow();
+    await runtime.send([message(long)]);
+    first.settle([say('one')]);
+    const next = await nextModel(world);
+    expect(next.input.at(-1)).toEqual({ type: 'user', content: [{ type: 'text', text: long }] });
+    next.settle([say('two')]);
+    await until(() => reader.frames.some(({ event }) => event === 'session.status_idle'));
+    const told = reader.frames.filter(({ data }) => JSON.stringify(data).includes(long));
+    expect(told.map(({ event }) => event)).toEqual(['user.message', 'user.message']);
+  });
+});
+
 describe('a turn in its tools', () => {
   it('takes all that came in meanwhile with its next model call', async () => {
     const world = new World();
