@@ -268,12 +268,12 @@ export class SessionRuntime {
       ...(dropDrafts.length > 0 ? { dropDrafts } : {}),
       ...(due ? { snapshot: toSnapshot(foldOf(this.#spec), next) } : {}),
     });
-    if (due) this.#snapshotSeq = seq;
     const { wakeAt } = owed(next, this.#spec, this.#ports.now());
     // Even idle, the index row is owed until it is confirmed.
     this.#ports.alarm.arm(wakeAt ?? this.#ports.now() + LEASE_MS);
     try {
       await appended;
+      if (due) this.#snapshotSeq = seq;
     } catch (error) {
       if (isApiError(error)) throw error;
       this.#ports.logger.error('session.append_failed', { expected: this.#seq }, error);
