@@ -10,7 +10,7 @@ import type { Fault } from '../support/verdict.ts';
 
 const SESSIONS = 8;
 /** Strikes waited for at the same time: the rare ones do not hold the others up. */
-const WAITING = 4;
+const WAITING = 8;
 const STRIKES_WITHIN_MS = 200_000;
 
 let storm: Storm;

@@ -51,4 +51,4 @@ export const CRITICAL: readonly string[] = [
 
 const OTHERS = CALLS.filter((name) => !CRITICAL.includes(`${name}:before`));
 
-export const FAILPOINTS: readonly string[] = [...MOMENTS, ...CRITICAL, ...OTHERS.flatMap(around)];
+export const FAILPOINTS: readonly string[] = [...OTHERS.flatMap(around), ...MOMENTS, ...CRITICAL];

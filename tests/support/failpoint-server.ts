@@ -138,7 +138,9 @@ export class FailpointServer {
 
   #trace(asked: Asked): void {
     const trace = this.trace(asked.session);
-    const rests = RESTING.has(asked.told.at(-1) ?? '');
+    // An interrupt that found nothing to interrupt changes nothing.
+    const rests =
+      asked.told.join() === 'user.interrupt' ? trace.resting : RESTING.has(asked.told.at(-1) ?? '');
     trace.ending = rests && !isAppended(asked);
     if (!isAppended(asked)) return;
     trace.appends += 1;

@@ -176,7 +176,7 @@ class Player {
   #settled(): Promise<SessionEvents> {
     return this.#until('to come to rest', async () => {
       const events = await this.#look();
-      if (events?.at(-1)?.type !== 'session.status_idle') return null;
+      if (events === null || restOf(events) === null) return null;
       const taken = new Set(
         events.flatMap((event) => ('processed_at' in event && event.processed_at == null ? [] : [event.id])),
       );
@@ -240,11 +240,17 @@ interface OpenCall {
   input: string;
 }
 
+/** What the session said last of its status, when that is that it rests. */
+function restOf(events: SessionEvents) {
+  const last = events.findLast((event) => event.type.startsWith('session.status_'));
+  return last?.type === 'session.status_idle' ? last : null;
+}
+
 /** What the session waits for. */
 function openCalls(events: SessionEvents): OpenCall[] {
-  const last = events.at(-1);
-  if (last?.type !== 'session.status_idle' || last.stop_reason.type !== 'requires_action') return [];
-  const ids = new Set(last.stop_reason.event_ids);
+  const reason = restOf(events)?.stop_reason;
+  if (reason?.type !== 'requires_action') return [];
+  const ids = new Set(reason.event_ids);
   return events.flatMap((event) =>
     (event.type === 'agent.tool_use' || event.type === 'agent.custom_tool_use') && ids.has(event.id)
       ? [{ id: event.id, type: event.type, input: JSON.stringify(event.input) }]

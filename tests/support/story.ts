@@ -73,7 +73,7 @@ function tellScene(kind: SceneKind, telling: Telling): Scene {
     case 'interrupt':
       return {
         messages: [withCommands(telling, { count: 2, together: random.next() < 0.5, seconds: 1 })],
-        interrupt: { appends: 1 + random.below(4), ms: random.pick([0, 0, 500]) },
+        interrupt: { appends: 1 + random.below(4), ms: random.pick([0, 500]) },
       };
   }
 }
