@@ -17,12 +17,6 @@ export interface Estimate {
   inputTokens: number;
 }
 
-export interface Grant {
-  reserved: Reserve;
-  /** What the reply may have at most, in tokens. */
-  maxOutputTokens: number;
-}
-
 export function budgetOf(state: State, spec: SessionSpec): Budget | null {
   return state.budget === undefined ? spec.budget : state.budget;
 }
@@ -47,41 +41,59 @@ export function exhausted({ spent }: Pick<State, 'spent'>, budget: Budget): bool
   );
 }
 
-/** What a model call may use, or null when the budget has no room for it. */
-export function grant(state: State, spec: SessionSpec, estimate: Estimate): Grant | null {
-  const { choice, inputTokens } = estimate;
+/** What is set aside for a model call, or null when the budget has no room for it. */
+export function grant(state: State, spec: SessionSpec, estimate: Estimate): Reserve | null {
   const budget = budgetOf(state, spec);
-  if (budget === null) return free(choice.maxOutputTokens);
-  const held = reservedBy(state);
-  if (budget.max_model_calls !== undefined && state.spent.modelCalls + held.calls >= budget.max_model_calls)
-    return null;
-  const price = choice.price;
-  // Several threads that begin at once share what is left.
-  const share = 1 / Math.max(1, waitingThreads(state));
-  let output = choice.maxOutputTokens;
-  if (budget.max_list_cost !== undefined) {
-    if (price === null) return null;
-    const left = (toNanoUsd(budget.max_list_cost) - state.spent.nanoUsd - held.nanoUsd) * share;
-    output = Math.min(output, Math.floor((left - inputTokens * dearestInput(price)) / price.output));
-  }
-  if (budget.max_tokens !== undefined) {
-    const left = (budget.max_tokens - state.spent.tokens - held.tokens) * share;
-    output = Math.min(output, Math.floor(left - inputTokens));
-  }
-  if (output < SHORTEST_REPLY_TOKENS) return null;
-  const nanoUsd = price === null ? 0 : inputTokens * dearestInput(price) + output * price.output;
-  return { maxOutputTokens: output, reserved: { nanoUsd, tokens: inputTokens + output } };
+  const most = estimate.choice.maxOutputTokens;
+  // Without a limit it is set aside all the same: one that is attached meanwhile counts what is under way.
+  if (budget === null) return { ...reserve(estimate, most), output: null };
+  const left = leftOf(state, budget);
+  if (left.calls < 1) return null;
+  if (budget.max_list_cost !== undefined && estimate.choice.price === null) return null;
+  const shortest = Math.min(SHORTEST_REPLY_TOKENS, most);
+  // Several threads that begin at once share what is left; too little for a share is still enough for one.
+  const share = affordable(left, estimate, 1 / Math.max(1, waitingThreads(state)));
+  const output = Math.min(most, share >= shortest ? share : affordable(left, estimate, 1));
+  return output < shortest ? null : { ...reserve(estimate, output), output };
 }
 
-function free(maxOutputTokens: number): Grant {
-  return { maxOutputTokens, reserved: { nanoUsd: 0, tokens: 0 } };
+function reserve({ choice: { price }, inputTokens }: Estimate, output: number): Omit<Reserve, 'output'> {
+  const nanoUsd = price === null ? 0 : inputTokens * dearestInput(price) + output * price.output;
+  return { nanoUsd, tokens: inputTokens + output };
+}
+
+/** Tokens of a reply that a share of what is left pays for; below zero when it does not even pay for the prompt. */
+function affordable(left: Left, { choice: { price }, inputTokens }: Estimate, share: number): number {
+  const tokens = left.tokens * share - inputTokens;
+  if (price === null) return Math.floor(tokens);
+  const nanoUsd = left.nanoUsd * share - inputTokens * dearestInput(price);
+  if (nanoUsd < 0) return -1;
+  return Math.floor(price.output === 0 ? tokens : Math.min(tokens, nanoUsd / price.output));
+}
+
+interface Left {
+  nanoUsd: number;
+  tokens: number;
+  calls: number;
+}
+
+/** What neither is spent nor may still be spent by model calls under way. */
+function leftOf(state: State, limits: Budget): Left {
+  const { max_list_cost: cost, max_tokens: tokens, max_model_calls: calls } = limits;
+  const { spent } = state;
+  const held = reservedBy(state);
+  return {
+    nanoUsd: cost === undefined ? Number.POSITIVE_INFINITY : toNanoUsd(cost) - spent.nanoUsd - held.nanoUsd,
+    tokens: tokens === undefined ? Number.POSITIVE_INFINITY : tokens - spent.tokens - held.tokens,
+    calls: calls === undefined ? Number.POSITIVE_INFINITY : calls - spent.modelCalls - held.calls,
+  };
 }
 
 /** What model calls under way may still cost. */
-function reservedBy(state: State): Reserve & { calls: number } {
+function reservedBy(state: State): Left {
   const held = { nanoUsd: 0, tokens: 0, calls: 0 };
   const open = state.threads.flatMap((thread) => (thread.openSpan ? [thread.openSpan.reserved] : []));
-  if (state.outcome?.phase === 'evaluating') open.push(state.outcome.reserved);
+  if (state.outcome?.reserved) open.push(state.outcome.reserved);
   for (const { nanoUsd, tokens } of open) {
     held.nanoUsd += nanoUsd;
     held.tokens += tokens;

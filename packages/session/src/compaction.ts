@@ -9,7 +9,7 @@ import type { ModelContext, PlacedItem } from './context.ts';
 import type { ContextItem, ModelChoice } from './harness.ts';
 import { toFailure } from './model-failures.ts';
 import type { ThreadState } from './state.ts';
-import { agentOf } from './thread.ts';
+import { agentOf, threadById } from './thread.ts';
 import type { Desk, Turn } from './turn.ts';
 
 const CHARS_PER_TOKEN = 3.5;
@@ -67,7 +67,8 @@ export async function compact(turn: Turn, desk: Desk, { thread, choice }: Compac
     const { text, usage } = await summarise(turn, desk, {
       thread,
       transcript,
-      maxTokens: estimate.choice.maxOutputTokens,
+      maxTokens:
+        threadById(desk.state(), thread.id)?.openSpan?.reserved.output ?? estimate.choice.maxOutputTokens,
     });
     if (turn.signal.aborted) return;
     const summary = [heading(), text, ...carriedOver(head, desk)].join('\n\n');

@@ -4,10 +4,12 @@ import type { EventOf, EventType, SessionEvent } from '@capstan/schema/events';
 import type { ModelUsage } from '@capstan/schema/usage';
 import type { ModelChoice, Opaque, Price } from './harness.ts';
 
-/** What of a budget is set aside. */
+/** What is set aside for a model call: the most it can take. */
 export interface Reserve {
   nanoUsd: number;
   tokens: number;
+  /** What its reply may have at most, in tokens; null when no budget limits it. */
+  output: number | null;
 }
 
 /** What a model call used, as budgets and the ledger count it. */
@@ -47,7 +49,7 @@ export interface Note {
   call?: { name: string; input: Record<string, unknown>; answer: string };
   /** On `agent.thread_message_received`: the `agent.thread_message_sent` it delivers. */
   delivers?: string;
-  /** On `span.model_request_start` and `span.outcome_evaluation_ongoing`: what the request is set aside from the budget. */
+  /** On `span.model_request_start` and `span.outcome_evaluation_ongoing`: what is set aside for the request. */
   span?: { price: Price | null; reserved: Reserve };
   bill?: Bill;
   /** On `span.model_request_end`: the context was longer than the model can read. */

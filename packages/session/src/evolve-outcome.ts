@@ -4,7 +4,6 @@ import type { Entry } from './entry.ts';
 import type { Outcome, State } from './state.ts';
 
 export const DEFAULT_ITERATIONS = 3;
-const NOTHING_RESERVED = { nanoUsd: 0, tokens: 0 };
 
 export function evolveOutcome(state: State, { event, note }: Entry): State {
   switch (event.type) {
@@ -20,7 +19,7 @@ export function evolveOutcome(state: State, { event, note }: Entry): State {
         iteration: 0,
         phase: 'working',
         spanId: null,
-        reserved: NOTHING_RESERVED,
+        reserved: null,
       };
       const evaluation: OutcomeEvaluation = {
         type: 'outcome_evaluation',
@@ -34,13 +33,17 @@ export function evolveOutcome(state: State, { event, note }: Entry): State {
       return { ...state, outcome, evaluations: [...state.evaluations, evaluation] };
     }
     case 'span.outcome_evaluation_start':
-      return judged(state, { phase: 'evaluating', spanId: event.id }, { result: 'evaluating' });
+      return judged(
+        state,
+        { phase: 'evaluating', spanId: event.id },
+        { result: 'evaluating', iteration: event.iteration },
+      );
     case 'span.outcome_evaluation_ongoing':
-      return judged(state, { reserved: note?.span?.reserved ?? NOTHING_RESERVED }, {});
+      return judged(state, { reserved: note?.span?.reserved ?? null }, {});
     case 'span.outcome_evaluation_end': {
       const { result, explanation, iteration } = event;
       const told = { result, explanation, iteration, completed_at: event.processed_at };
-      const free = { spanId: null, reserved: NOTHING_RESERVED };
+      const free = { spanId: null, reserved: null };
       if (result === 'needs_revision') {
         const again = { ...told, completed_at: null };
         return judged(state, { ...free, phase: 'working', iteration: iteration + 1 }, again);
@@ -48,6 +51,11 @@ export function evolveOutcome(state: State, { event, note }: Entry): State {
       if (result === 'max_iterations_reached') return judged(state, { ...free, phase: 'last' }, told);
       return { ...judged(state, free, told), outcome: null };
     }
+    case 'session.thread_status_rescheduled':
+      // The call failed, or died with its process.
+      return state.outcome?.reserved && note?.thread === undefined
+        ? judged(state, { reserved: null }, {})
+        : state;
     case 'session.thread_status_idle':
       return state.outcome?.phase === 'last' && note?.thread === undefined && !paused(event)
         ? { ...state, outcome: null }

@@ -178,7 +178,7 @@ type RequestStart = Extract<SessionEvent, { type: 'span.model_request_start' }>;
 
 function requested(thread: ThreadState, event: RequestStart, note: Note | undefined): ThreadState {
   const { provider = 'dev', model = '' } = event.capstan ?? {};
-  const { price = null, reserved = { nanoUsd: 0, tokens: 0 } } = note?.span ?? {};
+  const { price = null, reserved = { nanoUsd: 0, tokens: 0, output: null } } = note?.span ?? {};
   return {
     ...thread,
     openSpan: { id: event.id, provider, model, price, reserved },

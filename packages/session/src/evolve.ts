@@ -76,15 +76,28 @@ function withThread(state: State, entry: Entry, at: number | null): State {
   return owner === null ? state : inThread(state, owner, (thread) => evolveThread(thread, entry, at));
 }
 
-/** The thread an entry changes, or null when it is about the session alone. */
 /** What was set aside is free again, or there is more: who waits for it may try. */
-function resumed(state: State, { event, note }: Entry): State {
-  const freed = event.type === 'span.model_request_end' || event.type === 'span.outcome_evaluation_end';
-  if (!freed && note?.budget === undefined) return state;
+function resumed(state: State, entry: Entry): State {
+  if (!frees(state, entry) && entry.note?.budget === undefined) return state;
   if (!state.threads.some(({ paused }) => paused)) return state;
   return { ...state, threads: state.threads.map((thread) => ({ ...thread, paused: false })) };
 }
 
+function frees({ outcome }: State, { event, note }: Entry): boolean {
+  switch (event.type) {
+    case 'span.model_request_end':
+      return true;
+    case 'span.outcome_evaluation_ongoing':
+      return note?.span === undefined;
+    case 'span.outcome_evaluation_end':
+    case 'session.thread_status_rescheduled':
+      return outcome !== null && outcome.reserved !== null;
+    default:
+      return false;
+  }
+}
+
+/** The thread an entry changes, or null when it is about the session alone. */
 function ownerOf(state: State, { event, note }: Entry): string | null {
   if (event.type.startsWith('session.') && !event.type.startsWith('session.thread_')) return null;
   return note?.thread ?? state.threads[0]?.id ?? null;

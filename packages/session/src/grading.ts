@@ -17,6 +17,8 @@ const MAX_CALLS = 12;
 const READING = new Set(['read', 'glob', 'grep']);
 const EVIDENCE_CHARS = 60_000;
 const CHARS_PER_TOKEN = 3.5;
+/** What instructions and tools take up, beside what is judged. */
+const OVERHEAD_TOKENS = 1_500;
 
 const INSTRUCTIONS =
   'You judge whether the work of an agent meets a rubric. Be exact and fair: check every point of the rubric against what ' +
@@ -42,8 +44,8 @@ const TOOL: EngineTool = {
 export async function grade(turn: Turn, desk: Desk, thread: ThreadState): Promise<void> {
   const outcome = desk.state().outcome;
   if (outcome === null) return;
-  const grading = new Grading({ turn, desk, thread, outcome });
   try {
+    const grading = new Grading({ turn, desk, thread, outcome });
     const judgement = await grading.run();
     if (judgement === null || turn.signal.aborted) return;
     const { usage, bill } = grading;
@@ -69,7 +71,7 @@ interface Place {
 
 class Grading {
   usage: ModelUsage = ZERO_MODEL_USAGE;
-  /** Of the last call, not told yet. */
+  /** Of the call that gave the verdict. */
   bill: Bill | null = null;
   #place: Place;
   #choice: ModelChoice;
@@ -93,6 +95,7 @@ class Grading {
       if (this.#place.turn.signal.aborted) return null;
       const judgement = judgementOf(outputs);
       if (judgement !== null) return judgement;
+      if (!(await this.#settle())) return null;
       await this.#answer(outputs);
     }
     return { result: 'failed', explanation: `The grader came to no verdict in ${MAX_CALLS} model calls.` };
@@ -100,12 +103,18 @@ class Grading {
 
   async #begin(): Promise<boolean> {
     const { turn, desk } = this.#place;
-    const inputTokens = Math.ceil(JSON.stringify(this.#items).length / CHARS_PER_TOKEN);
+    const inputTokens = Math.ceil(JSON.stringify(this.#items).length / CHARS_PER_TOKEN) + OVERHEAD_TOKENS;
     const estimate = { choice: this.#choice, inputTokens };
-    const bill = this.bill;
-    this.bill = null;
-    const entries = await desk.submit(turn.id, { kind: 'begin_grading', estimate, bill });
+    const entries = await desk.submit(turn.id, { kind: 'begin_grading', estimate });
     return entries.some(({ event }) => event.type === 'span.outcome_evaluation_ongoing');
+  }
+
+  /** What the call took is told before anything else can happen to it. False: nobody waits for a verdict any more. */
+  async #settle(): Promise<boolean> {
+    const { turn, desk } = this.#place;
+    const { bill } = this;
+    this.bill = null;
+    return bill === null || (await desk.submit(turn.id, { kind: 'graded_call', bill })).length > 0;
   }
 
   async #call(): Promise<readonly ModelOutput[]> {
@@ -118,7 +127,7 @@ class Grading {
       context: this.#items,
       tools: [TOOL],
       builtIn: true,
-      maxOutputTokens: null,
+      maxOutputTokens: desk.state().outcome?.reserved?.output ?? null,
       mediaFrom: 0,
     };
     for await (const part of desk.harness.call(call, turn.signal)) {

@@ -1,6 +1,6 @@
 // One model call of a thread: previews while it streams, one commit when it is whole. Of a call that dies, what readers
 // were shown is kept, and its error. A context that would not fit is compacted first.
-import { budgetOf, type Estimate } from './budget.ts';
+import type { Estimate } from './budget.ts';
 import { compact, contextSize, isTooLong } from './compaction.ts';
 import { delegationTools } from './delegation.ts';
 import type { ModelCall, ModelPart } from './harness.ts';
@@ -10,7 +10,7 @@ import { toFailure } from './model-failures.ts';
 import { Previews } from './previews.ts';
 import type { IdentifiedOutput } from './reply.ts';
 import type { ThreadState } from './state.ts';
-import { agentOf } from './thread.ts';
+import { agentOf, threadById } from './thread.ts';
 import type { Desk, Turn } from './turn.ts';
 
 type End = Extract<ModelPart, { type: 'end' }>;
@@ -45,7 +45,7 @@ async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): P
   const estimate = { choice, inputTokens: contextSize(context, thread) };
   if (isTooLong(estimate, thread)) return compact(turn, desk, { thread, choice });
   if (!(await begin(turn, desk, { estimate }))) return;
-  const end = await stream(turn, desk, { call: await toCall(desk, thread, estimate), previews });
+  const end = await stream(turn, desk, { call: await toCall(desk, thread), previews });
   if (turn.signal.aborted) return;
   const named = end.outputs.map((output, index) => identified(output, previews.idOf(index)));
   const outputs = await Promise.all(named);
@@ -63,13 +63,11 @@ async function begin(turn: Turn, desk: Desk, { estimate }: Beginning): Promise<b
   return entries.some(({ event }) => event.type === 'span.model_request_start');
 }
 
-async function toCall(desk: Desk, thread: ThreadState, estimate: Estimate): Promise<ModelCall> {
+async function toCall(desk: Desk, thread: ThreadState): Promise<ModelCall> {
   const { spec } = desk;
   const placed = await desk.context(thread.id).items();
   const shown = placed.findIndex(({ seq }) => seq > thread.mediaFrom);
-  // The span is open now: what it has set aside is not what is left for it.
-  const limited = budgetOf(desk.state(), spec) !== null;
-  const own = desk.state().threads.find(({ id }) => id === thread.id)?.openSpan?.reserved.tokens ?? 0;
+  const span = threadById(desk.state(), thread.id)?.openSpan;
   return {
     sessionId: spec.sessionId,
     threadId: thread.id,
@@ -77,7 +75,7 @@ async function toCall(desk: Desk, thread: ThreadState, estimate: Estimate): Prom
     context: placed.map(({ item }) => item),
     tools: delegationTools(spec.agent, thread),
     builtIn: true,
-    maxOutputTokens: limited ? Math.max(1, own - estimate.inputTokens) : null,
+    maxOutputTokens: span?.reserved.output ?? null,
     mediaFrom: thread.mediaFrom === 0 ? 0 : shown < 0 ? placed.length : shown,
   };
 }

@@ -10,6 +10,12 @@ export function startEvaluation({ outcome }: State, stamp: Stamp): Entry[] {
   return [made(stamp, 'span.outcome_evaluation_start', { outcome_id, iteration })];
 }
 
+/** It is being judged still. */
+export function goingOn({ outcome }: State, stamp: Stamp): Entry {
+  const { id: outcome_id = '', iteration = 0 } = outcome ?? {};
+  return made(stamp, 'span.outcome_evaluation_ongoing', { outcome_id, iteration });
+}
+
 /** Judged: `bill` is the last call's, `usage` the whole evaluation's. */
 export function endEvaluation(
   { outcome }: State,

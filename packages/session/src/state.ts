@@ -114,8 +114,8 @@ export interface Outcome {
   phase: 'working' | 'evaluating' | 'last';
   /** The `span.outcome_evaluation_start` of the evaluation under way. */
   spanId: string | null;
-  /** Tokens of the evaluation under way. */
-  reserved: Reserve;
+  /** Of the grader's model call under way; null: there is none. */
+  reserved: Reserve | null;
 }
 
 /** What the session has used, as budgets count it. */

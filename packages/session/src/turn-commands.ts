@@ -9,7 +9,7 @@ import { type Bill, type Entry, made, noted, ownedBy, type Reserve } from './ent
 import { evolveAll } from './evolve.ts';
 import { type Context, conclude } from './frame.ts';
 import type { ModelOutput, ToolOutcome } from './harness.ts';
-import { endEvaluation, startEvaluation } from './outcome.ts';
+import { endEvaluation, goingOn, startEvaluation } from './outcome.ts';
 import { type IdentifiedOutput, replied } from './reply.ts';
 import type { Input, State, ThreadState } from './state.ts';
 import { blocking, livingChildren, nextStep, performable, threadById } from './thread.ts';
@@ -26,8 +26,10 @@ export type TurnStep =
   | { kind: 'reply'; outputs: IdentifiedOutput[]; usage: ModelUsage; refusal: StopDetails }
   | { kind: 'compacted'; summary: string; upTo: number; usage: ModelUsage }
   | { kind: 'tool_result'; callId: string; outcome: ToolOutcome }
-  /** Before each model call of a grading; `bill` is the one before it. */
-  | { kind: 'begin_grading'; estimate: Estimate; bill: Bill | null }
+  /** Before each model call of a grading. */
+  | { kind: 'begin_grading'; estimate: Estimate }
+  /** After one that gave no verdict. */
+  | { kind: 'graded_call'; bill: Bill }
   | { kind: 'graded'; judgement: GradeInput; usage: ModelUsage; bill: Bill | null }
   | { kind: 'failed'; failure: Failure; kept: readonly KeptText[] }
   /** The model could not read the whole context: it is compacted. */
@@ -62,16 +64,13 @@ function decideStep(command: TurnStep, context: Context, thread: ThreadState): E
       return settled(context, thread.id, { entries, refusal: null, outputs: [] });
     }
     case 'begin_grading': {
-      const entries = pauseUnless(context, thread, {
-        estimate: command.estimate,
-        start: (reserved) => {
-          const { id: outcome_id = '', iteration = 0 } = state.outcome ?? {};
-          const going = made(stamp, 'span.outcome_evaluation_ongoing', { outcome_id, iteration });
-          return noted(going, { span: { price: command.estimate.choice.price, reserved } });
-        },
-      });
-      return withBill(entries, command.bill);
+      const { estimate } = command;
+      const start = (reserved: Reserve) =>
+        noted(goingOn(state, stamp), { span: { price: estimate.choice.price, reserved } });
+      return pauseUnless(context, thread, { estimate, start });
     }
+    case 'graded_call':
+      return [noted(goingOn(state, stamp), { bill: command.bill })];
     case 'graded': {
       const entries = endEvaluation(state, command, stamp);
       return settled(context, thread.id, { entries, refusal: null, outputs: [] });
@@ -121,12 +120,7 @@ interface Wanted {
 function pauseUnless(context: Context, thread: ThreadState, { estimate, start }: Wanted): Entry[] {
   const granted = grant(context.state, context.spec, estimate);
   if (granted === null) return idle(thread, { reason: { type: 'budget_reached' } }, context.stamp);
-  return ownedBy(thread, [start(granted.reserved)]);
-}
-
-function withBill(entries: Entry[], bill: Bill | null): Entry[] {
-  const [first, ...rest] = entries;
-  return bill === null || first === undefined ? entries : [noted(first, { bill }), ...rest];
+  return ownedBy(thread, [start(granted)]);
 }
 
 /** Within a tool loop the model reads all that came in; between replies one message is answered at a time. */
