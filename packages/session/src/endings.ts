@@ -2,12 +2,13 @@
 import type { ThreadContent } from '@capstan/schema/content';
 import type { StopDetails, StopReason } from '@capstan/schema/events/session-events';
 import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
-import { type Entry, made, type Note, noted, ownedBy, type Stamp, toTimestamp } from './entry.ts';
+import { type Entry, made, type Note, noted, ownedBy, type Stamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import { type Context, named } from './frame.ts';
 import type { ModelErrorType } from './harness.ts';
 import { endOutcome } from './outcome.ts';
-import type { Input, OpenCall, ThreadState } from './state.ts';
+import type { OpenCall, ThreadState } from './state.ts';
+import { take } from './taking.ts';
 import { blocking, threadById } from './thread.ts';
 
 const MAX_ATTEMPTS = 5;
@@ -135,30 +136,8 @@ export function report(thread: ThreadState, text: string, stamp: Stamp): Entry[]
   return ownedBy(thread, [made(stamp, 'agent.thread_message_sent', { ...to, content })]);
 }
 
-/** Input as it stands once the agent has it: what was queued under the same ids, now processed. */
-export function take(thread: ThreadState, inputs: readonly Input[], stamp: Stamp): Entry[] {
-  return inputs.flatMap((input) => {
-    const spill = input.spill ? { spill: input.spill } : {};
-    if (input.kind === 'event') {
-      const event = { ...input.event, processed_at: toTimestamp(stamp.now) };
-      return ownedBy(thread, [withNote({ event }, spill)], true);
-    }
-    const { from, fromName, content } = input;
-    const received = made(stamp, 'agent.thread_message_received', {
-      from_session_thread_id: from,
-      from_agent_name: fromName,
-      content,
-    });
-    return ownedBy(thread, [noted(received, { ...spill, delivers: input.id })]);
-  });
-}
-
 export function evolved(context: Context, entries: readonly Entry[]): Context {
   return { ...context, state: evolveAll(context.state, entries) };
-}
-
-function withNote(entry: Entry, note: Note): Entry {
-  return Object.keys(note).length === 0 ? entry : noted(entry, note);
 }
 
 interface Retry {

@@ -1,11 +1,12 @@
 // Interrupts (spec §8.2): what is under way ends where it stands, on one thread or on all, and the session rests.
 import { ApiError } from '@capstan/schema/error';
 import type { EventParam } from '@capstan/schema/events/user-events';
-import { abandonSpan, closeCalls, idle, report, take } from './endings.ts';
+import { abandonSpan, closeCalls, idle, report } from './endings.ts';
 import { type Entry, made, ownedBy } from './entry.ts';
 import type { Context } from './frame.ts';
 import { endOutcome } from './outcome.ts';
 import type { State, ThreadState } from './state.ts';
+import { take } from './taking.ts';
 import { primaryOf, threadById } from './thread.ts';
 
 type Interrupt = Extract<EventParam, { type: 'user.interrupt' }>;

@@ -3,13 +3,14 @@ import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
 import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
 import { budgetOf, exhausted } from './budget.ts';
-import { abandonSpan, closeCalls, evolved, fail, idle, take } from './endings.ts';
+import { abandonSpan, closeCalls, evolved, fail, idle } from './endings.ts';
 import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { type Context, conclude, frame, named } from './frame.ts';
 import { endOutcome } from './outcome.ts';
 import type { Draft } from './ports.ts';
 import type { SessionChange } from './service.ts';
 import type { State, ThreadState } from './state.ts';
+import { take } from './taking.ts';
 import { threadById } from './thread.ts';
 import { cutMessage } from './turn-commands.ts';
 

@@ -43,8 +43,13 @@ async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): P
   const context = desk.context(thread.id);
   await context.items();
   const estimate = { choice, inputTokens: contextSize(context, thread) };
-  if (isTooLong(estimate, thread)) return compact(turn, desk, { thread, choice });
-  if (!(await begin(turn, desk, { estimate }))) return;
+  if (isTooLong(estimate, thread)) {
+    // Begun with what made it due, before anybody knew how long it is.
+    if (thread.openSpan !== null) await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG });
+    else await compact(turn, desk, { thread, choice });
+    return;
+  }
+  if (thread.openSpan === null && !(await begin(turn, desk, { estimate }))) return;
   const end = await stream(turn, desk, { call: await toCall(desk, thread), previews });
   if (turn.signal.aborted) return;
   const named = end.outputs.map((output, index) => identified(output, previews.idOf(index)));

@@ -140,6 +140,7 @@ describe('a message', () => {
 describe('a queued message', () => {
   it('that was accepted can be taken, however long it is', async () => {
     const world = new World();
+    world.harness.choice = { contextWindow: 2_000_000 };
     const runtime = await world.open();
     await runtime.send([hello]);
     const first = await nextModel(world);

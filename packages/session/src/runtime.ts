@@ -20,6 +20,7 @@ import { evolveAll } from './evolve.ts';
 import { exportLog } from './export-log.ts';
 import { endedTurns, foldOf, SNAPSHOT_EVERY } from './fold.ts';
 import type { Context } from './frame.ts';
+import type { ModelChoice } from './harness.ts';
 import { Hub } from './hub.ts';
 import { Keepers } from './keepers.ts';
 import type { Line } from './line.ts';
@@ -27,6 +28,7 @@ import { type LogReader, readable } from './log-reader.ts';
 import { type Command, decide, LEASE_MS, owed, toThreadView } from './machine.ts';
 import type { Extra, Ports } from './ports.ts';
 import { recall, Twins, toReceipt } from './repetition.ts';
+import { withRequests } from './requests.ts';
 import type { EventQuery, Sent, SessionChange, SessionView, StreamQuery, ThreadView } from './service.ts';
 import { restore, toSnapshot } from './snapshot.ts';
 import type { SessionSpec } from './spec.ts';
@@ -145,7 +147,8 @@ export class SessionRuntime {
 
   async events(query: EventQuery): Promise<Page<SessionEvent>> {
     this.#refuseDeleted();
-    return this.#reader.page({ ...query, ...this.#viewOf(query.thread) });
+    const { thread, ...rest } = query;
+    return this.#reader.page({ ...rest, ...this.#viewOf(thread) });
   }
 
   stream(query: StreamQuery): ReadableStream<Uint8Array> {
@@ -195,9 +198,9 @@ export class SessionRuntime {
       this.#ports.marks.set('billed', String(this.#seq));
       await this.#dispatch({ kind: 'forked' });
     }
-    if (this.#seq === 0 && initialEvents.length > 0) await this.send(initialEvents);
     const drafts = this.#state.status === 'running' ? await this.#ports.log.drafts() : [];
     await this.#dispatch({ kind: 'recovered', jitter: this.#ports.random(), drafts });
+    if (this.#seq === 0 && initialEvents.length > 0) await this.send(initialEvents);
     await this.wake();
   }
 
@@ -208,7 +211,8 @@ export class SessionRuntime {
     const earlier = await recall(this.#reader, claim, now);
     if (earlier !== null) return { events: earlier, replayed: true };
     const acceptance = accept(params, context);
-    await this.#commit(acceptance.entries, receiptOf(claim, acceptance, now));
+    const entries = withRequests(context, acceptance.entries, this.#choose);
+    await this.#commit(entries, receiptOf(claim, acceptance, now));
     return { events: acceptance.echoes.map((entry) => entry.event), replayed: false };
   }
 
@@ -224,8 +228,20 @@ export class SessionRuntime {
   }
 
   #dispatch(command: Command): Promise<readonly Entry[]> {
-    return this.#enqueue(() => this.#commit(decide(command, this.#context())));
+    return this.#enqueue(() => {
+      const context = this.#context();
+      return this.#commit(withRequests(context, decide(command, context), this.#choose));
+    });
   }
+
+  /** Who answers for a model; whoever is to call it says why nobody does. */
+  #choose = (modelId: string): ModelChoice | null => {
+    try {
+      return this.#ports.harness.choose(modelId);
+    } catch {
+      return null;
+    }
+  };
 
   #context(): Context {
     const { now, newId } = this.#ports;

@@ -4,14 +4,15 @@ import type { StopDetails } from '@capstan/schema/events/session-events';
 import type { ModelUsage } from '@capstan/schema/usage';
 import { type Estimate, grant } from './budget.ts';
 import { compacted, compactionLimit } from './compaction-commands.ts';
-import { type Failure, fail, giveUp, idle, report, take, waiting } from './endings.ts';
+import { type Failure, fail, giveUp, idle, report, waiting } from './endings.ts';
 import { type Bill, type Entry, made, noted, ownedBy, type Reserve } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import { type Context, conclude } from './frame.ts';
 import type { ModelOutput, ToolOutcome } from './harness.ts';
 import { endEvaluation, goingOn, startEvaluation } from './outcome.ts';
 import { type IdentifiedOutput, replied } from './reply.ts';
-import type { Input, State, ThreadState } from './state.ts';
+import type { State, ThreadState } from './state.ts';
+import { dueInput, take } from './taking.ts';
 import { blocking, livingChildren, nextStep, performable, threadById } from './thread.ts';
 
 /** What a reader of previews was told of a message that never became whole. */
@@ -121,17 +122,6 @@ function pauseUnless(context: Context, thread: ThreadState, { estimate, start }:
   const granted = grant(context.state, context.spec, estimate);
   if (granted === null) return idle(thread, { reason: { type: 'budget_reached' } }, context.stamp);
   return ownedBy(thread, [start(granted)]);
-}
-
-/** Within a tool loop the model reads all that came in; between replies one message is answered at a time. */
-export function dueInput(thread: ThreadState): Input[] {
-  const [first, ...later] = thread.queue;
-  if (first === undefined) return [];
-  if (thread.unanswered && thread.steps === 0) return [];
-  if (thread.unanswered) return [...thread.queue];
-  // What the system says with a message is read with it.
-  const rest = later.findIndex((input) => !(input.kind === 'event' && input.event.type === 'system.message'));
-  return [first, ...later.slice(0, rest < 0 ? later.length : rest)];
 }
 
 interface Settling {

@@ -1,0 +1,36 @@
+// Model requests that can be begun with what makes them due, in one append: a send, a tool's result or a reply is then on
+// the log together with the request that answers it, and a turn waits for one commit less.
+import { budgetOf } from './budget.ts';
+import { type Entry, made, noted, ownedBy } from './entry.ts';
+import { evolveAll } from './evolve.ts';
+import type { Context } from './frame.ts';
+import type { ModelChoice } from './harness.ts';
+import type { ThreadState } from './state.ts';
+import { dueInput, take } from './taking.ts';
+import { agentOf, nextStep } from './thread.ts';
+
+/** Null: nobody is configured to answer for the model; the turn that needs it says so. */
+export type Choose = (modelId: string) => ModelChoice | null;
+
+/**
+ * The entries with the requests they make due. With a budget, what a request may use is worked out by its turn; and a
+ * context that is known to be too long is compacted first.
+ */
+export function withRequests(context: Context, entries: readonly Entry[], choose: Choose): readonly Entry[] {
+  const state = evolveAll(context.state, entries);
+  if (budgetOf(state, context.spec) !== null) return entries;
+  const due = state.threads.filter(
+    (thread) => thread.openSpan === null && !thread.tooLong && nextStep(state, thread).kind === 'model',
+  );
+  const begun = due.flatMap((thread) => request(context, thread, choose));
+  return begun.length === 0 ? entries : [...entries, ...begun];
+}
+
+function request({ spec, stamp }: Context, thread: ThreadState, choose: Choose): Entry[] {
+  const choice = choose(agentOf(spec, thread).model.id);
+  if (choice === null) return [];
+  const { provider, model, price } = choice;
+  const start = made(stamp, 'span.model_request_start', { capstan: { provider, model } });
+  const span = noted(start, { span: { price, reserved: { nanoUsd: 0, tokens: 0, output: null } } });
+  return [...take(thread, dueInput(thread), stamp), ...ownedBy(thread, [span])];
+}

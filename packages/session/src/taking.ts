@@ -1,0 +1,36 @@
+// Input taken by its thread: what is due with the next model call, and how it then stands on the log.
+import { type Entry, made, type Note, noted, ownedBy, type Stamp, toTimestamp } from './entry.ts';
+import type { Input, ThreadState } from './state.ts';
+
+/** Within a tool loop the model reads all that came in; between replies one message is answered at a time. */
+export function dueInput(thread: ThreadState): Input[] {
+  const [first, ...later] = thread.queue;
+  if (first === undefined) return [];
+  if (thread.unanswered && thread.steps === 0) return [];
+  if (thread.unanswered || (thread.unseen && thread.steps > 0)) return [...thread.queue];
+  // What the system says with a message is read with it.
+  const rest = later.findIndex((input) => !(input.kind === 'event' && input.event.type === 'system.message'));
+  return [first, ...later.slice(0, rest < 0 ? later.length : rest)];
+}
+
+/** Input as it stands once the agent has it: what was queued under the same ids, now processed. */
+export function take(thread: ThreadState, inputs: readonly Input[], stamp: Stamp): Entry[] {
+  return inputs.flatMap((input) => {
+    const spill = input.spill ? { spill: input.spill } : {};
+    if (input.kind === 'event') {
+      const event = { ...input.event, processed_at: toTimestamp(stamp.now) };
+      return ownedBy(thread, [withNote({ event }, spill)], true);
+    }
+    const { from, fromName, content } = input;
+    const received = made(stamp, 'agent.thread_message_received', {
+      from_session_thread_id: from,
+      from_agent_name: fromName,
+      content,
+    });
+    return ownedBy(thread, [noted(received, { ...spill, delivers: input.id })]);
+  });
+}
+
+function withNote(entry: Entry, note: Note): Entry {
+  return Object.keys(note).length === 0 ? entry : noted(entry, note);
+}
