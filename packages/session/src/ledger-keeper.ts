@@ -56,18 +56,19 @@ export class LedgerKeeper {
   }
 
   async #work(): Promise<void> {
-    while (!this.done) {
+    for (let read = true; read && !this.done; ) {
       const lines: LedgerLine[] = [];
       let at = this.#mark();
+      read = false;
       for await (const entry of readEntries(this.#ports.log, at)) {
         const line = this.#lineOf(entry);
         if (line) lines.push(line);
         at = entry.seq;
+        read = true;
         if (lines.length >= BATCH) break;
       }
       if (lines.length > 0) await this.#ports.ledger.record(lines);
       this.#ports.marks.set('billed', String(Math.max(at, this.#mark())));
-      if (lines.length < BATCH) break;
     }
     this.#settled();
   }

@@ -191,13 +191,13 @@ export class SessionRuntime {
 
   /** What a new process finds to do. */
   async #begin(): Promise<void> {
-    this.#keepers.ledger.keep(this.#seq);
     const { origin, sessionId, initialEvents } = this.#spec;
     if (origin !== null && this.#state.forkedInto !== sessionId) {
       // What the copied rows billed is the other session's.
       this.#ports.marks.set('billed', String(this.#seq));
       await this.#dispatch({ kind: 'forked' });
     }
+    this.#keepers.ledger.keep(this.#seq);
     const drafts = this.#state.status === 'running' ? await this.#ports.log.drafts() : [];
     await this.#dispatch({ kind: 'recovered', jitter: this.#ports.random(), drafts });
     if (this.#seq === 0 && initialEvents.length > 0) await this.send(initialEvents);
