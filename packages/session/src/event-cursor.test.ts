@@ -2,7 +2,7 @@ import { silentLogger } from '@capstan/shared/logger';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { made } from './entry.ts';
-import { formatCursor, parseCursor } from './event-cursor.ts';
+import { formatCursor, fromPublic, parseCursor, toPublic } from './event-cursor.ts';
 import { readable } from './log-reader.ts';
 import { World } from './testing.ts';
 
@@ -25,6 +25,17 @@ describe('an event cursor', () => {
         expect(() => parseCursor(text, 'asc')).toThrow(expect.objectContaining({ code: 'invalid_request' }));
       }),
     );
+  });
+});
+
+describe('a public cursor', () => {
+  it('is good for its own session, and refused by every other', () => {
+    const cursor = toPublic('a1f', 'sesn_01aaaaaaaaaaaaaaaaaaaaaa01');
+    expect(fromPublic(cursor, 'sesn_01aaaaaaaaaaaaaaaaaaaaaa01')).toBe('a1f');
+    for (const text of [cursor, 'a1f', `${cursor}.x`, ''])
+      expect(() => fromPublic(text, 'sesn_01aaaaaaaaaaaaaaaaaaaaaa02')).toThrow(
+        expect.objectContaining({ code: 'invalid_request', message: expect.stringMatching(/^page: /) }),
+      );
   });
 });
 

@@ -16,6 +16,7 @@ import { adopt } from './adoption.ts';
 import { copyLines } from './copy-lines.ts';
 import { Desktop } from './desktop.ts';
 import type { Entry } from './entry.ts';
+import { fromPublic, toPublic } from './event-cursor.ts';
 import { evolveAll } from './evolve.ts';
 import { exportLog } from './export-log.ts';
 import { endedTurns, foldOf, SNAPSHOT_EVERY } from './fold.ts';
