@@ -2,10 +2,10 @@
 import { z } from 'zod';
 
 export const delegateInput = z.object({
-  /** Name or id of an agent of the roster: begins a new thread. */
-  agent: z.string().optional(),
+  /** Name or id of an agent of the roster: begins a new thread. Models write null, or nothing, where they mean to leave it out. */
+  agent: z.string().nullish(),
   /** A thread that exists: goes on with it. */
-  thread_id: z.string().optional(),
+  thread_id: z.string().nullish(),
   message: z.string().min(1, 'must not be empty'),
 });
 export type DelegateInput = z.infer<typeof delegateInput>;

@@ -126,7 +126,8 @@ function toItems({ event, note }: Entry): ContextItem[] {
       return [resultOf(event.custom_tool_use_id, event)];
     case 'agent.thread_message_sent': {
       if (!note?.call) return [];
-      const { name, input, answer } = note.call;
+      const { name, answer } = note.call;
+      const input = { ...note.call.input, message: textOf(event.content) };
       const content = [{ type: 'text' as const, text: answer }];
       return [
         { type: 'tool_call', callId: event.id, name, input, ...opaque },
@@ -147,7 +148,10 @@ type Received = Extract<SessionEvent, { type: 'agent.thread_message_received' }>
 
 function received({ from_session_thread_id: from, from_agent_name: name, content }: Received): ContextItem {
   const said = content.filter((block) => block.type !== 'redacted');
-  const who = { type: 'text' as const, text: `Message from ${name ?? 'another thread'} (thread ${from}):` };
+  const who = {
+    type: 'text' as const,
+    text: `Message from ${name ?? 'the agent that called you'} (thread ${from}):`,
+  };
   return { type: 'user', content: [who, ...said] };
 }
 

@@ -56,7 +56,7 @@ export function delegate(context: Context, from: ThreadState, call: Call): Entry
     return `The input of ${DELEGATE} cannot be used. ${issues.join('; ')}.`;
   }
   const request = parsed.data;
-  if (request.thread_id !== undefined) return writeTo(context, from, { request, call });
+  if (request.thread_id) return writeTo(context, from, { request, call });
   return beginThread(context, from, { request, call });
 }
 
@@ -111,5 +111,7 @@ function sent({ from, to }: Route, { request, call }: Wish, stamp: Context['stam
   const answer = `Sent to ${to.name} in thread ${to.id}. Its answer comes as a message.`;
   const opaque = call.opaque === undefined ? {} : { opaque: call.opaque };
   const [owned = event] = ownedBy(from, [event]);
-  return noted(owned, { call: { name: call.name, input: call.input ?? {}, answer }, ...opaque });
+  // Its words stand in the event: a long message is in the row once, and can be spilled from it.
+  const input = { ...call.input, message: '' };
+  return noted(owned, { call: { name: call.name, input, answer }, ...opaque });
 }

@@ -45,7 +45,7 @@ export interface Note {
   archived?: true;
   /** On `session.thread_created`: whose thread it is. */
   created?: { member: number; parentId: string };
-  /** On `agent.thread_message_sent`: the tool call of the model that it is, with the answer it was given. */
+  /** On `agent.thread_message_sent`: the tool call it is, its message left empty, with the answer it was given. */
   call?: { name: string; input: Record<string, unknown>; answer: string };
   /** On `agent.thread_message_received`: the `agent.thread_message_sent` it delivers. */
   delivers?: string;

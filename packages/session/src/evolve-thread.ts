@@ -50,7 +50,8 @@ function worked(thread: ThreadState, { event, note }: Entry): ThreadState | null
       // What a broken reply had said is no progress: it might break off there for ever.
       return note?.cut ? thread : progressed({ ...thread, compactions: 0 });
     case 'agent.thread_message_sent':
-      return note?.call ? progressed({ ...thread, compactions: 0, unanswered: true }) : thread;
+      // The reply that made the call ends after this row, and has not seen what the call was answered.
+      return note?.call ? progressed({ ...thread, compactions: 0, unseen: true }) : thread;
     case 'agent.thinking':
       return progressed(thread);
     case 'agent.thread_context_compacted':
@@ -85,7 +86,6 @@ function stood(thread: ThreadState, { event, note }: Entry): ThreadState {
         turnId: event.id,
         steps: thread.status === 'rescheduling' ? thread.steps : 0,
         retryAt: null,
-        stop: null,
         activeSince: Date.parse(event.processed_at),
       };
     case 'session.thread_status_idle': {

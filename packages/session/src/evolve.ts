@@ -57,7 +57,7 @@ function whole(state: State, { event, note }: Entry): State {
         kind: 'message' as const,
         id: event.id,
         from: sender?.id ?? '',
-        fromName: sender?.name ?? '',
+        fromName: sender === undefined || sender.parentId === null ? null : sender.name,
         content: event.content,
         ...(note?.spill ? { spill: note.spill } : {}),
       };

@@ -22,7 +22,8 @@ export type Input =
       kind: 'message';
       id: string;
       from: string;
-      fromName: string;
+      /** Null: the primary thread's agent, which the API does not name. */
+      fromName: string | null;
       content: ThreadContent[];
       spill?: readonly Spilled[];
     };
