@@ -1,10 +1,10 @@
 // Compaction on the log: the context from some position back is replaced by a summary of it. The rows stay as they are.
 import type { ModelUsage } from '@capstan/schema/usage';
+import { billOf } from './bill.ts';
 import { abandonSpan, giveUp } from './endings.ts';
 import { type Entry, made, noted, ownedBy, type Stamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import type { Context } from './frame.ts';
-import { billOf } from './reply.ts';
 import type { ThreadState } from './state.ts';
 
 /** Compactions in a row that may bring the agent no further. */

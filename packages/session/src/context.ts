@@ -46,9 +46,9 @@ export class ModelContext {
     return this.#items.slice();
   }
 
-  /** Characters of all items together, images at a flat rate. */
+  /** Characters of all items together, images at a flat rate; with what the next call is the first to see. */
   get chars(): number {
-    return this.#chars;
+    return this.#unseen.flatMap(toItems).reduce((sum, item) => sum + sizeOf(item), this.#chars);
   }
 
   /** The last log position that was read. */
@@ -195,7 +195,7 @@ function sizeOf(item: ContextItem): number {
   switch (item.type) {
     case 'user':
     case 'tool_result':
-      return item.content.reduce((sum, block) => sum + blockSize(block), 0);
+      return sizeOfContent(item.content);
     case 'system':
       return item.text.length;
     case 'message':
@@ -205,6 +205,10 @@ function sizeOf(item: ContextItem): number {
     case 'tool_call':
       return item.name.length + JSON.stringify(item.input).length;
   }
+}
+
+export function sizeOfContent(content: readonly { type: string }[]): number {
+  return content.reduce((sum, block) => sum + blockSize(block), 0);
 }
 
 function blockSize(block: { type: string; source?: unknown }): number {

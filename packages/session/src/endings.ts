@@ -1,15 +1,16 @@
 // How a thread's stretch of work ends on the log: idle, rescheduled, given up or cut short.
 import type { ThreadContent } from '@capstan/schema/content';
 import type { StopDetails, StopReason } from '@capstan/schema/events/session-events';
-import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
+import { type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
+import { billOf } from './bill.ts';
 import { type Entry, made, type Note, noted, ownedBy, type Stamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import { type Context, named } from './frame.ts';
 import type { ModelErrorType } from './harness.ts';
 import { endOutcome } from './outcome.ts';
-import type { OpenCall, ThreadState } from './state.ts';
+import type { OpenCall, State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
-import { blocking, threadById } from './thread.ts';
+import { blocking, nextStep, threadById } from './thread.ts';
 
 const MAX_ATTEMPTS = 5;
 const FIRST_RETRY_MS = 1_000;
@@ -37,16 +38,17 @@ export function waiting(thread: ThreadState, stamp: Stamp): Entry[] {
 /** Ends a model request that gave no reply: `isError` is null when it was stopped on purpose. */
 export function abandonSpan(
   thread: ThreadState,
-  { isError, note }: { isError: true | null; note?: Note },
+  { isError, note, usage }: { isError: true | null; note?: Note; usage?: ModelUsage },
   stamp: Stamp,
 ): Entry[] {
   if (thread.openSpan === null) return [];
   const end = made(stamp, 'span.model_request_end', {
     model_request_start_id: thread.openSpan.id,
     is_error: isError,
-    model_usage: ZERO_MODEL_USAGE,
+    model_usage: usage ?? ZERO_MODEL_USAGE,
   });
-  return ownedBy(thread, [note === undefined ? end : noted(end, note)]);
+  const [owned = end] = ownedBy(thread, [note === undefined ? end : noted(end, note)]);
+  return [usage === undefined ? owned : noted(owned, { bill: billOf('model', thread.openSpan, usage) })];
 }
 
 export interface Closing {
@@ -82,6 +84,8 @@ export interface Failure {
   restart?: boolean;
   /** On the request's end. */
   note?: Note;
+  /** What the request took, where that is known: it is billed like any other. */
+  usage?: ModelUsage;
   /** 0 to 1: spreads retries of many sessions apart. */
   jitter: number;
 }
@@ -89,8 +93,10 @@ export interface Failure {
 /** Tries again later, or gives the turn up: then what is queued is flushed and the next message starts afresh. */
 export function fail(context: Context, thread: ThreadState, failure: Failure): Entry[] {
   const { stamp } = context;
-  const retry = failure.restart ? restartOf(thread) : retryOf(thread, failure);
-  const span = abandonSpan(thread, { isError: true, ...(failure.note ? { note: failure.note } : {}) }, stamp);
+  const retry = failure.restart ? restartOf(context.state, thread) : retryOf(thread, failure);
+  const { note, usage } = failure;
+  const ends = { isError: true as const, ...(note ? { note } : {}), ...(usage ? { usage } : {}) };
+  const span = abandonSpan(thread, ends, stamp);
   if (retry === null) return [...span, ...giveUp(evolved(context, span), thread.id, failure)];
   const error = { ...failure.error, retry_status: { type: 'retrying' as const } };
   const { delayMs, ...counts } = retry;
@@ -155,9 +161,10 @@ function retryOf({ attempt: tries, restarts }: ThreadState, failure: Failure): R
 }
 
 /** A tool may work for hours without a word on the log; a model call that kills its process each time may not. */
-function restartOf(thread: ThreadState): Retry | null {
+function restartOf(state: State, thread: ThreadState): Retry | null {
   const restarts = thread.restarts + 1;
-  const limit = thread.openSpan === null ? MAX_RESTARTS.tools : MAX_RESTARTS.model;
+  const calls = thread.openSpan !== null || nextStep(state, thread).kind === 'grade';
+  const limit = calls ? MAX_RESTARTS.model : MAX_RESTARTS.tools;
   if (restarts > limit) return null;
   const delayMs = restarts === 1 ? 0 : Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** (restarts - 2));
   return { delayMs, attempt: thread.attempt, restarts };

@@ -40,12 +40,20 @@ export function frame({ state, spec, stamp }: Context, entries: readonly Entry[]
   return [...entries];
 }
 
-/** Begins every thread that rests and has something to do. */
+/** Begins every thread that rests and has something to do; one that would need a model pauses when a limit is used up. */
 export function wake({ state, spec, stamp }: Context): Entry[] {
   const capped = isUsedUp(state, spec);
   return state.threads
-    .filter((thread) => isDue(state, thread, capped))
-    .flatMap((thread) => begin(thread, stamp));
+    .filter((thread) => isDue(state, thread))
+    .flatMap((thread) =>
+      capped && performable(thread).length === 0 ? pause(thread, stamp) : begin(thread, stamp),
+    );
+}
+
+/** Its budget has no room for what it has to do: it keeps that until there is. */
+export function pause(thread: ThreadState, stamp: Stamp): Entry[] {
+  const stop = { stop_reason: { type: 'budget_reached' as const }, stop_details: null };
+  return ownedBy(thread, [made(stamp, 'session.thread_status_idle', { ...named(thread), ...stop })], true);
 }
 
 export function begin(thread: ThreadState, stamp: Stamp): Entry[] {
@@ -57,11 +65,11 @@ export function named(thread: ThreadState): { session_thread_id: string; agent_n
   return { session_thread_id: thread.id, agent_name: thread.name };
 }
 
-function isDue(state: State, thread: ThreadState, capped: boolean): boolean {
+function isDue(state: State, thread: ThreadState): boolean {
   if (thread.status !== 'idle' || blocking(thread).length > 0) return false;
   if (performable(thread).length > 0) return true;
   const judged = thread.parentId === null && state.outcome?.phase === 'evaluating';
-  return !capped && !thread.paused && (judged || hasInput(thread));
+  return !thread.paused && (judged || hasInput(thread));
 }
 
 function rest(state: State, spec: SessionSpec, stamp: Stamp): Entry[] {

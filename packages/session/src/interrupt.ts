@@ -22,7 +22,7 @@ export function interrupt(
   const entries = event ? [event] : [];
   // A session that its budget has stopped is not working: there is nothing to take back.
   if (isPaused(state)) return { entries, logged: false };
-  const threads = (target ? [target] : state.threads).filter(isBusy);
+  const threads = (target ? [target] : state.threads).filter(isStopped);
   for (const thread of threads) entries.push(...stop(thread, { alone: target !== null, stamp }));
   const primary = target === null || target.parentId === null;
   if (primary && (threads.length > 0 || state.outcome !== null)) {
@@ -59,6 +59,11 @@ function stop(thread: ThreadState, { alone, stamp }: { alone: boolean; stamp: Co
 
 function isBusy({ status, calls }: ThreadState): boolean {
   return status === 'running' || status === 'rescheduling' || calls.length > 0;
+}
+
+/** Also what waits for its budget while others work: without them it would go on by itself. */
+function isStopped(thread: ThreadState): boolean {
+  return isBusy(thread) || thread.paused;
 }
 
 function isPaused(state: State): boolean {

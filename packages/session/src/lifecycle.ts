@@ -6,12 +6,12 @@ import { budgetOf, exhausted } from './budget.ts';
 import { abandonSpan, closeCalls, evolved, fail, idle } from './endings.ts';
 import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { type Context, conclude, frame, named } from './frame.ts';
-import { endOutcome } from './outcome.ts';
+import { endOutcome, isToBeJudged, startEvaluation } from './outcome.ts';
 import type { Draft } from './ports.ts';
 import type { SessionChange } from './service.ts';
 import type { State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
-import { threadById } from './thread.ts';
+import { primaryOf, threadById } from './thread.ts';
 import { cutMessage } from './turn-commands.ts';
 
 interface Recovery {
@@ -143,7 +143,15 @@ export function archiveThread(context: Context, threadId: string): Entry[] {
     const how = 'wait until it is idle, or send a user.interrupt for it first';
     throw new ApiError('invalid_request', `The thread is ${thread.status}: ${how}.`);
   }
-  return frame(context, endThread(thread, { text: 'Not run: the thread was archived.', stamp }));
+  const over = endThread(thread, { text: 'Not run: the thread was archived.', stamp });
+  return conclude(context, [...over, ...judgeWithout(evolved(context, over))]);
+}
+
+/** The agent had done its part of an outcome, and waited for that thread alone. */
+function judgeWithout({ state, stamp }: Context): Entry[] {
+  const { status, calls, stop } = primaryOf(state);
+  const done = status === 'idle' && calls.length === 0 && stop?.reason.type === 'end_turn';
+  return done && isToBeJudged(state) ? startEvaluation(state, stamp) : [];
 }
 
 function endThread(thread: ThreadState, { text, stamp }: { text: string; stamp: Context['stamp'] }): Entry[] {

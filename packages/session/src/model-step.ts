@@ -1,5 +1,6 @@
 // One model call of a thread: previews while it streams, one commit when it is whole. Of a call that dies, what readers
 // were shown is kept, and its error. A context that would not fit is compacted first.
+import type { ModelUsage } from '@capstan/schema/usage';
 import type { Estimate } from './budget.ts';
 import { compact, contextSize, isTooLong } from './compaction.ts';
 import { delegationTools } from './delegation.ts';
@@ -22,16 +23,28 @@ export async function callModel(turn: Turn, desk: Desk, thread: ThreadState): Pr
   } catch (error) {
     if (turn.signal.aborted) return;
     const failure = toFailure(error, desk, thread);
+    const usage = error instanceof EmptyReply ? { usage: error.usage } : {};
     await previews.settled();
     const kept = previews.kept();
-    if (failure !== 'too_long') await desk.submit(turn.id, { kind: 'failed', failure, kept });
-    else await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG });
+    if (failure !== 'too_long') {
+      await desk.submit(turn.id, { kind: 'failed', failure: { ...failure, ...usage }, kept });
+    } else await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG });
   } finally {
     previews.close();
   }
 }
 
 const TOO_LONG = 'The conversation is longer than the model can read, and compacting it has not helped.';
+
+/** A reply with nothing in it: it may be tried again, and is billed. */
+class EmptyReply extends ModelFailure {
+  usage: ModelUsage;
+
+  constructor(usage: ModelUsage) {
+    super('model_request_failed_error', 'The model gave an empty reply.', { retryable: true });
+    this.usage = usage;
+  }
+}
 
 interface Attempt {
   thread: ThreadState;
@@ -96,10 +109,7 @@ async function stream(
     else if (part.type === 'thinking') previews.start(part.output, 'agent.thinking');
     else if (part.type === 'tool_call') desk.harness.prepare(part.name);
     else if (part.outputs.length > 0 || part.refusal !== null) return part;
-    else
-      throw new ModelFailure('model_request_failed_error', 'The model gave an empty reply.', {
-        retryable: true,
-      });
+    else throw new EmptyReply(part.usage);
   }
   throw new ModelFailure('model_request_failed_error', 'The model stopped in the middle of its reply.', {
     retryable: true,

@@ -2,7 +2,17 @@
 import type { GradeInput } from '@capstan/schema/engine-tools';
 import { type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { type Bill, type Entry, made, noted, type Stamp } from './entry.ts';
-import type { State } from './state.ts';
+import type { State, ThreadState } from './state.ts';
+import { hasInput, livingChildren } from './thread.ts';
+
+/** What was done for it can be judged: nobody the agent has asked is still at it. */
+export function isToBeJudged(state: State): boolean {
+  return state.outcome?.phase === 'working' && !livingChildren(state).some(isAtWork);
+}
+
+function isAtWork(thread: ThreadState): boolean {
+  return thread.status !== 'idle' || thread.calls.length > 0 || hasInput(thread);
+}
 
 export function startEvaluation({ outcome }: State, stamp: Stamp): Entry[] {
   if (outcome === null) return [];

@@ -1,14 +1,14 @@
 // A model's whole reply as entries: what it said, what it calls, and the end of its request.
 import type { ModelUsage } from '@capstan/schema/usage';
-import { costOf } from './budget.ts';
+import { billOf } from './bill.ts';
 import { DELEGATE, delegate, delegationTools } from './delegation.ts';
 import { closeCalls } from './endings.ts';
-import { type Bill, type Entry, made, noted, ownedBy } from './entry.ts';
+import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import type { Context } from './frame.ts';
 import type { ModelOutput } from './harness.ts';
 import { type Permit, permit } from './permit.ts';
-import type { OpenSpan, ThreadState } from './state.ts';
+import type { ThreadState } from './state.ts';
 import { agentOf } from './thread.ts';
 
 /** An output whose event id may have been announced by a preview already; `hash`: SHA-256 of a call's input, hex. */
@@ -47,10 +47,6 @@ function requestEnd(
   });
   const [owned = end] = ownedBy(thread, [end]);
   return thread.openSpan === null ? owned : noted(owned, { bill: billOf('model', thread.openSpan, usage) });
-}
-
-export function billOf(kind: Bill['kind'], { provider, model, price }: OpenSpan, usage: ModelUsage): Bill {
-  return { kind, provider, model, usage, nanoUsd: costOf(usage, price) };
 }
 
 interface Said {

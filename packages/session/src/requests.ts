@@ -1,6 +1,6 @@
 // Model requests that can be begun with what makes them due, in one append: a send, a tool's result or a reply is then on
 // the log together with the request that answers it, and a turn waits for one commit less.
-import { budgetOf } from './budget.ts';
+import { budgetOf, grant } from './budget.ts';
 import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import type { Context } from './frame.ts';
@@ -26,11 +26,13 @@ export function withRequests(context: Context, entries: readonly Entry[], choose
   return begun.length === 0 ? entries : [...entries, ...begun];
 }
 
-function request({ spec, stamp }: Context, thread: ThreadState, choose: Choose): Entry[] {
+function request({ state, spec, stamp }: Context, thread: ThreadState, choose: Choose): Entry[] {
   const choice = choose(agentOf(spec, thread).model.id);
-  if (choice === null) return [];
+  // What its context was measured to be last: a budget that is attached meanwhile counts with that.
+  const reserved = choice && grant(state, spec, { choice, inputTokens: thread.contextTokens });
+  if (choice === null || reserved === null) return [];
   const { provider, model, price } = choice;
   const start = made(stamp, 'span.model_request_start', { capstan: { provider, model } });
-  const span = noted(start, { span: { price, reserved: { nanoUsd: 0, tokens: 0, output: null } } });
+  const span = noted(start, { span: { price, reserved } });
   return [...take(thread, dueInput(thread), stamp), ...ownedBy(thread, [span])];
 }

@@ -7,13 +7,13 @@ import { compacted, compactionLimit } from './compaction-commands.ts';
 import { type Failure, fail, giveUp, idle, report, waiting } from './endings.ts';
 import { type Bill, type Entry, made, noted, ownedBy, type Reserve } from './entry.ts';
 import { evolveAll } from './evolve.ts';
-import { type Context, conclude } from './frame.ts';
+import { type Context, conclude, pause } from './frame.ts';
 import type { ModelOutput, ToolOutcome } from './harness.ts';
-import { endEvaluation, goingOn, startEvaluation } from './outcome.ts';
+import { endEvaluation, goingOn, isToBeJudged, startEvaluation } from './outcome.ts';
 import { type IdentifiedOutput, replied } from './reply.ts';
 import type { State, ThreadState } from './state.ts';
 import { dueInput, take } from './taking.ts';
-import { blocking, livingChildren, nextStep, performable, threadById } from './thread.ts';
+import { blocking, nextStep, performable, threadById } from './thread.ts';
 
 /** What a reader of previews was told of a message that never became whole. */
 export interface KeptText {
@@ -120,7 +120,7 @@ interface Wanted {
 /** The entry that sets aside what a call may use, or a pause when the budget has no room for it. */
 function pauseUnless(context: Context, thread: ThreadState, { estimate, start }: Wanted): Entry[] {
   const granted = grant(context.state, context.spec, estimate);
-  if (granted === null) return idle(thread, { reason: { type: 'budget_reached' } }, context.stamp);
+  if (granted === null) return pause(thread, context.stamp);
   return ownedBy(thread, [start(granted)]);
 }
 
@@ -156,18 +156,10 @@ function ended(
   thread: ThreadState,
   { outputs, stamp }: { outputs: readonly ModelOutput[]; stamp: Context['stamp'] },
 ): Entry[] {
-  const judged = thread.parentId === null && state.outcome?.phase === 'working' && !childrenWork(state);
-  if (judged) return startEvaluation(state, stamp);
+  if (thread.parentId === null && isToBeJudged(state)) return startEvaluation(state, stamp);
   const words = outputs.flatMap((output) => (output.type === 'message' ? [output.text] : []));
   return [
     ...report(thread, words.join('\n'), stamp),
     ...idle(thread, { reason: { type: 'end_turn' } }, stamp),
   ];
-}
-
-/** Somebody the agent has asked is still at it: the outcome is judged once they have answered. */
-function childrenWork(state: State): boolean {
-  return livingChildren(state).some(({ status, calls, queue }) => {
-    return status !== 'idle' || calls.length > 0 || queue.length > 0;
-  });
 }
