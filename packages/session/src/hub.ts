@@ -21,6 +21,8 @@ const TAIL_EVENTS = 256;
 const TAIL_CHARS = 2_000_000;
 /** How far back the event that ended a session is looked for: little can follow it. */
 const LAST_ROWS = 200;
+/** How many readers are told in one turn of the host: between two waves it hears what the model says next. */
+const WAVE = 32;
 
 const ENDS: ReadonlySet<string> = new Set<EventType>(['session.status_terminated', 'session.deleted']);
 const THREAD_ENDS: EventType = 'session.thread_status_terminated';
@@ -43,6 +45,9 @@ export class Hub {
   #streams = new Map<Reader, StreamReader>();
   #underway = new Map<string, Underway>();
   #sources = new Set<PreviewSource>();
+  /** Who is to look at what is new, in the order they are told. */
+  #due = new Set<Reader>();
+  #rolling = false;
   #tail: Tail;
   #log: Pick<LogReader, 'lines'>;
   #pulse: Pulse;
@@ -73,7 +78,7 @@ export class Hub {
     if (after !== undefined && after > head) {
       throw new ApiError(
         'invalid_request',
-        `after: ${after} is beyond the end of this session's log, ${head}; take the id of an event of this session, or leave it out`,
+        `after (or last-event-id): ${after} is beyond the end of this session's log, ${head}; take the id of an event of this session, or leave it out`,
       );
     }
     const feed = new Feed({
@@ -122,7 +127,7 @@ export class Hub {
       for (const reader of this.#readers) if (ends(event.type, owner, reader.feed.thread)) reader.finish();
     }
     this.#trim();
-    for (const reader of this.#readers) reader.wake();
+    this.#tell(() => true);
   }
 
   /** A row whose body stands elsewhere is read from the log, which brings it back: the tail begins behind it. */
@@ -170,7 +175,24 @@ export class Hub {
   }
 
   #stir(message: Underway): void {
-    for (const reader of this.#readers) if (reader.feed.wants(message)) reader.wake();
+    this.#tell((reader) => reader.feed.wants(message));
+  }
+
+  #tell(whom: (reader: Reader) => boolean): void {
+    for (const reader of this.#readers) if (whom(reader)) this.#due.add(reader);
+    if (!this.#rolling) this.#wave();
+  }
+
+  #wave(): void {
+    let left = WAVE;
+    for (const reader of this.#due) {
+      if (left === 0) break;
+      left -= 1;
+      this.#due.delete(reader);
+      reader.wake();
+    }
+    this.#rolling = this.#due.size > 0;
+    if (this.#rolling) this.#pulse.later(() => this.#wave());
   }
 
   #beat(): void {
@@ -179,6 +201,7 @@ export class Hub {
 
   #leave(reader: Reader): void {
     this.#readers.delete(reader);
+    this.#due.delete(reader);
     if (this.#streams.delete(reader) && this.#streams.size === 0) this.#pulse.stop();
   }
 

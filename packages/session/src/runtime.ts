@@ -148,8 +148,11 @@ export class SessionRuntime {
 
   async events(query: EventQuery): Promise<Page<SessionEvent>> {
     this.#refuseDeleted();
-    const { thread, ...rest } = query;
-    return this.#reader.page({ ...rest, ...this.#viewOf(thread) });
+    const { thread, page, ...rest } = query;
+    const { sessionId } = this.#spec;
+    const from = page === undefined ? {} : { page: fromPublic(page, sessionId) };
+    const found = await this.#reader.page({ ...rest, ...from, ...this.#viewOf(thread) });
+    return { ...found, next_page: found.next_page && toPublic(found.next_page, sessionId) };
   }
 
   stream(query: StreamQuery): ReadableStream<Uint8Array> {
