@@ -344,12 +344,44 @@ describe('of two decisions that race', () => {
   }, 30_000);
 });
 
+describe('a session at its budget', () => {
+  it('takes what settles its calls, refuses the rest by name, and starts nothing', async () => {
+    const budget = { type: 'limit', max_model_calls: 1 };
+    const created = await fetch(`${platform.url}/v1/sessions`, {
+      method: 'POST',
+      headers: { 'x-api-key': platform.apiKey, 'content-type': 'application/json' },
+      body: JSON.stringify({ ...ground, budget }),
+    });
+    const { id } = await created.json();
+    expect(created.status).toBe(200);
+    const conversation = new Conversation(client, id);
+    await conversation.say('[[tool ask_home {}]] [[say done]]');
+    const asked = await conversation.until((events) => restsAs(events, 'requires_action'));
+    const use = asked.find(({ type }) => type === 'agent.custom_tool_use')?.id ?? '';
+    expect((await post(id, { events: [result(use)] })).status).toBe(200);
+    const before = await conversation.until((events) => restsAs(events, 'budget_reached'));
+    const outcome = {
+      type: 'user.define_outcome',
+      description: 'x',
+      rubric: { type: 'text', content: 'x' },
+    };
+    for (const event of [message('hello'), outcome]) {
+      const { type } = event;
+      await expectRefusal(await post(id, { events: [event] }), invalid(new RegExp(`^events\\.0.*${type}`)));
+    }
+    expect((await post(id, { events: [{ type: 'user.interrupt' }] })).status).toBe(200);
+    expect(await eventsOf(client, id)).toEqual(before);
+  }, 30_000);
+});
+
 describe('a position that is none of this log is refused', () => {
   const list = (query: string) => get(`/v1/sessions/${own.session}/events?${query}`);
   const stream = (query: string, headers?: Record<string, string>) =>
     get(`/v1/sessions/${own.session}/events/stream${query}`, headers);
 
   it.each([
+    { what: 'a cursor of another session', ask: () => list(`page=${others.cursor}`), at: /page/ },
+    { what: 'a cursor of another tenant’s session', ask: () => list(`page=${strangers.cursor}`), at: /page/ },
     { what: 'a cursor of the other order', ask: () => list(`order=desc&page=${own.cursor}`), at: /page/ },
     { what: 'a cursor that is none', ask: () => list('page=next'), at: /page/ },
     { what: 'an order that is none', ask: () => list('order=up'), at: /order/ },
@@ -357,10 +389,16 @@ describe('a position that is none of this log is refused', () => {
     { what: 'a limit beyond the most', ask: () => list('limit=1001'), at: /limit/ },
     { what: 'a bound that is no time', ask: () => list('created_at[gt]=noon'), at: /created_at/ },
     {
+      what: 'a Last-Event-ID beyond the end',
+      ask: () => stream('', { 'last-event-id': '99999' }),
+      at: /last-event-id/,
+    },
+    {
       what: 'a Last-Event-ID that is none',
       ask: () => stream('', { 'last-event-id': 'sevt_1' }),
       at: /last-event-id/,
     },
+    { what: 'an `after` beyond the end', ask: () => stream('?after=99999'), at: /after/ },
     { what: 'an `after` before the beginning', ask: () => stream('?after=-1'), at: /after/ },
     {
       what: 'previews of an event that has none',
@@ -381,4 +419,27 @@ describe('a position that is none of this log is refused', () => {
   ])('$what of another tenant’s session is not found', async ({ path }) => {
     await expectRefusal(await get(path()), unknown);
   });
+
+  it('and the last position there is opens the stream, the one after it does not', async () => {
+    const last = await lastId(own.session);
+    const response = await stream('', { 'last-event-id': String(last) });
+    expect(response.status).toBe(200);
+    await response.body?.cancel();
+    const beyond = await stream('', { 'last-event-id': String(last + 1) });
+    if (beyond.status === 200) await beyond.body?.cancel();
+    expect(beyond.status).toBe(400);
+  });
 });
+
+/** The id of the newest event, as a stream that starts at the beginning has it. */
+async function lastId(session: string): Promise<number> {
+  const newest = (await eventsOf(client, session)).at(-1)?.id ?? '';
+  const response = await get(`/v1/sessions/${session}/events/stream?after=0`);
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.includes(`"id":"${newest}"`)) break;
+  }
+  return Number([...text.matchAll(/^id: (\d+)$/gm)].at(-1)?.[1]);
+}
