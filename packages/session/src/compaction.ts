@@ -6,7 +6,8 @@
 import type { Estimate } from './budget.ts';
 import { MAX_COMPACTIONS } from './compaction-commands.ts';
 import { type ModelContext, type PlacedItem, sizeOfContent } from './context.ts';
-import type { ContextItem, ModelChoice } from './harness.ts';
+import type { Carried } from './entry.ts';
+import { type ContextItem, type ModelChoice, ModelFailure } from './harness.ts';
 import { toFailure } from './model-failures.ts';
 import type { Input, ThreadState } from './state.ts';
 import { dueInput } from './taking.ts';
@@ -19,8 +20,11 @@ const OVERHEAD_TOKENS = 1_500;
 /** How much of the window is kept word for word, and how much the transcript for the summary may take. */
 const TAIL_SHARE = 0.2;
 const TRANSCRIPT_SHARE = 0.5;
+/** How much of that the next compaction has when one has not been enough. */
+const SHRINKING = 1 / 3;
 const SUMMARY_TOKENS = 4_000;
 const LONGEST_QUOTE = 20_000;
+const SHORTEST_QUOTE = 200;
 
 const INSTRUCTIONS =
   'You compact the working memory of an agent. You are given the transcript of its conversation so far, oldest first. ' +
@@ -63,9 +67,16 @@ export async function compact(turn: Turn, desk: Desk, { thread, choice }: Compac
     await desk.submit(turn.id, { kind: 'too_long', message });
     return;
   }
-  const items = await desk.context(thread.id).items();
-  const head = headOf(items, choice);
-  const transcript = transcriptOf(head, choice);
+  const context = desk.context(thread.id);
+  const items = await context.items();
+  // Where one compaction was not enough, the next keeps less.
+  const shrunk = SHRINKING ** thread.compactions;
+  const window = choice.contextWindow * CHARS_PER_TOKEN * shrunk;
+  const head = headOf(items, window * TAIL_SHARE, context.unseenRow);
+  const transcript = transcriptOf(head, thread, {
+    room: window * TRANSCRIPT_SHARE,
+    longest: LONGEST_QUOTE * shrunk,
+  });
   const inputTokens = Math.ceil(transcript.length / CHARS_PER_TOKEN) + OVERHEAD_TOKENS;
   const estimate = {
     choice: { ...choice, maxOutputTokens: Math.min(SUMMARY_TOKENS, choice.maxOutputTokens) },
@@ -74,44 +85,58 @@ export async function compact(turn: Turn, desk: Desk, { thread, choice }: Compac
   const begun = await desk.submit(turn.id, { kind: 'begin_model', purpose: 'compaction', estimate });
   if (!begun.some(({ event }) => event.type === 'span.model_request_start')) return;
   try {
-    const { text, usage } = await summarise(turn, desk, {
+    const { text: summary, usage } = await summarise(turn, desk, {
       thread,
       transcript,
       maxTokens:
         threadById(desk.state(), thread.id)?.openSpan?.reserved.output ?? estimate.choice.maxOutputTokens,
     });
     if (turn.signal.aborted) return;
-    const summary = [heading(), text, ...carriedOver(head, desk)].join('\n\n');
     const upTo = head.at(-1)?.seq ?? thread.contextFrom;
-    await desk.submit(turn.id, { kind: 'compacted', summary, upTo, usage });
+    const carried = carriedOver(head, desk);
+    await desk.submit(turn.id, { kind: 'compacted', summary, carried, upTo, usage });
   } catch (error) {
     if (turn.signal.aborted) return;
     const failure = toFailure(error, desk, thread);
-    const message = 'The model could not read even the part of the conversation that was to be compacted.';
-    if (failure === 'too_long') await desk.submit(turn.id, { kind: 'too_long', message });
+    const message = 'The model cannot read as much of the conversation as is to be compacted.';
+    if (failure === 'too_long') await desk.submit(turn.id, { kind: 'too_long', message, transcript: true });
     else await desk.submit(turn.id, { kind: 'failed', failure, kept: [] });
   }
 }
 
-/** The older part: all but the newest replies that fit the tail, at least the oldest item. */
-export function headOf(items: readonly PlacedItem[], { contextWindow }: ModelChoice): PlacedItem[] {
-  const room = contextWindow * TAIL_SHARE * CHARS_PER_TOKEN;
-  let best = items.length;
-  let chars = 0;
-  for (let at = items.length - 1; at > 0; at--) {
-    chars += items[at]?.chars ?? 0;
+/**
+ * The older part: all but the newest that has room in the tail, and all where nothing has. `unseenRow`: the first row
+ * that no model call has seen yet. Empty when nothing may be cut off.
+ */
+export function headOf(
+  items: readonly PlacedItem[],
+  room: number,
+  unseenRow: number | null = null,
+): readonly PlacedItem[] {
+  const cuts = cutsOf(items, unseenRow);
+  let left = items.length;
+  for (let chars = 0; left > 0; left--) {
+    chars += items[left - 1]?.chars ?? 0;
     if (chars > room) break;
-    if (beginsReply(items, at)) best = at;
   }
-  return items.slice(0, best);
+  return items.slice(0, cuts.find((at) => at >= left) ?? cuts.at(-1) ?? 0);
 }
 
-/** Between the item before and this one nothing belongs together. */
-function beginsReply(items: readonly PlacedItem[], at: number): boolean {
-  const [before, here] = [items[at - 1], items[at]];
-  if (before === undefined || here === undefined || before.seq === here.seq) return false;
-  if (here.item.type === 'user' || here.item.type === 'system') return before.item.type !== 'tool_call';
-  return before.item.type === 'tool_result' && here.item.type !== 'tool_result';
+/** How many items may be cut off: nothing that belongs together is parted, and what is left begins after the last of them. */
+function cutsOf(items: readonly PlacedItem[], unseenRow: number | null): number[] {
+  const firstRows: number[] = [unseenRow ?? Number.POSITIVE_INFINITY];
+  for (const { row } of items.toReversed()) firstRows.push(Math.min(row, firstRows.at(-1) ?? row));
+  const cuts: number[] = [];
+  const open = new Set<string>();
+  for (const [index, { seq, reply, item }] of items.entries()) {
+    if (item.type === 'tool_call') open.add(item.callId);
+    else if (item.type === 'tool_result') open.delete(item.callId);
+    const next = items[index + 1];
+    const together = next !== undefined && (next.seq === seq || (reply !== null && next.reply === reply));
+    const rest = firstRows[items.length - index - 1] ?? 0;
+    if (open.size === 0 && !together && rest > seq) cuts.push(index + 1);
+  }
+  return cuts;
 }
 
 interface Summarising {
@@ -136,36 +161,56 @@ async function summarise(turn: Turn, desk: Desk, { thread, transcript, maxTokens
     const text = part.outputs
       .flatMap((output) => (output.type === 'message' ? [output.text] : []))
       .join('\n');
-    return { text: text === '' ? '(the summary was empty)' : text, usage: part.usage };
+    // Nothing is cut off for nothing.
+    if (text.trim() === '') {
+      const message = 'The model gave an empty summary of the conversation.';
+      throw new ModelFailure('model_request_failed_error', message, { retryable: true });
+    }
+    return { text, usage: part.usage };
   }
   throw new Error('a model call ends with its end');
 }
 
-function heading(): string {
-  return '[The conversation before this point was compacted. These notes stand for it; what follows them is unchanged.]';
+function carriedOver(head: readonly PlacedItem[], desk: Desk): Carried {
+  const id = desk.state().outcome?.id;
+  const asked = head.findLast(({ outcome }) => outcome !== undefined && outcome === id)?.item;
+  const text = asked?.type === 'user' ? asked.content.map(blockWords).join('\n') : null;
+  return {
+    rules: head.flatMap(({ item }) => (item.type === 'system' ? [item.text] : [])),
+    outcome: id === undefined || text === null ? null : { id, text },
+  };
 }
 
-function carriedOver(head: readonly PlacedItem[], desk: Desk): string[] {
-  const rules = head.flatMap(({ item }) => (item.type === 'system' ? [item.text] : []));
-  const outcome = desk.state().outcome;
-  return [
-    ...(rules.length === 0
-      ? []
-      : [`Rules given during the conversation, still in force:\n${rules.join('\n\n')}`]),
-    ...(outcome === null
-      ? []
-      : [`The outcome that is worked for:\n${outcome.description}\n\nIts rubric:\n${outcome.rubric}`]),
-  ];
-}
-
-/** The words of the items; long ones lose their middle, so that all of it fits. */
-function transcriptOf(head: readonly PlacedItem[], { contextWindow }: ModelChoice): string {
-  const room = contextWindow * TRANSCRIPT_SHARE * CHARS_PER_TOKEN;
-  const each = Math.max(200, Math.min(LONGEST_QUOTE, Math.floor(room / Math.max(1, head.length))));
-  const lines = head.map(({ item }) => quote(wordsOf(item), each)).filter((line) => line !== '');
-  const whole = lines.join('\n\n');
-  const fits = whole.length <= room ? whole : `${whole.slice(0, room / 2)}\n[…]\n${whole.slice(-room / 2)}`;
+/** The words of the items; the longest lose their middle, so that all of it fits. */
+function transcriptOf(
+  head: readonly PlacedItem[],
+  { contextFrom }: ThreadState,
+  { room, longest }: { room: number; longest: number },
+): string {
+  // What an earlier compaction left of all that came before is worth more than any other item.
+  const notes = head.filter(({ seq, item }) => seq <= contextFrom && item.type === 'user');
+  const before = notes.map(({ item }) => quote(wordsOf(item), Math.max(SHORTEST_QUOTE, room / 3)));
+  const words = head
+    .slice(notes.length)
+    .map(({ item }) => wordsOf(item))
+    .filter((line) => line !== '');
+  const left = room - before.reduce((chars, line) => chars + line.length, 0);
+  const each = Math.max(SHORTEST_QUOTE, Math.min(longest, fairShare(words, left)));
+  const whole = [...before, ...words.map((line) => quote(line, each))].join('\n\n');
+  const fits = whole.length <= room ? whole : quote(whole, room);
   return `<transcript>\n${fits}\n</transcript>\n\nWrite the summary of this transcript now.`;
+}
+
+/** How long each may be, so that together they have room: what the short ones leave, the long ones share. */
+function fairShare(words: readonly string[], room: number): number {
+  let [left, count] = [room, words.length];
+  for (const length of words.map((line) => line.length).sort((one, other) => one - other)) {
+    const share = Math.floor(left / count);
+    if (length > share) return share;
+    left -= length;
+    count -= 1;
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 function wordsOf(item: ContextItem): string {

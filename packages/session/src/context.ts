@@ -1,16 +1,25 @@
 // The context of a thread's model calls: what the log says was said, in the order the agent saw it. Rebuilt, never stored.
+import type { ThreadContent } from '@capstan/schema/content';
 import type { SessionEvent } from '@capstan/schema/events';
-import type { Entry, LoggedEntry } from './entry.ts';
+import type { Carried, Entry, LoggedEntry } from './entry.ts';
 import type { ContextItem } from './harness.ts';
 import type { LogReader } from './log-reader.ts';
 import type { View } from './ports.ts';
 
 /** What an image counts for in the size of a context, whatever its bytes. */
 const IMAGE_CHARS = 6_000;
+/** A document that is sent as bytes counts for no less than an image, and for this share of its Base64 text. */
+const DOCUMENT_SHARE = 0.1;
 
 export interface PlacedItem {
-  /** The log position it comes from; positions never fall. */
+  /** The log position at which the agent saw it; positions never fall. */
   seq: number;
+  /** The row it is read from: an earlier one for what came in while a model call was under way. */
+  row: number;
+  /** Items of one reply of the model have the same; null for what the model is given. */
+  reply: number | null;
+  /** The id of the outcome that it asks for. */
+  outcome?: string;
   item: ContextItem;
   chars: number;
 }
@@ -23,20 +32,23 @@ export interface ContextSource {
   from: number;
 }
 
-/** Follows the log: each call reads only what was written since the last one. */
+/** Follows the log: each call reads only what was written since the last one. Begun anew anywhere, it comes out the same. */
 export class ModelContext {
   #source: ContextSource;
   #items: PlacedItem[] = [];
   #chars = 0;
   #seq: number;
+  /** Where the last model call began. */
+  #reply: number;
   /** Defined while a model call was under way: the next call is the first to see it. */
-  #unseen: Entry[] = [];
+  #unseen: { seq: number; event: Defined }[] = [];
   /** One read at a time: a turn that is being stopped and its successor may both ask. */
   #reading: Promise<void> = Promise.resolve();
 
   constructor(source: ContextSource) {
     this.#source = source;
     this.#seq = source.from;
+    this.#reply = source.from;
   }
 
   async items(): Promise<readonly PlacedItem[]> {
@@ -48,7 +60,12 @@ export class ModelContext {
 
   /** Characters of all items together, images at a flat rate; with what the next call is the first to see. */
   get chars(): number {
-    return this.#unseen.flatMap(toItems).reduce((sum, item) => sum + sizeOf(item), this.#chars);
+    return this.#unseen.reduce((sum, { event }) => sum + outcomeText(event).length, this.#chars);
+  }
+
+  /** The first row that no model call has seen yet; null: there is none. */
+  get unseenRow(): number | null {
+    return this.#unseen[0]?.seq ?? null;
   }
 
   /** The last log position that was read. */
@@ -66,30 +83,72 @@ export class ModelContext {
   }
 
   #add(entry: LoggedEntry): void {
-    const { seq, event, note } = entry;
-    if (event.type === 'user.define_outcome') this.#unseen.push(entry);
+    const { seq, event } = entry;
+    if (event.type === 'user.define_outcome') this.#unseen.push({ seq, event });
     else if (event.type === 'span.model_request_start') {
-      for (const unseen of this.#unseen) this.#push(seq, toItems(unseen));
+      for (const { seq: row, event: defined } of this.#unseen)
+        this.#define(defined, { seq, row, reply: null });
       this.#unseen = [];
-    } else if (event.type === 'agent.thread_context_compacted') {
-      const { compactedTo: upTo = 0, summary = '' } = note ?? {};
-      const stands = placed(upTo, { type: 'user', content: [{ type: 'text', text: summary }] });
-      this.#items = [stands, ...this.#items.filter((item) => item.seq > upTo)];
-      this.#chars = this.#items.reduce((sum, { chars }) => sum + chars, 0);
-    } else this.#push(seq, toItems(entry));
+      this.#reply = seq;
+    } else if (event.type === 'agent.thread_context_compacted') this.#compact(entry);
+    else this.#push(entry, { seq, row: seq, reply: isReplied(entry) ? this.#reply : null });
   }
 
-  #push(seq: number, items: readonly ContextItem[]): void {
-    for (const item of items) {
-      const next = placed(seq, item);
-      this.#items.push(next);
-      this.#chars += next.chars;
-    }
+  #compact({ note }: LoggedEntry): void {
+    const { compactedTo: upTo = 0, summary = '', carried } = note ?? {};
+    const place = { seq: upTo, row: upTo, reply: null };
+    const stands = standIns(summary, carried, place);
+    this.#items = [...stands, ...this.#items.filter((item) => item.seq > upTo)];
+    this.#chars = this.#items.reduce((sum, { chars }) => sum + chars, 0);
+  }
+
+  #push(entry: Entry, place: Place): void {
+    for (const item of toItems(entry)) this.#place(placed(place, item));
+  }
+
+  #define(event: Defined, place: Place): void {
+    this.#place(placed({ ...place, outcome: event.outcome_id }, user(outcomeText(event))));
+  }
+
+  #place(next: PlacedItem): void {
+    this.#items.push(next);
+    this.#chars += next.chars;
   }
 }
 
-function placed(seq: number, item: ContextItem): PlacedItem {
-  return { seq, item, chars: sizeOf(item) };
+type Place = Omit<PlacedItem, 'item' | 'chars'>;
+
+function placed(place: Place, item: ContextItem): PlacedItem {
+  return { ...place, item, chars: sizeOf(item) };
+}
+
+/** Whether it is of a reply of the model. */
+function isReplied({ event, note }: Entry): boolean {
+  switch (event.type) {
+    case 'agent.message':
+    case 'agent.thinking':
+    case 'agent.tool_use':
+    case 'agent.custom_tool_use':
+      return true;
+    case 'agent.thread_message_sent':
+      return note?.call !== undefined;
+    default:
+      return false;
+  }
+}
+
+const COMPACTED =
+  '[The conversation before this point was compacted. These notes stand for it; what follows them is unchanged.]';
+
+const NOTHING_CARRIED: Carried = { rules: [], outcome: null };
+
+/** What a model is given instead of what was compacted: notes, and word for word what has to stay. */
+function standIns(summary: string, { rules, outcome } = NOTHING_CARRIED, place: Place): PlacedItem[] {
+  return [
+    placed(place, user(`${COMPACTED}\n\n${summary}`)),
+    ...(outcome === null ? [] : [placed({ ...place, outcome: outcome.id }, user(outcome.text))]),
+    ...rules.map((text) => placed(place, { type: 'system', text })),
+  ];
 }
 
 /** Events whose words are in the context. A queued one comes again, processed, when the agent has it. */
@@ -105,8 +164,6 @@ function toItems({ event, note }: Entry): ContextItem[] {
       return [{ type: 'user', content: event.content }];
     case 'system.message':
       return [{ type: 'system', text: textOf(event.content) }];
-    case 'user.define_outcome':
-      return [user(outcomeText(event))];
     case 'span.outcome_evaluation_end':
       return event.result === 'needs_revision' || event.result === 'max_iterations_reached'
         ? [user(revisionText(event))]
@@ -207,10 +264,15 @@ function sizeOf(item: ContextItem): number {
   }
 }
 
-export function sizeOfContent(content: readonly { type: string }[]): number {
+export function sizeOfContent(content: readonly Block[]): number {
   return content.reduce((sum, block) => sum + blockSize(block), 0);
 }
 
-function blockSize(block: { type: string; source?: unknown }): number {
-  return block.type === 'image' ? IMAGE_CHARS : JSON.stringify(block).length;
+type Block = Extract<ContextItem, { type: 'user' | 'tool_result' }>['content'][number] | ThreadContent;
+
+function blockSize(block: Block): number {
+  if (block.type === 'image') return IMAGE_CHARS;
+  if (block.type !== 'document' || block.source.type === 'text') return JSON.stringify(block).length;
+  const bytes = block.source.type === 'base64' ? block.source.data.length : 0;
+  return Math.max(IMAGE_CHARS, Math.ceil(bytes * DOCUMENT_SHARE));
 }

@@ -25,9 +25,17 @@ export interface Bill {
 /** A field that stands in a blob; the row has an empty value in its place. */
 export interface Spilled {
   key: string;
-  field: 'content' | 'input' | 'rubric' | 'opaque' | 'summary';
+  field: 'content' | 'input' | 'rubric' | 'opaque' | 'summary' | 'carried';
   /** Of the field as JSON, UTF-8. */
   bytes: number;
+}
+
+/** What a compaction keeps word for word. */
+export interface Carried {
+  /** Rules given during the conversation, oldest first. */
+  rules: readonly string[];
+  /** The outcome that is worked for, as the model was given it. */
+  outcome: { id: string; text: string } | null;
 }
 
 export interface Note {
@@ -52,13 +60,14 @@ export interface Note {
   /** On `span.model_request_start` and `span.outcome_evaluation_ongoing`: what is set aside for the request. */
   span?: { price: Price | null; reserved: Reserve };
   bill?: Bill;
-  /** On `span.model_request_end`: the context was longer than the model can read. */
-  tooLong?: true;
+  /** On `span.model_request_end`: the context, or what was to be compacted of it, was longer than the model can read. */
+  tooLong?: 'context' | 'transcript';
   /** On `span.model_request_end`: the model refused an image or document of its context. */
   badMedia?: { upTo: number };
-  /** On `agent.thread_context_compacted`: what stands for everything up to a log position. */
+  /** On `agent.thread_context_compacted`: what stands for everything up to a log position, and what of it stays as it was. */
   summary?: string;
   compactedTo?: number;
+  carried?: Carried;
   /** On `agent.message`: the model was cut off here, and is to go on. */
   cut?: true;
   /** On `user.tool_confirmation`: the SHA-256 of the input that was approved. */

@@ -197,7 +197,8 @@ function answered(thread: ThreadState, event: RequestEnd, note: Note | undefined
     openSpan: null,
     unanswered: replied ? false : thread.unanswered,
     contextTokens: replied ? contextTokens(event.model_usage) : thread.contextTokens,
-    tooLong: thread.tooLong || note?.tooLong === true,
+    tooLong: thread.tooLong || note?.tooLong !== undefined,
+    compactions: thread.compactions + (note?.tooLong === 'transcript' ? 1 : 0),
     mediaFrom: note?.badMedia?.upTo ?? thread.mediaFrom,
   };
 }

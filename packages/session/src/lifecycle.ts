@@ -12,7 +12,7 @@ import type { SessionChange } from './service.ts';
 import type { State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
 import { primaryOf, threadById } from './thread.ts';
-import { cutMessage } from './turn-commands.ts';
+import { cutMessages } from './turn-commands.ts';
 
 interface Recovery {
   /** 0 to 1: spreads retries of many sessions apart. */
@@ -33,9 +33,8 @@ export function recover(context: Context, { jitter, drafts }: Recovery): Entry[]
     const own = drafts.filter(
       (draft) => (draft.thread ?? null) === (thread.parentId === null ? null : thread.id),
     );
-    const said = own
-      .filter(({ text }) => text !== '' && thread.openSpan !== null)
-      .map(({ eventId: id, text }) => cutMessage(context, thread, { id, text }));
+    const kept = thread.openSpan === null ? [] : own.map(({ eventId: id, text }) => ({ id, text }));
+    const said = cutMessages(context, thread, kept);
     return [...said, ...fail(evolved(context, said), thread, failure)];
   });
   return conclude(context, entries);

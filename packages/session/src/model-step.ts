@@ -28,7 +28,7 @@ export async function callModel(turn: Turn, desk: Desk, thread: ThreadState): Pr
     const kept = previews.kept();
     if (failure !== 'too_long') {
       await desk.submit(turn.id, { kind: 'failed', failure: { ...failure, ...usage }, kept });
-    } else await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG });
+    } else await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG, kept });
   } finally {
     previews.close();
   }

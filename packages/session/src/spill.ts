@@ -28,6 +28,7 @@ const FIELDS: Record<Field, { of: 'event' | 'note'; empty: unknown; lost: unknow
   rubric: { of: 'event', empty: { type: 'text', content: '' }, lost: { type: 'text', content: LOST } },
   opaque: { of: 'note', empty: '', lost: undefined },
   summary: { of: 'note', empty: '', lost: LOST },
+  carried: { of: 'note', empty: { rules: [], outcome: null }, lost: { rules: [LOST], outcome: null } },
 };
 
 export interface Shelf {

@@ -5,7 +5,7 @@ import type { ModelUsage } from '@capstan/schema/usage';
 import { type Estimate, grant } from './budget.ts';
 import { compacted, compactionLimit } from './compaction-commands.ts';
 import { type Failure, fail, giveUp, idle, report, waiting } from './endings.ts';
-import { type Bill, type Entry, made, noted, ownedBy, type Reserve } from './entry.ts';
+import { type Bill, type Carried, type Entry, made, noted, ownedBy, type Reserve } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import { type Context, conclude, pause } from './frame.ts';
 import type { ModelOutput, ToolOutcome } from './harness.ts';
@@ -25,7 +25,7 @@ export type TurnStep =
   /** Before a model call: it is begun, or the thread pauses because the budget has no room for it. */
   | { kind: 'begin_model'; purpose: 'reply' | 'compaction'; estimate: Estimate }
   | { kind: 'reply'; outputs: IdentifiedOutput[]; usage: ModelUsage; refusal: StopDetails }
-  | { kind: 'compacted'; summary: string; upTo: number; usage: ModelUsage }
+  | { kind: 'compacted'; summary: string; carried: Carried; upTo: number; usage: ModelUsage }
   | { kind: 'tool_result'; callId: string; outcome: ToolOutcome }
   /** Before each model call of a grading. */
   | { kind: 'begin_grading'; estimate: Estimate }
@@ -34,7 +34,7 @@ export type TurnStep =
   | { kind: 'graded'; judgement: GradeInput; usage: ModelUsage; bill: Bill | null }
   | { kind: 'failed'; failure: Failure; kept: readonly KeptText[] }
   /** The model could not read the whole context: it is compacted. */
-  | { kind: 'too_long'; message: string };
+  | { kind: 'too_long'; message: string; transcript?: true; kept?: readonly KeptText[] };
 
 export type TurnCommand = TurnStep & { turnId: string };
 
@@ -77,21 +77,29 @@ function decideStep(command: TurnStep, context: Context, thread: ThreadState): E
       return settled(context, thread.id, { entries, refusal: null, outputs: [] });
     }
     case 'failed': {
-      const said = command.kept
-        .filter(({ text }) => text !== '')
-        .map((kept) => cutMessage(context, thread, kept));
+      const said = cutMessages(context, thread, command.kept);
       return [...said, ...fail({ ...context, state: evolveAll(state, said) }, thread, command.failure)];
     }
-    case 'too_long':
-      return compactionLimit(context, thread, command.message);
+    case 'too_long': {
+      const said = cutMessages(context, thread, command.kept ?? []);
+      const now = { ...context, state: evolveAll(state, said) };
+      return [...said, ...compactionLimit(now, thread, command)];
+    }
   }
 }
 
 /** What was said until the model broke off: kept, for whoever has read it. */
-export function cutMessage({ stamp }: Context, thread: ThreadState, { id, text }: KeptText): Entry {
-  const said = made(stamp, 'agent.message', { id, content: [{ type: 'text', text }] });
-  const [owned = said] = ownedBy(thread, [said]);
-  return noted(owned, { cut: true });
+export function cutMessages(
+  { stamp }: Pick<Context, 'stamp'>,
+  thread: ThreadState,
+  kept: readonly KeptText[],
+): Entry[] {
+  const said = kept.filter(({ text }) => text !== '');
+  return said.map(({ id, text }) => {
+    const message = made(stamp, 'agent.message', { id, content: [{ type: 'text', text }] });
+    const [owned = message] = ownedBy(thread, [message]);
+    return noted(owned, { cut: true });
+  });
 }
 
 type BeginModel = Extract<TurnStep, { kind: 'begin_model' }>;
