@@ -67,7 +67,12 @@ export function closeCalls(
     const content = [{ type: 'text' as const, text }];
     const ends = { content, is_error: true };
     if (call.waitsFor === 'client') {
-      const closed = made(stamp, 'user.custom_tool_result', { custom_tool_use_id: call.id, ...ends });
+      const routed = thread.parentId === null ? {} : { session_thread_id: thread.id };
+      const closed = made(stamp, 'user.custom_tool_result', {
+        custom_tool_use_id: call.id,
+        ...ends,
+        ...routed,
+      });
       return ownedBy(thread, [closed], true);
     }
     const result = made(stamp, 'agent.tool_result', { tool_use_id: call.id, ...ends });

@@ -1,8 +1,9 @@
 // Interrupts (spec §8.2): what is under way ends where it stands, on one thread or on all, and the session rests.
 import { ApiError } from '@capstan/schema/error';
 import type { EventParam } from '@capstan/schema/events/user-events';
-import { abandonSpan, closeCalls, idle, report } from './endings.ts';
-import { type Entry, made, ownedBy } from './entry.ts';
+import { abandonSpan, closeCalls, type Ending, idle, report } from './endings.ts';
+import { type Entry, made, ownedBy, type Stamp } from './entry.ts';
+import { evolveAll } from './evolve.ts';
 import type { Context } from './frame.ts';
 import { endOutcome } from './outcome.ts';
 import type { State, ThreadState } from './state.ts';
@@ -23,7 +24,11 @@ export function interrupt(
   // A session that its budget has stopped is not working: there is nothing to take back.
   if (isPaused(state)) return { entries, logged: false };
   const threads = (target ? [target] : state.threads).filter(isStopped);
-  for (const thread of threads) entries.push(...stop(thread, { alone: target !== null, stamp }));
+  entries.push(
+    ...(target === null
+      ? stopAll(state, threads, stamp)
+      : threads.flatMap((thread) => stopOne(thread, stamp))),
+  );
   const primary = target === null || target.parentId === null;
   if (primary && (threads.length > 0 || state.outcome !== null)) {
     const explanation = 'The work was interrupted by the user.';
@@ -40,21 +45,37 @@ function targetOf(state: State, { session_thread_id: id }: Interrupt, path: stri
   throw new ApiError('invalid_request', `${path}.session_thread_id: ${why}`);
 }
 
+/** Its parent, who may be waiting for it, is told. */
+function stopOne(thread: ThreadState, stamp: Stamp, read: readonly Entry[] = []): Entry[] {
+  const told = report(thread, 'This thread was interrupted by the user.', stamp);
+  return [...cutShort(thread, stamp), ...read, ...told, ...idle(thread, END, stamp)];
+}
+
 /**
- * A child that is stopped alone tells its parent, who may be waiting for it. When all are stopped, what they had to say to
- * each other is read with the next message: it starts nothing.
+ * What threads had to say to each other, and that they were stopped, is read with the next message: it starts nothing. The
+ * primary one comes last, so that it is told of all others, also where it was at rest.
  */
-function stop(thread: ThreadState, { alone, stamp }: { alone: boolean; stamp: Context['stamp'] }): Entry[] {
+function stopAll(state: State, busy: readonly ThreadState[], stamp: Stamp): Entry[] {
+  if (busy.length === 0) return [];
+  const children = busy.filter(({ parentId }) => parentId !== null);
+  const entries = children.flatMap((thread) => stopOne(thread, stamp, readMail(thread, stamp)));
+  const primary = primaryOf(evolveAll(state, entries));
+  return [...entries, ...cutShort(primary, stamp), ...readMail(primary, stamp), ...idle(primary, END, stamp)];
+}
+
+const END: Ending = { reason: { type: 'end_turn' } };
+
+function cutShort(thread: ThreadState, stamp: Stamp): Entry[] {
   const text = 'Execution was interrupted by the user.';
-  const told = thread.queue.filter((input) => input.kind === 'message');
   return [
     ...abandonSpan(thread, { isError: null }, stamp),
     ...closeCalls(thread, { text, cancel: true }, stamp),
-    ...(alone
-      ? report(thread, 'This thread was interrupted by the user.', stamp)
-      : take(thread, told, stamp)),
-    ...idle(thread, { reason: { type: 'end_turn' } }, stamp),
   ];
+}
+
+function readMail(thread: ThreadState, stamp: Stamp): Entry[] {
+  const mail = thread.queue.filter((input) => input.kind === 'message');
+  return take(thread, mail, stamp);
 }
 
 function isBusy({ status, calls }: ThreadState): boolean {

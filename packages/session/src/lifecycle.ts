@@ -3,7 +3,7 @@ import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
 import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
 import { budgetOf, exhausted } from './budget.ts';
-import { abandonSpan, closeCalls, evolved, fail, idle } from './endings.ts';
+import { abandonSpan, closeCalls, evolved, fail, idle, report } from './endings.ts';
 import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { type Context, conclude, frame, named } from './frame.ts';
 import { endOutcome, isToBeJudged, startEvaluation } from './outcome.ts';
@@ -11,7 +11,7 @@ import type { Draft } from './ports.ts';
 import type { SessionChange } from './service.ts';
 import type { State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
-import { primaryOf, threadById } from './thread.ts';
+import { hasInput, primaryOf, threadById } from './thread.ts';
 import { cutMessages } from './turn-commands.ts';
 
 interface Recovery {
@@ -128,7 +128,7 @@ export function archive({ state, stamp }: Context): Entry[] {
   ];
 }
 
-/** Its place is free again. What it was asked is closed, and its parent is told nothing: whoever archives it knows. */
+/** Its place is free again. What it asks is closed; its parent is told when it still had something to answer. */
 export function archiveThread(context: Context, threadId: string): Entry[] {
   const { state, stamp } = context;
   const thread = threadById(state, threadId);
@@ -142,7 +142,10 @@ export function archiveThread(context: Context, threadId: string): Entry[] {
     const how = 'wait until it is idle, or send a user.interrupt for it first';
     throw new ApiError('invalid_request', `The thread is ${thread.status}: ${how}.`);
   }
-  const over = endThread(thread, { text: 'Not run: the thread was archived.', stamp });
+  const owes = thread.calls.length > 0 || hasInput(thread);
+  const told = owes ? report(thread, 'This thread was archived before it had an answer.', stamp) : [];
+  const over = [...told, ...endThread(thread, { text: 'Not run: the thread was archived.', stamp })];
+  if (told.length > 0) return conclude(context, over);
   return conclude(context, [...over, ...judgeWithout(evolved(context, over))]);
 }
 
@@ -155,7 +158,8 @@ function judgeWithout({ state, stamp }: Context): Entry[] {
 
 function endThread(thread: ThreadState, { text, stamp }: { text: string; stamp: Context['stamp'] }): Entry[] {
   const over = noted(made(stamp, 'session.thread_status_terminated', named(thread)), { archived: true });
-  return [...closeCalls(thread, { text }, stamp), ...ownedBy(thread, [over], true)];
+  const closed = [...closeCalls(thread, { text }, stamp), ...take(thread, thread.queue, stamp)];
+  return [...closed, ...ownedBy(thread, [over], true)];
 }
 
 export function remove({ state, stamp }: Context): Entry[] {
