@@ -141,8 +141,12 @@ function systemMessage({ type, content }: SystemMessage, { state, stamp }: Conte
       'while the session waits for answers, a system.message may only follow a tool result',
     );
   }
-  // Read together with the message before it.
-  const taken = primary.status === 'idle' && primary.queue.length === 0 && primary.unanswered;
+  // Read together with what is before it, unless that is one of several results: it stands between no call and its result.
+  const taken =
+    primary.status === 'idle' &&
+    primary.queue.length === 0 &&
+    primary.calls.length === 0 &&
+    primary.unanswered;
   const processed_at = taken ? toTimestamp(stamp.now) : null;
   return [{ event: { id: stamp.newId(), type, processed_at, content } }];
 }
