@@ -4,13 +4,16 @@ import type { Input, ThreadState } from './state.ts';
 
 /** Within a tool loop the model reads all that came in; between replies one message is answered at a time. */
 export function dueInput(thread: ThreadState): Input[] {
-  const [first, ...later] = thread.queue;
-  if (first === undefined) return [];
-  if (thread.unanswered && thread.steps === 0) return [];
-  if (thread.unanswered || (thread.unseen && thread.steps > 0)) return [...thread.queue];
-  // What the system says with a message is read with it.
-  const rest = later.findIndex((input) => !(input.kind === 'event' && input.event.type === 'system.message'));
-  return [first, ...later.slice(0, rest < 0 ? later.length : rest)];
+  const { queue, unanswered, unseen, steps } = thread;
+  if ((unanswered || unseen) && steps > 0) return [...queue];
+  // What the system says with a message, or with an answer that is not replied to yet, is read with it.
+  const from = unanswered ? 0 : 1;
+  const rest = queue.findIndex((input, at) => at >= from && !isRule(input));
+  return queue.slice(0, rest < 0 ? queue.length : rest);
+}
+
+function isRule(input: Input): boolean {
+  return input.kind === 'event' && input.event.type === 'system.message';
 }
 
 /** Input as it stands once the agent has it: what was queued under the same ids, now processed. */
