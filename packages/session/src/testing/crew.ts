@@ -74,10 +74,13 @@ export class Crew {
   }
 
   #waiting(thread: string): PendingModel | undefined {
+    return this.waiting.find(({ call }) => call.threadId === thread);
+  }
+
+  /** Model calls of the process there is. */
+  get waiting(): PendingModel[] {
     const { waitingModels, models } = this.world.harness;
-    return waitingModels.find(
-      (call) => call.call.threadId === thread && models.indexOf(call) >= this.#zombies,
-    );
+    return waitingModels.filter((call) => models.indexOf(call) >= this.#zombies);
   }
 
   async says(thread: string, text: string): Promise<void> {
