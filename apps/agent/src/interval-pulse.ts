@@ -14,4 +14,8 @@ export class IntervalPulse implements Pulse {
   stop(): void {
     clearInterval(this.#interval);
   }
+
+  later(work: () => void): void {
+    setTimeout(work, 0);
+  }
 }

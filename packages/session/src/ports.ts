@@ -141,6 +141,8 @@ export interface SessionIndex {
 export interface Pulse {
   start(beat: () => void): void;
   stop(): void;
+  /** Does the work in a later turn of the host, after what is due by then. */
+  later(work: () => void): void;
 }
 
 export interface Ports {

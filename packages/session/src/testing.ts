@@ -96,8 +96,9 @@ export class World {
           if (this.indexFails) throw new Error('the control plane is away');
           this.index = null;
         },
-        put: async (row, seq) => {
+        put: async (row, seq, lines) => {
           if (this.indexFails) throw new Error('the control plane is away');
+          for (const line of lines) this.ledger.set(line.eventId, line);
           this.index = row;
           this.#confirmedSeq = seq;
         },
@@ -147,6 +148,10 @@ export class ManualPulse implements Pulse {
 
   stop(): void {
     this.beat = null;
+  }
+
+  later(work: () => void): void {
+    setImmediate(work);
   }
 }
 
