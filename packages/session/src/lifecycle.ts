@@ -6,12 +6,12 @@ import { budgetOf, exhausted } from './budget.ts';
 import { abandonSpan, closeCalls, evolved, fail, idle, report } from './endings.ts';
 import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { type Context, conclude, frame, named } from './frame.ts';
-import { endOutcome, isToBeJudged, startEvaluation } from './outcome.ts';
+import { endOutcome } from './outcome.ts';
 import type { Draft } from './ports.ts';
 import type { SessionChange } from './service.ts';
 import type { State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
-import { hasInput, primaryOf, threadById } from './thread.ts';
+import { hasInput, threadById } from './thread.ts';
 import { cutMessages } from './turn-commands.ts';
 
 interface Recovery {
@@ -144,16 +144,10 @@ export function archiveThread(context: Context, threadId: string): Entry[] {
   }
   const owes = thread.calls.length > 0 || hasInput(thread);
   const told = owes ? report(thread, 'This thread was archived before it had an answer.', stamp) : [];
-  const over = [...told, ...endThread(thread, { text: 'Not run: the thread was archived.', stamp })];
-  if (told.length > 0) return conclude(context, over);
-  return conclude(context, [...over, ...judgeWithout(evolved(context, over))]);
-}
-
-/** The agent had done its part of an outcome, and waited for that thread alone. */
-function judgeWithout({ state, stamp }: Context): Entry[] {
-  const { status, calls, stop } = primaryOf(state);
-  const done = status === 'idle' && calls.length === 0 && stop?.reason.type === 'end_turn';
-  return done && isToBeJudged(state) ? startEvaluation(state, stamp) : [];
+  return conclude(context, [
+    ...told,
+    ...endThread(thread, { text: 'Not run: the thread was archived.', stamp }),
+  ]);
 }
 
 function endThread(thread: ThreadState, { text, stamp }: { text: string; stamp: Context['stamp'] }): Entry[] {

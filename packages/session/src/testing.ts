@@ -39,7 +39,8 @@ export class World {
   ledger = new Map<string, LedgerLine>();
   /** Sessions it can be forked from, by id. */
   others = new Map<string, SessionRuntime>();
-  #ids = 0;
+  /** How many ids were given: where one world's log goes to another, theirs begin apart. */
+  ids = 0;
   #confirmedSeq = 0;
 
   constructor(agent: Partial<AgentSnapshot> = {}) {
@@ -113,7 +114,7 @@ export class World {
         this.erased = true;
       },
       now: () => this.now,
-      newId: (kind) => `${ID_PREFIXES[kind]}_${String(++this.#ids).padStart(6, '0')}`,
+      newId: (kind) => `${ID_PREFIXES[kind]}_${String(++this.ids).padStart(6, '0')}`,
       marks: {
         get: (name) => this.marks.get(name) ?? null,
         set: (name, value) => {

@@ -29,10 +29,10 @@ export class Stage {
     this.runtime = await this.world.open();
   }
 
-  /** Has the process die in the middle, however often, and goes to the moment the turn is taken up again. */
+  /** Has the process die, and goes to the moment its turn is taken up again. */
   async recover(): Promise<void> {
     await this.restart();
-    if (this.status === 'rescheduling') await this.world.ring(this.runtime);
+    while (this.status === 'rescheduling') await this.world.ring(this.runtime);
   }
 
   send(...events: EventParam[]) {
