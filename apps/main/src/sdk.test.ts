@@ -320,21 +320,21 @@ describe('events through the official SDK', () => {
 
 describe('threads through the official SDK', () => {
   async function createTeam() {
-    const called = [(await createAgent()).id, (await createAgent()).id];
+    const { id: called } = await createAgent();
     const { id: agent } = await client.beta.agents.create({
       name: 'Lead',
       model: 'some-model',
-      multiagent: { type: 'coordinator', agents: called },
+      multiagent: { type: 'coordinator', agents: [called] },
     });
     const { id } = await client.beta.sessions.create({ ...(await required()), agent });
     const listed = await client.beta.sessions.threads.list(id);
-    const [primary, ...children] = listed.data;
+    const [primary] = listed.data;
     if (!primary) throw new Error('no primary thread');
-    return { id, agent, called, primary, children, session_id: id };
+    return { id, agent, primary, session_id: id };
   }
 
-  it('lists them in the order of their creation, and retrieves each', async () => {
-    const { id, agent, called, primary, children } = await createTeam();
+  it('shows the primary one before it first runs', async () => {
+    const { id, agent, primary, session_id } = await createTeam();
     expect(primary).toMatchObject({
       type: 'session_thread',
       session_id: id,
@@ -347,63 +347,32 @@ describe('threads through the official SDK', () => {
       archived_at: null,
     });
     expect(primary.agent).not.toHaveProperty('multiagent');
-    expect(children.map((child) => 'id' in child.agent && child.agent.id)).toEqual(called);
-    expect(children[0]).toMatchObject({
-      parent_thread_id: primary.id,
-      stats: { active_seconds: 1, duration_seconds: expect.any(Number), startup_seconds: 0 },
-      usage: { output_tokens: 5 },
-    });
-    for (const { id: threadId } of [primary, ...children]) {
-      const found = await client.beta.sessions.threads.retrieve(threadId, { session_id: id });
-      expect(found).toMatchObject({ id: threadId, session_id: id });
-    }
-  });
-
-  it('pages through them, and finds those of a status', async () => {
-    const { id, primary, children, session_id } = await createTeam();
-    const seen: string[] = [];
-    for await (const thread of client.beta.sessions.threads.list(id, { limit: 1 })) seen.push(thread.id);
-    expect(seen).toEqual([primary, ...children].map((thread) => thread.id));
-    const child = children[0]?.id ?? '';
-    const archived = await client.beta.sessions.threads.archive(child, { session_id });
-    expect(archived).toMatchObject({ id: child, status: 'terminated', archived_at: expect.any(String) });
-    const ended = await client.beta.sessions.threads.list(id, { statuses: ['terminated', 'running'] });
-    expect(ended.data.map((thread) => thread.id)).toEqual([child]);
-    const rest = await client.beta.sessions.threads.list(id, { statuses: ['idle'], limit: 1 });
-    expect((await rest.getNextPage()).data.map((thread) => thread.id)).toEqual([children[1]?.id]);
-    const other = await createTeam();
-    const stray = client.beta.sessions.threads.list(other.id, { page: rest.next_page ?? '' });
-    await expect(stray).rejects.toMatchObject({ status: 400 });
-  });
-
-  it('does not archive the primary thread', async () => {
-    const { primary, session_id } = await createTeam();
+    expect(await client.beta.sessions.threads.retrieve(primary.id, { session_id })).toEqual(primary);
     const refused = client.beta.sessions.threads.archive(primary.id, { session_id });
     await expect(refused).rejects.toMatchObject({ status: 400 });
   });
 
   it('lists and streams the events of one thread', async () => {
-    const { id, children, session_id } = await createTeam();
-    const child = children[0]?.id ?? '';
+    const { id, primary, session_id } = await createTeam();
     const { data } = await client.beta.sessions.events.send(id, say('one'));
-    const listed = await client.beta.sessions.threads.events.list(child, { session_id, limit: 1 });
+    const listed = await client.beta.sessions.threads.events.list(primary.id, { session_id, limit: 1 });
     expect(listed.data).toEqual(data);
     const query = { session_id, event_deltas: ['agent.message' as const] };
     const headers = { 'last-event-id': '1' };
-    const stream = await client.beta.sessions.threads.events.stream(child, query, { headers });
-    const asked = { after: 1, deltas: ['agent.message'], thread: child };
+    const stream = await client.beta.sessions.threads.events.stream(primary.id, query, { headers });
+    const asked = { after: 1, deltas: ['agent.message'], thread: primary.id };
     for await (const event of stream) {
       expect(event).toEqual({ type: 'test.query', query: asked });
       break;
     }
-    const path = `/v1/sessions/${id}/threads/${child}/events/stream?event_deltas[]=agent.message`;
+    const path = `/v1/sessions/${id}/threads/${primary.id}/events/stream?event_deltas[]=agent.message`;
     const same = await world.fetch(path, { headers: { ...headers, 'x-api-key': world.key } });
     const reader = same.body?.getReader();
     expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toContain(JSON.stringify(asked));
     await reader?.cancel();
     const head = (of: string) =>
-      world.fetch(path.replace(child, of), { method: 'HEAD', headers: { 'x-api-key': world.key } });
-    expect([(await head(child)).status, (await head('sthr_none')).status]).toEqual([200, 404]);
+      world.fetch(path.replace(primary.id, of), { method: 'HEAD', headers: { 'x-api-key': world.key } });
+    expect([(await head(primary.id)).status, (await head('sthr_none')).status]).toEqual([200, 404]);
   });
 
   it('does not find a thread that the session does not have, or that belongs to a stranger', async () => {

@@ -24,6 +24,7 @@ export function threadOfCall(state: State, callId: string): ThreadState | null {
   return state.threads.find((thread) => thread.calls.some((call) => call.id === callId)) ?? null;
 }
 
+/** One object for all threads of a member: however many there are, a reply over RPC (32 MiB) carries it once. */
 export function agentOf(spec: SessionSpec, { member }: Pick<ThreadState, 'member'>): ThreadAgent {
   const { multiagent, ...own } = spec.agent;
   return (member === null ? null : multiagent?.agents[member]) ?? own;

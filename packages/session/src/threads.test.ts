@@ -515,6 +515,14 @@ describe('what is shown of a thread', () => {
     });
   });
 
+  it('shares the definition of its agent with all threads of that agent', async () => {
+    const crew = await Crew.open();
+    await crew.delegated(['scout', 'a'], ['scribe', 'b'], ['scout', 'c']);
+    const [, first, other, second] = crew.runtime.threads;
+    expect(second?.agent).toBe(first?.agent);
+    expect(second?.agent).not.toBe(other?.agent);
+  });
+
   it('adds up to what is shown of the session, where time that overlaps counts once', async () => {
     const crew = await Crew.open();
     const threads = await crew.delegated(['scout', 'a'], ['scribe', 'b']);

@@ -30,8 +30,6 @@ interface Env {
 
 interface Remembered {
   spec: SessionSpec;
-  /** Of the agents it may call. */
-  threads: ThreadView[];
   events: SessionEvent[];
   changed: { title: string | null; metadata: Metadata; budget: Budget | null };
   archivedAt: number | null;
@@ -99,27 +97,27 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
     remembered.delete(address.sessionId);
   }
 
-  /** The primary thread, idle before its first turn, and one at rest for each agent that may be called. */
+  /** The primary thread, idle before its first turn. */
   async threads(address: SessionAddress): Promise<ThreadView[]> {
-    const { spec, threads, updatedAt } = await this.#open(address);
+    const { spec, updatedAt } = await this.#open(address);
     const { multiagent, ...agent } = spec.agent;
     const times = { createdAt: updatedAt, updatedAt, archivedAt: null };
-    const fresh = { status: 'idle' as const, usage: null, activeSeconds: null, ...times };
-    const primary = { id: spec.threadId, parentId: null, agent, ...fresh };
-    for (const [index, called] of (multiagent?.agents ?? []).entries()) {
-      const run = { usage: { ...ZERO_USAGE, output_tokens: 5 }, activeSeconds: 1 };
-      const id = `${spec.threadId}${index}`;
-      threads[index] ??= { ...fresh, ...run, id, parentId: spec.threadId, agent: called };
-    }
-    return [primary, ...threads];
+    return [
+      {
+        ...times,
+        id: spec.threadId,
+        parentId: null,
+        agent,
+        status: 'idle',
+        usage: null,
+        activeSeconds: null,
+      },
+    ];
   }
 
   async archiveThread(address: SessionAddress, threadId: string): Promise<ThreadView> {
-    const thread = await this.#thread(address, threadId);
-    if (thread.parentId === null) {
-      throw new ApiError('invalid_request', 'thread_id: the primary thread cannot be archived');
-    }
-    return Object.assign(thread, { status: 'terminated', archivedAt: Date.now(), updatedAt: Date.now() });
+    await this.#thread(address, threadId);
+    throw new ApiError('invalid_request', 'thread_id: the primary thread cannot be archived');
   }
 
   async exportLog(address: SessionAddress): Promise<ReadableStream<Uint8Array>> {
@@ -177,7 +175,7 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
     if (spec === null) throw new ApiError('not_found', `No session ${sessionId}`);
     const { title, metadata, budget } = spec;
     const changed = { title, metadata, budget };
-    const fresh = { spec, threads: [], events: [], changed, archivedAt: null, updatedAt: Date.now() };
+    const fresh = { spec, events: [], changed, archivedAt: null, updatedAt: Date.now() };
     const session = remembered.get(sessionId) ?? fresh;
     remembered.set(sessionId, session);
     return session;
