@@ -362,6 +362,19 @@ describe('previews', () => {
     expect(previewedTexts(late.frames).get('sevt_m')).toBe('Hello you');
   });
 
+  it('are over with their event: who comes later is told of it no more', async () => {
+    const { hub, say } = await logged(0);
+    begin(hub, 'sevt_m');
+    hub.grow('sevt_m', 'said');
+    await say('sevt_m', 'said');
+    hub.grow('sevt_m', ' again');
+    const late = new FrameReader(hub.open({ deltas, after: 0 }));
+    void late.follow();
+    await until(() => late.ids.length === 1);
+    await quiesce();
+    expect(late.frames.map(({ event }) => event)).toEqual(['agent.message']);
+  });
+
   it('that are abandoned are told no more, and not to those who come later', async () => {
     const { hub, more } = await logged(0);
     const reader = new FrameReader(hub.open({ deltas }));

@@ -63,7 +63,7 @@ export class Reader {
       const frames = await this.feed.take();
       if (this.#ending !== null) break;
       if (frames.length > 0) return frames;
-      if (this.#stirred || !this.feed.caughtUp) continue;
+      if (!this.feed.caughtUp) continue;
       if (!this.#finishing) break;
       this.end('over');
     }
