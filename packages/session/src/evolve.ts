@@ -46,10 +46,11 @@ function whole(state: State, { event, note }: Entry): State {
     case 'session.updated':
       return note?.fork ? forked(state, note.fork.into) : updated(state, event, note);
     case 'session.thread_created': {
-      const { member = null, parentId = null } = note?.created ?? {};
+      const { member = null, parentId = '' } = note?.created ?? {};
       const createdAt = Date.parse(event.processed_at);
       const { session_thread_id: id, agent_name: name } = event;
-      return { ...state, threads: [...state.threads, newThread({ id, name, member, parentId, createdAt })] };
+      const thread = newThread({ id, name, member, parentId: here(state, parentId), createdAt });
+      return { ...state, threads: [...state.threads, thread] };
     }
     case 'agent.thread_message_sent': {
       const sender = state.threads.find((thread) => thread.id === note?.thread) ?? state.threads[0];
@@ -61,7 +62,7 @@ function whole(state: State, { event, note }: Entry): State {
         content: event.content,
         ...(note?.spill ? { spill: note.spill } : {}),
       };
-      return inThread(state, event.to_session_thread_id, (thread) => ({
+      return inThread(state, here(state, event.to_session_thread_id), (thread) => ({
         ...thread,
         queue: [...thread.queue, message],
       }));
@@ -69,6 +70,11 @@ function whole(state: State, { event, note }: Entry): State {
     default:
       return note?.cancel ? stopping(state, event, note.thread) : state;
   }
+}
+
+/** In rows that were copied the primary thread has the id it had in the other session. */
+function here({ threads }: State, id: string): string {
+  return threads.some((thread) => thread.id === id) ? id : (threads[0]?.id ?? id);
 }
 
 function withThread(state: State, entry: Entry, at: number | null): State {
@@ -145,18 +151,25 @@ function updated(state: State, event: Updated, note: Entry['note']): State {
   };
 }
 
-/** The copied log is history: what it used, and what its processes still do, is the other session's. */
+/** The copied log is history: what it used, what its processes still do, and that it has ended, is the other session's. */
 function forked(state: State, into: string): State {
   const { title, metadata, budget, ...rest } = state;
   return {
     ...rest,
+    status: state.status === 'terminated' ? 'idle' : state.status,
+    archivedAt: null,
     forkedInto: into,
     usage: ZERO_USAGE,
     spent: NOTHING_SPENT,
     activeMs: 0,
     stopping: [],
-    threads: state.threads.map((thread) => ({ ...thread, usage: ZERO_USAGE, activeMs: 0 })),
+    threads: state.threads.map((thread) => ({ ...revived(thread), usage: ZERO_USAGE, activeMs: 0 })),
   };
+}
+
+function revived(thread: ThreadState): ThreadState {
+  if (thread.parentId !== null || thread.status !== 'terminated') return thread;
+  return { ...thread, status: 'idle', archivedAt: null };
 }
 
 function stopping(state: State, event: SessionEvent, threadId: string | undefined): State {

@@ -98,7 +98,8 @@ export function fork(context: Context): Entry[] {
   const begun = noted(made(stamp, 'session.updated', {}), { fork: { into: spec.sessionId } });
   const explanation = 'The session was forked while this was worked for.';
   const rests = state.threads.flatMap((thread) => {
-    if (thread.status === 'terminated') return [];
+    // The primary thread has not ended here: the session begins with it.
+    if (thread.status === 'terminated' && thread.parentId !== null) return [];
     return [
       ...abandonSpan(thread, { isError: null }, stamp),
       ...closeCalls(
