@@ -107,6 +107,8 @@ type BeginModel = Extract<TurnStep, { kind: 'begin_model' }>;
 function beginModel({ purpose, estimate }: BeginModel, context: Context, thread: ThreadState): Entry[] {
   const { stamp } = context;
   const { provider, model, price } = estimate.choice;
+  // Begun meanwhile, with what made it due.
+  if (thread.openSpan !== null) return [];
   const entries = pauseUnless(context, thread, {
     estimate,
     start: (reserved) => {
