@@ -77,6 +77,8 @@ export class SessionRuntime {
       erased: () => {
         // Its streams were told and end by themselves.
         this.#dead = notFound(spec);
+        // Armed again, perhaps, in the moment in which the store went.
+        ports.alarm.disarm();
       },
     });
     this.#desk = new Desktop(ports, {
