@@ -1,5 +1,6 @@
 // The agent Worker's composition root: from the environment to the ports a session needs.
 import { openD1 } from '@capstan/db/d1';
+import type { LedgerEntry } from '@capstan/db/ledger';
 import { stores } from '@capstan/db/stores';
 import { ConfigFault, configFrom, type HarnessConfig } from '@capstan/harness/config';
 import { createHarness } from '@capstan/harness/harness';
@@ -9,7 +10,7 @@ import type { Sandboxes } from '@capstan/sandbox/port';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import { ApiError } from '@capstan/schema/error';
 import { objectName, type SessionAddress } from '@capstan/session/address';
-import type { Alarm, Ledger, Ports, SessionIndex } from '@capstan/session/ports';
+import type { Alarm, Ledger, LedgerLine, Ports, SessionIndex } from '@capstan/session/ports';
 import type { SessionSpec } from '@capstan/session/spec';
 import type { Sql } from '@capstan/session/sql';
 import { SqlLog } from '@capstan/session/sql-log';
@@ -101,30 +102,34 @@ function createIndex(env: Env, spec: SessionSpec, facts: Facts): SessionIndex {
   return {
     confirmedSeq: () => Number(facts.get('indexed_seq') ?? 0),
     remove: () => sessions.remove(spec.sessionId),
-    put: async (row, seq) => {
-      await sessions.putIndex(spec.sessionId, row);
-      facts.set('indexed_seq', String(seq));
+    put: async (row, seq, lines) => {
+      const entries = lines.map((line) => toLedgerEntry(line, spec));
+      await sessions.putIndex(spec.sessionId, row, entries);
+      // While it works, a row is worth no commit of its own: a new process puts it once more.
+      if (row.status === 'idle' || row.status === 'terminated') facts.set('indexed_seq', String(seq));
     },
   };
 }
 
-function createLedger(env: Env, { tenantId, sessionId }: SessionSpec): Ledger {
-  const { ledger } = stores(openD1(env.DB), tenantId);
+function createLedger(env: Env, spec: SessionSpec): Ledger {
+  const { ledger } = stores(openD1(env.DB), spec.tenantId);
+  return { record: (lines) => ledger.record(lines.map((line) => toLedgerEntry(line, spec))) };
+}
+
+function toLedgerEntry(
+  { usage, agent, nanoUsd, ...line }: LedgerLine,
+  { sessionId }: SessionSpec,
+): LedgerEntry {
   return {
-    record: (lines) =>
-      ledger.record(
-        lines.map(({ usage, agent, nanoUsd, ...line }) => ({
-          ...line,
-          sessionId,
-          agentId: agent.id,
-          agentVersion: agent.version,
-          inputTokens: usage.input_tokens,
-          outputTokens: usage.output_tokens,
-          cacheReadTokens: usage.cache_read_input_tokens,
-          cacheWriteTokens: usage.cache_creation_input_tokens,
-          costNanoUsd: nanoUsd,
-        })),
-      ),
+    ...line,
+    sessionId,
+    agentId: agent.id,
+    agentVersion: agent.version,
+    inputTokens: usage.input_tokens,
+    outputTokens: usage.output_tokens,
+    cacheReadTokens: usage.cache_read_input_tokens,
+    cacheWriteTokens: usage.cache_creation_input_tokens,
+    costNanoUsd: nanoUsd,
   };
 }
 

@@ -57,9 +57,16 @@ export class LedgerStore {
 
   /** Records calls: all of them, or rejects. May be repeated, with others or without. */
   async record(entries: readonly LedgerEntry[]): Promise<void> {
-    for (let start = 0; start < entries.length; start += AT_ONCE) {
-      await this.#scope.db.run(this.#insert(entries.slice(start, start + AT_ONCE)));
-    }
+    const [first, ...others] = this.statements(entries);
+    if (first) await this.#scope.db.batch([first, ...others]);
+  }
+
+  /** What records them, as part of a batch. */
+  statements(entries: readonly LedgerEntry[]) {
+    const statements = [];
+    for (let start = 0; start < entries.length; start += AT_ONCE)
+      statements.push(this.#insert(entries.slice(start, start + AT_ONCE)));
+    return statements;
   }
 
   /** Sums by group, in the order of the groups. */
@@ -88,16 +95,15 @@ export class LedgerStore {
   }
 
   /** In the order of the table's columns. */
-  #insert(entries: readonly LedgerEntry[]): SQL {
-    const { tenantId } = this.#scope;
+  #insert(entries: readonly LedgerEntry[]) {
+    const { db, tenantId } = this.#scope;
     const value = (name: keyof LedgerEntry) => sql.raw(`value ->> '$.${name}'`);
-    return sql`INSERT INTO ${ledger}
-      SELECT ${value('eventId')}, ${tenantId}, ${value('sessionId')}, ${value('threadId')}, ${value('agentId')},
-        ${value('agentVersion')}, ${value('kind')}, ${value('provider')}, ${value('model')},
+    const rows = sql`SELECT ${value('eventId')}, ${tenantId}, ${value('sessionId')}, ${value('threadId')},
+        ${value('agentId')}, ${value('agentVersion')}, ${value('kind')}, ${value('provider')}, ${value('model')},
         ${value('inputTokens')}, ${value('outputTokens')}, ${value('cacheReadTokens')},
         ${value('cacheWriteTokens')}, ${value('costNanoUsd')}, ${value('at')}
-      FROM json_each(${JSON.stringify(entries)}) WHERE true
-      ON CONFLICT (event_id) DO NOTHING`;
+      FROM json_each(${JSON.stringify(entries)}) WHERE true`;
+    return db.insert(ledger).select(rows).onConflictDoNothing({ target: ledger.eventId });
   }
 }
 

@@ -14,6 +14,7 @@ import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, sql } from 'drizzle-o
 import { within } from './bounds.ts';
 import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
 import { fitting, MOST_BYTES } from './fitting.ts';
+import { type LedgerEntry, LedgerStore } from './ledger.ts';
 import { createSession, forkSession, type NewFork, type NewSession, readSnapshot } from './new-sessions.ts';
 import type { Scope } from './scope.ts';
 import { type SessionIndex, type SessionRow, shownColumns, toSession } from './session-resource.ts';
@@ -109,24 +110,18 @@ export class SessionStore {
     return row ?? null;
   }
 
-  /** Puts what is true now; an older truth never replaces a newer one. */
-  async putIndex(sessionId: string, index: SessionIndex): Promise<void> {
+  /** Puts what is true now, and what its model calls took, or neither; an older truth never replaces a newer one. */
+  async putIndex(sessionId: string, index: SessionIndex, calls: readonly LedgerEntry[] = []): Promise<void> {
+    const { db } = this.#scope;
     const { status, usage, activeSeconds, updatedAt, archivedAt } = index;
     const { title, metadata, budget, outcomeEvaluations } = index;
-    await this.#scope.db
+    const row = { status, usage, activeSeconds, updatedAt, archivedAt };
+    const settings = { title, metadata, budget, outcomeEvaluations };
+    const put = db
       .update(sessions)
-      .set({
-        status,
-        usage,
-        activeSeconds,
-        updatedAt,
-        archivedAt,
-        title,
-        metadata,
-        budget,
-        outcomeEvaluations,
-      })
+      .set({ ...row, ...settings })
       .where(and(this.#named(sessionId), lte(sessions.updatedAt, updatedAt)));
+    await db.batch([put, ...new LedgerStore(this.#scope).statements(calls)]);
   }
 
   /** Puts only what its owner has changed, so that lists show it while the session works. */

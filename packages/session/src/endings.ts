@@ -18,7 +18,7 @@ const LONGEST_RETRY_MS = 60_000;
 /** Processes in a row that may die in one model call, or while tools run, before anything new is on the log. */
 const MAX_RESTARTS = { model: 10, tools: 500 };
 const FIRST_RESTART_MS = 100;
-const LONGEST_RESTART_MS = 2_000;
+const LONGEST_RESTART_MS = 500;
 
 export interface Ending {
   reason: StopReason;

@@ -57,7 +57,8 @@ const view = (status: SessionView['status'], updatedAt: number): SessionView => 
 });
 
 function keeperOver(index: ControlPlane): IndexKeeper {
-  return new IndexKeeper({ index, logger: silentLogger }, () => {});
+  const bills = { lines: async () => ({ lines: [], upTo: 0 }), recorded: () => {} };
+  return new IndexKeeper({ index, bills, logger: silentLogger }, () => {});
 }
 
 describe('the row of a session', () => {

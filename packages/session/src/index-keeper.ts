@@ -1,7 +1,7 @@
 // Keeps the session's row in the control plane right. The row is owed until its write is confirmed; writing it twice is
 // harmless (M3). Never part of a turn's path: a slow control plane does not slow a session down.
 import type { Logger } from '@capstan/shared/logger';
-import type { SessionIndex } from './ports.ts';
+import type { LedgerLine, SessionIndex } from './ports.ts';
 import type { SessionView } from './service.ts';
 
 interface Wanted {
@@ -9,8 +9,16 @@ interface Wanted {
   seq: number;
 }
 
+/** What of the tenant's ledger goes with the row, so that a session that comes to rest is one write. */
+interface Bills {
+  /** Lines up to a log position that are not known to be recorded; as many as one write carries. */
+  lines(upTo: number): Promise<{ lines: LedgerLine[]; upTo: number }>;
+  recorded(upTo: number): void;
+}
+
 interface KeeperPorts {
   index: SessionIndex;
+  bills: Bills;
   logger: Logger;
 }
 
@@ -44,12 +52,20 @@ export class IndexKeeper {
     if (!this.#writing) void this.#write();
   }
 
+  async #put({ row, seq }: Wanted): Promise<void> {
+    const { index, bills } = this.#ports;
+    if (!isResting(row)) return index.put(row, seq, []);
+    const { lines, upTo } = await bills.lines(seq);
+    await index.put(row, seq, lines);
+    bills.recorded(upTo);
+  }
+
   async #write(): Promise<void> {
     this.#writing = true;
     try {
       while (this.#wanted !== null) {
         const wanted: Wanted = this.#wanted;
-        await this.#ports.index.put(wanted.row, wanted.seq);
+        await this.#put(wanted);
         this.#shown = keyOf(wanted);
         if (this.#wanted === wanted || keyOf(this.#wanted) === this.#shown) this.#wanted = null;
       }
@@ -64,10 +80,13 @@ export class IndexKeeper {
   }
 }
 
+function isResting({ status }: SessionView): boolean {
+  return status === 'idle' || status === 'terminated';
+}
+
 /** While a session works, only what lists filter by is worth a write; at rest its row shows all that is true. */
 function keyOf({ row, seq }: Wanted): string {
-  const resting = row.status === 'idle' || row.status === 'terminated';
-  return resting ? `${row.status} ${seq}` : row.status;
+  return isResting(row) ? `${row.status} ${seq}` : row.status;
 }
 
 function describe(error: unknown): { cause: string } {

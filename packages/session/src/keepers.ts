@@ -29,22 +29,27 @@ export class Keepers {
   #bills = 0;
 
   constructor(ports: Ports, { spec, state, confirmed, erased }: Session) {
-    this.#index = new IndexKeeper(ports, confirmed);
     this.#releaser = new Releaser(ports, { released: confirmed, erased });
     this.#stopper = new Stopper(ports, confirmed);
     const memberOf = (id: string | undefined) =>
       state().threads.find((thread) => thread.id === id)?.member ?? null;
     this.ledger = new LedgerKeeper(ports, { spec, memberOf }, confirmed);
+    this.#index = new IndexKeeper({ ...ports, bills: this.ledger }, confirmed);
   }
 
   keep(debt: Owed, { seq, billed }: { seq: number; billed: boolean }): void {
     const { index, release, erase } = debt;
     if (billed) this.#bills += 1;
     const resting = index.status === 'idle' || index.status === 'terminated';
-    if (this.#bills >= BILLS || (resting && this.#bills > 0)) {
+    if (resting && this.#bills > 0) {
+      // They go with the row, which a session that is to be erased no longer has.
+      this.#bills = 0;
+      if (erase) this.ledger.keep(seq);
+      else this.ledger.owe(seq);
+    } else if (this.#bills >= BILLS) {
       this.#bills = 0;
       this.ledger.keep(seq);
-    } else if (!this.ledger.done) this.ledger.keep(0);
+    } else if (!this.ledger.done && (erase || this.#index.confirmed)) this.ledger.keep();
     if (!erase) this.#index.keep(index, seq);
     this.#stopper.keep(debt.stop);
     // What the ledger has to be told stands in the log that is to go.

@@ -42,9 +42,14 @@ export class LedgerKeeper {
     return this.#mark() >= this.#wanted;
   }
 
-  /** There may be bills up to that log position. */
-  keep(seq: number): void {
+  /** There may be bills up to that log position: the row's next write takes them along. */
+  owe(seq: number): void {
     this.#wanted = Math.max(this.#wanted, seq);
+  }
+
+  /** Records what is owed, up to that log position too. */
+  keep(seq = 0): void {
+    this.owe(seq);
     if (this.#working || this.done) return;
     this.#working = true;
     this.#work()
@@ -55,20 +60,34 @@ export class LedgerKeeper {
       });
   }
 
-  async #work(): Promise<void> {
-    for (let read = true; read && !this.done; ) {
-      const lines: LedgerLine[] = [];
-      let at = this.#mark();
-      read = false;
+  /** Lines up to a log position that are not known to be recorded; as many as one write carries. */
+  async lines(upTo: number): Promise<{ lines: LedgerLine[]; upTo: number }> {
+    const lines: LedgerLine[] = [];
+    let at = this.#mark();
+    if (at < upTo) {
       for await (const entry of readEntries(this.#ports.log, at)) {
+        if (entry.seq > upTo) break;
         const line = this.#lineOf(entry);
         if (line) lines.push(line);
         at = entry.seq;
-        read = true;
         if (lines.length >= BATCH) break;
       }
+    }
+    return { lines, upTo: at };
+  }
+
+  /** The ledger has everything up to there. */
+  recorded(upTo: number): void {
+    if (upTo > this.#mark()) this.#ports.marks.set('billed', String(upTo));
+  }
+
+  async #work(): Promise<void> {
+    for (let read = true; read && !this.done; ) {
+      const before = this.#mark();
+      const { lines, upTo } = await this.lines(Number.POSITIVE_INFINITY);
       if (lines.length > 0) await this.#ports.ledger.record(lines);
-      this.#ports.marks.set('billed', String(Math.max(at, this.#mark())));
+      this.recorded(upTo);
+      read = upTo > before;
     }
     this.#settled();
   }

@@ -78,7 +78,7 @@ export interface Owed {
 }
 
 /** A running turn is looked at this often, so that one whose process died goes on by itself. */
-export const LEASE_MS = 30_000;
+export const LEASE_MS = 3_000;
 
 export function owed(state: State, spec: SessionSpec, now: number): Owed {
   return {

@@ -131,8 +131,11 @@ export interface LogSource {
 export interface SessionIndex {
   /** The log position through which the row is known to be right; 0 when nothing is known. */
   confirmedSeq(): number;
-  /** Resolves when the row is written and the position remembered. May be repeated. */
-  put(row: SessionView, seq: number): Promise<void>;
+  /**
+   * Resolves when the row and the ledger's lines are written, together, and the position is remembered if the session
+   * rests. May be repeated.
+   */
+  put(row: SessionView, seq: number, lines: readonly LedgerLine[]): Promise<void>;
   /** Removes the row. Harmless when it is gone. */
   remove(): Promise<void>;
 }

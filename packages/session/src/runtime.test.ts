@@ -324,7 +324,7 @@ describe('failures of a model', () => {
       (await nextModel(world)).fail(busy());
       await until(() => runtime.view.status === 'rescheduling');
       const before = world.now;
-      await world.ring(runtime);
+      while (runtime.view.status === 'rescheduling') await world.ring(runtime);
       waits.push(world.now - before);
     }
     (await nextModel(world)).fail(busy());

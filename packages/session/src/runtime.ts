@@ -203,7 +203,7 @@ export class SessionRuntime {
       this.#ports.marks.set('billed', String(this.#seq));
       await this.#dispatch({ kind: 'forked' });
     }
-    this.#keepers.ledger.keep(this.#seq);
+    this.#keepers.ledger.owe(this.#seq);
     const drafts = this.#state.status === 'running' ? await this.#ports.log.drafts() : [];
     await this.#dispatch({ kind: 'recovered', jitter: this.#ports.random(), drafts });
     if (this.#seq === 0 && initialEvents.length > 0) await this.send(initialEvents);

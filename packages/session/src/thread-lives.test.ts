@@ -87,7 +87,7 @@ describe('a thread whose model fails', () => {
     for (let tries = 1; tries < 5; tries++) {
       (await crew.model(scout)).fail(failure(true));
       await until(() => crew.status(scout) === 'rescheduling');
-      await crew.world.ring(crew.runtime);
+      while (crew.status(scout) === 'rescheduling') await crew.world.ring(crew.runtime);
     }
     (await crew.model(scout)).fail(failure(true));
     await until(() => crew.status(scout) === 'terminated');
