@@ -9,6 +9,7 @@ import { type ActName, act, WEIGHTS } from './testing/schedules/steps.ts';
 
 /** `PROPERTY_RUNS=20000` for a night. */
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 300);
+const TIMEOUT = RUNS * 1_000;
 /** A run that is to be seen again: what a failure prints. */
 const SEED = process.env.PROPERTY_SEED === undefined ? {} : { seed: Number(process.env.PROPERTY_SEED) };
 
@@ -39,20 +40,24 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   initial: fc.integer({ min: 0, max: 3 }).map((number) => number === 3),
 });
 
-it('holds its invariants under any schedule', async () => {
-  await fc.assert(
-    fc.asyncProperty(setting, fc.array(step, { maxLength: 60, size: 'max' }), async (scene, steps) => {
-      const plays = [new Play(scene)];
-      for (const { act: name, dice, alone } of steps) {
-        const play = plays.at(-1) ?? new Play(scene);
-        play.begin(act(play, name, new Dice(dice)));
-        if (!alone) continue;
-        for (const one of plays) await one.settle();
-        for (const one of plays) await check(one);
-        if (play.successor) plays.push(play.successor);
-      }
-      for (const play of plays) await finish(play);
-    }),
-    { numRuns: RUNS, ...SEED },
-  );
-}, RUNS * 1_000);
+it(
+  'holds its invariants under any schedule',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(setting, fc.array(step, { maxLength: 60, size: 'max' }), async (scene, steps) => {
+        const plays = [new Play(scene)];
+        for (const { act: name, dice, alone } of steps) {
+          const play = plays.at(-1) ?? new Play(scene);
+          play.begin(act(play, name, new Dice(dice)));
+          if (!alone) continue;
+          for (const one of plays) await one.settle();
+          for (const one of plays) await check(one);
+          if (play.successor) plays.push(play.successor);
+        }
+        for (const play of plays) await finish(play);
+      }),
+      { numRuns: RUNS, ...SEED },
+    );
+  },
+  TIMEOUT,
+);
