@@ -129,7 +129,7 @@ describe('a stream', () => {
     await more(1);
     await quiesce();
     const told = () => readers.filter(({ ids }) => ids.length > 0).length;
-    expect(told()).toBe(64);
+    expect(told()).toBe(16);
     await more(1);
     for (const reader of readers.slice(0, 100)) await reader.cancel();
     while (waves.length > 0) {

@@ -22,7 +22,7 @@ const TAIL_CHARS = 2_000_000;
 /** How far back the event that ended a session is looked for: little can follow it. */
 const LAST_ROWS = 200;
 /** How many readers are told in one turn of the host: between two waves it hears what the model says next. */
-const WAVE = 64;
+const WAVE = 16;
 
 const ENDS: ReadonlySet<string> = new Set<EventType>(['session.status_terminated', 'session.deleted']);
 const THREAD_ENDS: EventType = 'session.thread_status_terminated';
