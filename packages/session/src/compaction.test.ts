@@ -219,6 +219,11 @@ describe('a model that cannot read the whole context', () => {
       event.type === 'session.status_idle' ? [event.stop_reason.type] : [],
     );
     expect(idles).toEqual(['retries_exhausted']);
+    await runtime.send([message('again')]);
+    const reply = await nextReply(world);
+    reply.settle([say('hello')]);
+    await idle(runtime);
+    expect((await world.events()).at(-1)).toMatchObject({ stop_reason: { type: 'end_turn' } });
   });
 
   it('not even what is to be compacted: less of it is tried, and that ends, too', async () => {

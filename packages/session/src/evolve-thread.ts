@@ -95,6 +95,8 @@ function stood(thread: ThreadState, { event, note }: Entry): ThreadState {
       return {
         ...progressed(rested(thread, event)),
         status: 'idle',
+        // Whoever writes next is given every try again.
+        compactions: 0,
         paused,
         stop: { reason, details },
         unanswered: paused && thread.unanswered,

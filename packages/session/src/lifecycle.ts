@@ -91,8 +91,26 @@ function refuseSpent(state: State, budget: Budget): void {
   });
 }
 
-/** Ends the copy of another session's log: what was under way there is not under way here. */
-export function fork(context: Context): Entry[] {
+/** Ends the copy of another session's log: what was under way there is not under way here. Half a copy is no session. */
+export function fork(context: Context, whole: boolean): Entry[] {
+  const entries = takenOver(context);
+  return whole ? entries : [...entries, ...abandoned(evolved(context, entries))];
+}
+
+function abandoned({ state, stamp }: Context): Entry[] {
+  const message = 'The session that this one was to be a fork of is gone: its log could not be copied whole.';
+  const error = { type: 'unknown_error' as const, message, retry_status: { type: 'terminal' as const } };
+  const living = state.threads.filter(({ status }) => status !== 'terminated');
+  return [
+    made(stamp, 'session.error', { error }),
+    ...living.flatMap((thread) =>
+      ownedBy(thread, [made(stamp, 'session.thread_status_terminated', named(thread))], true),
+    ),
+    made(stamp, 'session.status_terminated', {}),
+  ];
+}
+
+function takenOver(context: Context): Entry[] {
   const { state, spec, stamp } = context;
   if (spec.origin === null) return [];
   const begun = noted(made(stamp, 'session.updated', {}), { fork: { into: spec.sessionId } });

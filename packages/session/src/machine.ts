@@ -37,8 +37,8 @@ export type Command =
   /** This runtime was just built. */
   | { kind: 'recovered'; jitter: number; drafts: readonly Draft[] }
   | { kind: 'update'; change: SessionChange }
-  /** The log of another session was copied. */
-  | { kind: 'forked' }
+  /** The log of another session was copied: whole, or as far as there was anything to copy. */
+  | { kind: 'forked'; whole: boolean }
   | { kind: 'archive' }
   | { kind: 'archive_thread'; threadId: string }
   | { kind: 'delete' };
@@ -52,7 +52,7 @@ export function decide(command: Command, context: Context): Entry[] {
     case 'update':
       return update(context, command.change);
     case 'forked':
-      return fork(context);
+      return fork(context, command.whole);
     case 'archive':
       return archive(context);
     case 'archive_thread':

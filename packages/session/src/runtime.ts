@@ -94,9 +94,11 @@ export class SessionRuntime {
   /** From the log as it stands: turns that lost their process go on. */
   static async open(ports: Ports, spec: SessionSpec): Promise<SessionRuntime> {
     let start = await restore(ports.log, foldOf(spec));
-    if (await adopt(ports, spec, start.seq)) start = await restore(ports.log, foldOf(spec));
+    const taking = spec.origin !== null && start.state.forkedInto !== spec.sessionId;
+    const copied = taking ? await adopt(ports, spec, start.seq) : null;
+    if (copied !== null) start = await restore(ports.log, foldOf(spec));
     const runtime = new SessionRuntime(ports, spec, start);
-    await runtime.#begin();
+    await runtime.#begin(copied);
     return runtime;
   }
 
@@ -196,12 +198,12 @@ export class SessionRuntime {
   }
 
   /** What a new process finds to do. */
-  async #begin(): Promise<void> {
-    const { origin, sessionId, initialEvents } = this.#spec;
-    if (origin !== null && this.#state.forkedInto !== sessionId) {
+  async #begin(copied: { whole: boolean } | null): Promise<void> {
+    const { initialEvents } = this.#spec;
+    if (copied !== null) {
       // What the copied rows billed is the other session's.
       this.#ports.marks.set('billed', String(this.#seq));
-      await this.#dispatch({ kind: 'forked' });
+      await this.#dispatch({ kind: 'forked', ...copied });
     }
     this.#keepers.ledger.owe(this.#seq);
     const drafts = this.#state.status === 'running' ? await this.#ports.log.drafts() : [];

@@ -38,7 +38,7 @@ export class World {
   /** By event id. */
   ledger = new Map<string, LedgerLine>();
   /** Sessions it can be forked from, by id. */
-  others = new Map<string, SessionRuntime>();
+  others = new Map<string, Pick<SessionRuntime, 'copyLines'>>();
   /** How many ids were given: where one world's log goes to another, theirs begin apart. */
   ids = 0;
   #confirmedSeq = 0;
