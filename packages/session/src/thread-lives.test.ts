@@ -108,6 +108,32 @@ describe('a thread whose model fails', () => {
     expect(crew.children()).toHaveLength(26);
   });
 
+  it('for good, as the last at work, leaves what the coordinator asks for', async () => {
+    const crew = await Crew.open();
+    const [scout = ''] = await crew.delegated(['scout', 'look']);
+    const ticket = await crew.uses(PRIMARY, 'ticket');
+    await until(() => crew.status(PRIMARY) === 'idle');
+    (await crew.model(scout)).fail(failure(false));
+    await crew.rests();
+    expect((await crew.types()).slice(-3)).toEqual([
+      'session.thread_status_terminated',
+      'session.usage',
+      'session.status_idle',
+    ]);
+    expect(await crew.stops()).toEqual([{ type: 'requires_action', event_ids: [ticket] }]);
+  });
+
+  it('in the midst of its tools reads what came in before it tries again', async () => {
+    const { crew, scout } = await atWork();
+    (await crew.tool(await crew.uses(scout, 'bash'))).settle(outcome('dark'));
+    (await crew.model(scout)).fail(failure(true));
+    await until(() => crew.status(scout) === 'rescheduling');
+    await crew.send(message('look left', scout));
+    await crew.world.ring(crew.runtime);
+    const { input } = await crew.model(scout);
+    expect(input.map(({ type }) => type)).toEqual(['user', 'tool_call', 'tool_result', 'user']);
+  });
+
   it('while its coordinator has failed for good before leaves the session usable', async () => {
     const crew = await Crew.open();
     const [scout = ''] = await crew.delegated(['scout', 'look']);

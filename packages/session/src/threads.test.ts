@@ -196,6 +196,17 @@ describe('a coordinator', () => {
     expect(wordsOf(next.input.slice(-1))).toContain('seen');
   });
 
+  it('that has handed work on reads all that came in meanwhile with what its call was answered', async () => {
+    const crew = await Crew.open();
+    await crew.send(message('go'));
+    const first = await crew.model(PRIMARY);
+    await crew.send(message('one more'), message('and another'));
+    first.settle([delegate({ agent: 'scout', message: 'look' })]);
+    await until(() => first.done && crew.asks(PRIMARY));
+    const { input } = await crew.model(PRIMARY);
+    expect(input.map(({ type }) => type)).toEqual(['user', 'tool_call', 'tool_result', 'user', 'user']);
+  });
+
   it('that waits for a person is given an answer once that person has decided', async () => {
     const crew = await Crew.open();
     await crew.send(message('go'));
