@@ -117,6 +117,7 @@ function stood(thread: ThreadState, { event, note }: Entry): ThreadState {
       return {
         ...rested(thread, event),
         status: 'terminated',
+        paused: false,
         queue: [],
         calls: [],
         unanswered: false,

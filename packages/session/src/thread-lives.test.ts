@@ -260,6 +260,27 @@ describe('archiving a thread', () => {
     expect(wordsOf((await crew.model(PRIMARY)).input)).not.toContain('archived');
   });
 
+  it('ends one that its budget has stopped: it waits for nothing more', async () => {
+    const crew = await Crew.open();
+    const [scout = '', scribe = ''] = await crew.delegated(['scout', 'a'], ['scribe', 'b']);
+    await crew.says(PRIMARY, 'I wait');
+    const tool = await crew.tool(await crew.uses(scout, 'bash'));
+    await crew.model(scribe);
+    await crew.runtime.update({ budget: { type: 'limit', max_tokens: 300 } });
+    tool.settle(outcome('dark'));
+    await until(() => crew.status(scout) === 'idle');
+    await crew.runtime.archiveThread(scout);
+    const own = await crew.types(scout);
+    await crew.send({ type: 'user.interrupt' });
+    expect(await crew.types(scout)).toEqual(own);
+    expect(crew.runtime.threads.map(({ status }) => status)).toEqual(['idle', 'terminated', 'idle']);
+    await crew.runtime.update({ budget: null });
+    await crew.send(message('what now'));
+    const words = wordsOf((await crew.model(PRIMARY)).input);
+    expect(words).toContain('archived before it had an answer');
+    expect(words).toContain('interrupted');
+  });
+
   it('ends its stream after the event that says so, and no other', async () => {
     const { crew, scout } = await answered();
     const child = new FrameReader(crew.runtime.stream({ thread: scout }));
