@@ -10,6 +10,8 @@ import { newThread, type ThreadState } from './state.ts';
 import { livingChildren } from './thread.ts';
 
 export const DELEGATE = 'delegate';
+/** Messages that agents may give each other before a person has to say something: two that never stop are stopped here. */
+export const MAX_RELAYED = 250;
 /** Child threads that live at once (spec §8.10). */
 export const MAX_CHILDREN = 25;
 
@@ -54,6 +56,9 @@ export function delegate(context: Context, from: ThreadState, call: Call): Entry
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
     return `The input of ${DELEGATE} cannot be used. ${issues.join('; ')}.`;
+  }
+  if (context.state.relayed >= MAX_RELAYED) {
+    return `Agents have given each other ${MAX_RELAYED} messages without a word from the user. End your turn and say where the work stands.`;
   }
   const request = parsed.data;
   if (request.thread_id) return writeTo(context, from, { request, call });

@@ -62,11 +62,15 @@ function whole(state: State, { event, note }: Entry): State {
         content: event.content,
         ...(note?.spill ? { spill: note.spill } : {}),
       };
-      return inThread(state, here(state, event.to_session_thread_id), (thread) => ({
+      const relayed = { ...state, relayed: state.relayed + 1 };
+      return inThread(relayed, here(state, event.to_session_thread_id), (thread) => ({
         ...thread,
         queue: [...thread.queue, message],
       }));
     }
+    case 'user.message':
+    case 'user.define_outcome':
+      return { ...state, relayed: 0 };
     default:
       return note?.cancel ? stopping(state, event, note.thread) : state;
   }

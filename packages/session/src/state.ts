@@ -144,6 +144,8 @@ export interface State {
   evaluations: readonly OutcomeEvaluation[];
   /** The session that a copied log was last taken over by. */
   forkedInto?: string;
+  /** Messages that agents gave each other since a person last said something. */
+  relayed: number;
   /** Calls that were cut short and may still be doing something, oldest first. */
   stopping: readonly StoppedCall[];
   updatedAt: number;
@@ -172,6 +174,7 @@ export function initialState(primary: { threadId: string; name: string; createdA
     activeMs: 0,
     outcome: null,
     evaluations: [],
+    relayed: 0,
     stopping: [],
     updatedAt: 0,
     archivedAt: null,

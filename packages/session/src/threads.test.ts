@@ -1,5 +1,6 @@
 // Threads: what a coordinator hands on, what its agents do with it, and what each of them and the session show of it.
 import { describe, expect, it } from 'vitest';
+import { MAX_RELAYED } from './delegation.ts';
 import { outcome, say, use } from './scripted-harness.ts';
 import { Crew, delegate, message, PRIMARY, wordsOf } from './testing/crew.ts';
 import { quiesce, until, World } from './testing.ts';
@@ -355,6 +356,29 @@ describe('the tool that hands work on', () => {
     expect(wordsOf(next.input)).toContain(`The thread ${scout} has ended`);
     next.settle([delegate({ thread_id: 'sthr_x', message: 'more' })]);
     expect(wordsOf((await crew.model(PRIMARY)).input.slice(-2))).toContain('There are: none');
+  });
+});
+
+describe('agents that give each other work without end', () => {
+  it('are stopped after a bound, and go on once a person says something', async () => {
+    const crew = await Crew.open();
+    const [scout = ''] = await crew.delegated(['scout', 'look']);
+    const again = async () => {
+      (await crew.model(PRIMARY)).settle([use('delegate', { thread_id: scout, message: 'no, you' })]);
+      await crew.says(PRIMARY, 'I wait');
+    };
+    const refusals = async () => (await crew.types()).filter((type) => type === 'agent.tool_result').length;
+    await crew.says(PRIMARY, 'I wait');
+    for (let rounds = 0; rounds < MAX_RELAYED && (await refusals()) === 0; rounds++) {
+      await crew.says(scout, 'and now you');
+      await again();
+    }
+    expect(await refusals()).toBe(1);
+    await crew.rests();
+    await crew.send(message('go on'));
+    await again();
+    await crew.says(scout, 'and now you');
+    expect(await refusals()).toBe(1);
   });
 });
 
