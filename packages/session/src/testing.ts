@@ -42,6 +42,7 @@ export class World {
   /** How many ids were given: where one world's log goes to another, theirs begin apart. */
   ids = 0;
   #confirmedSeq = 0;
+  #removed = false;
 
   constructor(agent: Partial<AgentSnapshot> = {}) {
     this.spec = specOf(agent);
@@ -96,11 +97,13 @@ export class World {
         remove: async () => {
           if (this.indexFails) throw new Error('the control plane is away');
           this.index = null;
+          this.#removed = true;
         },
         put: async (row, seq, lines) => {
           if (this.indexFails) throw new Error('the control plane is away');
           for (const line of lines) this.ledger.set(line.eventId, line);
-          this.index = row;
+          // As in a database: what updates a row that is gone changes nothing.
+          if (!this.#removed) this.index = row;
           this.#confirmedSeq = seq;
         },
       },
