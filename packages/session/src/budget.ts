@@ -27,9 +27,9 @@ export function isUsedUp(state: State, spec: SessionSpec): boolean {
   return budget !== null && exhausted(state, budget);
 }
 
-/** A limit is used up, or too little is left for what waits: nothing new is accepted. */
+/** A limit is used up, or too little is left for what the session rests with: nothing new is accepted. */
 export function atCap(state: State, spec: SessionSpec): boolean {
-  return isUsedUp(state, spec) || state.threads.some(({ paused }) => paused);
+  return isUsedUp(state, spec) || (state.status === 'idle' && state.threads.some(({ paused }) => paused));
 }
 
 export function exhausted({ spent }: Pick<State, 'spent'>, budget: Budget): boolean {

@@ -212,6 +212,7 @@ describe('a budget that is changed', () => {
     await stage.rests();
     expect(await stage.stops()).toEqual(['budget_reached', 'budget_reached']);
     expect(stage.world.harness.models).toEqual([]);
+    await expect(stage.send(hello)).rejects.toThrow(/budget is reached/);
     await stage.runtime.update({ budget: limit({ max_tokens: 60_000 }) });
     await stage.replies([say('hi')]);
     await stage.rests();
@@ -397,18 +398,62 @@ describe('threads that share a budget', () => {
     expect(wordsOf((await crew.model(PRIMARY)).input)).toContain('seen');
   });
 
-  it('are all stopped by an interrupt while one of them still works', async () => {
-    const crew = await crewWith({ max_model_calls: 2 });
+  /** The coordinator calls; its scout waits for the budget, with what it was asked. */
+  async function oneWaits() {
+    const crew = await Crew.open();
     const [scout = ''] = await crew.delegated(['scout', 'look']);
-    await until(() => crew.world.harness.waitingModels.length === 1);
-    await quiesce();
-    const models = crew.world.harness.models.length;
-    expect([crew.status(PRIMARY), crew.status(scout)].sort()).toEqual(['idle', 'running']);
+    await crew.model(PRIMARY);
+    (await crew.model(scout)).fail(new ModelFailure('model_overloaded_error', 'busy', { retryable: true }));
+    await until(() => crew.status(scout) === 'rescheduling');
+    await crew.runtime.update({ budget: limit({ max_model_calls: 2 }) });
+    while (crew.status(scout) !== 'idle') {
+      await crew.world.ring(crew.runtime);
+      await quiesce();
+    }
+    expect((await crew.world.state()).threads.map(({ paused }) => paused)).toEqual([false, true]);
+    return { crew, scout };
+  }
+
+  it('are all stopped by an interrupt while one of them still works', async () => {
+    const { crew } = await oneWaits();
     await crew.send({ type: 'user.interrupt' });
     await crew.rests();
     await quiesce();
-    expect(crew.world.harness.models).toHaveLength(models);
+    expect(crew.world.harness.waitingModels).toEqual([]);
     expect((await crew.stops()).at(-1)).toEqual({ type: 'end_turn' });
+    expect((await crew.world.state()).threads.some(({ paused }) => paused)).toBe(false);
+  });
+
+  it('take messages as long as one of them works', async () => {
+    const { crew } = await oneWaits();
+    const { events } = await crew.send(hello);
+    expect(events).toMatchObject([{ processed_at: null }]);
+    await crew.says(PRIMARY, 'done');
+    await crew.rests();
+    expect((await crew.stops()).at(-1)).toEqual({ type: 'budget_reached' });
+    await expect(crew.send(hello)).rejects.toThrow(/budget is reached/);
+    await crew.runtime.update({ budget: null });
+    expect(wordsOf((await crew.model(PRIMARY)).input)).toContain('hello');
+  });
+
+  it('rest for a person first, whoever waits for the budget', async () => {
+    const { crew } = await oneWaits();
+    const asked = await crew.uses(PRIMARY, 'ticket');
+    await crew.rests();
+    expect((await crew.stops()).at(-1)).toEqual({ type: 'requires_action', event_ids: [asked] });
+    await crew.send({ type: 'user.custom_tool_result', custom_tool_use_id: asked, content: [] });
+    expect((await crew.stops()).at(-1)).toEqual({ type: 'budget_reached' });
+  });
+
+  it('count what was under way before there was a budget', async () => {
+    const crew = await Crew.open();
+    await crew.delegated(['scout', 'look']);
+    await crew.uses(PRIMARY, 'bash');
+    await crew.runtime.update({ budget: limit({ max_tokens: 12_000 }) });
+    (await crew.tool(crew.world.harness.performed[0] ?? '')).settle(outcome('done'));
+    const { call } = await crew.model(PRIMARY);
+    // The scout's call may still take its 8,000.
+    expect(call.maxOutputTokens).toBeLessThan(3_000);
   });
 });
 

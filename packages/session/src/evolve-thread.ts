@@ -81,7 +81,6 @@ function stood(thread: ThreadState, { event, note }: Entry): ThreadState {
     case 'session.thread_status_running':
       return {
         ...thread,
-        paused: false,
         status: 'running',
         turnId: event.id,
         steps: thread.status === 'rescheduling' ? thread.steps : 0,

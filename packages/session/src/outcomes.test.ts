@@ -3,7 +3,7 @@ import type { EventParam } from '@capstan/schema/events/user-events';
 import type { ModelUsage } from '@capstan/schema/usage';
 import { describe, expect, it } from 'vitest';
 import { ModelFailure } from './harness.ts';
-import { outcome, say, USAGE, use } from './scripted-harness.ts';
+import { outcome, type PendingModel, say, USAGE, use } from './scripted-harness.ts';
 import { Crew, message, PRIMARY, wordsOf } from './testing/crew.ts';
 import { hello, interrupt, limit, Stage, took } from './testing/stage.ts';
 import { quiesce, until } from './testing.ts';
@@ -14,6 +14,9 @@ const define = (over: { max_iterations?: number } = {}): EventParam => ({
   rubric: { type: 'text', content: 'it rhymes' },
   ...over,
 });
+
+const busy = (retryAfterMs = 0) =>
+  new ModelFailure('model_overloaded_error', 'busy', { retryable: true, retryAfterMs });
 
 type Result = 'satisfied' | 'needs_revision' | 'failed';
 
@@ -377,8 +380,7 @@ describe('the grader', () => {
 
   it('is tried again on the same iteration after a failure that may pass', async () => {
     const stage = await judged();
-    const busy = new ModelFailure('model_overloaded_error', 'busy', { retryable: true, retryAfterMs: 7_000 });
-    (await grader(stage)).fail(busy);
+    (await grader(stage)).fail(busy(7_000));
     await until(() => stage.status === 'rescheduling');
     const before = stage.world.now;
     while (stage.status === 'rescheduling') await stage.world.ring(stage.runtime);
@@ -507,19 +509,45 @@ describe('an outcome whose agent asks others', () => {
     expect(crew.runtime.view.outcomeEvaluations).toMatchObject([{ result: 'satisfied' }]);
   });
 
-  it('is judged without one that its budget stopped only after that has gone on', async () => {
+  it('waits for one that its budget stopped', async () => {
     const crew = await Crew.open();
-    await crew.runtime.update({ budget: limit({ max_model_calls: 2 }) });
     await crew.send(define());
     const [scout = ''] = await crew.handsOn(['scout', 'find a rhyme']);
-    await until(() => crew.world.harness.waitingModels.length === 1);
-    await quiesce();
-    const [works = ''] = [PRIMARY, scout].filter((id) => crew.asks(id));
-    await crew.says(works, 'done');
+    await crew.model(PRIMARY);
+    (await crew.model(scout)).fail(busy());
+    await until(() => crew.status(scout) === 'rescheduling');
+    await crew.runtime.update({ budget: limit({ max_model_calls: 2 }) });
+    while (crew.status(scout) !== 'idle') {
+      await crew.world.ring(crew.runtime);
+      await quiesce();
+    }
+    await crew.says(PRIMARY, 'done');
     await crew.rests();
     expect(await crew.types()).not.toContain('span.outcome_evaluation_start');
     expect((await crew.stops()).at(-1)).toEqual({ type: 'budget_reached' });
     expect(crew.runtime.view.outcomeEvaluations).toMatchObject([{ result: 'running' }]);
+  });
+
+  it.each([
+    ['gives no verdict', (call: PendingModel) => call.settle([say('hm')])],
+    ['fails', (call: PendingModel) => call.fail(busy())],
+    ['gives its verdict', (call: PendingModel) => call.settle(verdict('satisfied'))],
+  ])('frees what its grader had set aside for others when that %s', async (_, ends) => {
+    const crew = await Crew.open();
+    await crew.send(define());
+    const [scout = ''] = await crew.handsOn(['scout', 'find a rhyme']);
+    await crew.says(PRIMARY, 'somebody is at it');
+    await crew.says(scout, 'none');
+    await crew.says(PRIMARY, 'so be it');
+    const judging = await crew.model(PRIMARY);
+    const { spent, outcome: underWay } = await crew.world.state();
+    const held = underWay?.reserved?.tokens ?? 0;
+    await crew.runtime.update({ budget: limit({ max_tokens: spent.tokens + held + 300 }) });
+    await crew.send(message('look again', scout));
+    await until(() => crew.status(scout) === 'idle');
+    expect(crew.asks(scout)).toBe(false);
+    ends(judging);
+    await crew.model(scout);
   });
 
   it('is judged when the last one it waits for is archived', async () => {
