@@ -180,8 +180,9 @@ interface Asked {
 
 /** Says yes or no to exactly the input that was shown: an approval of another one is refused. */
 function confirm(param: Confirmation, { thread, call, path }: Asked, stamp: Stamp): Entry[] {
-  const { type, tool_use_id, result, deny_message: denied = null, input_sha256: seen } = param;
-  if (seen !== undefined && seen !== call.hash) {
+  const { type, tool_use_id, result } = param;
+  const { deny_message: denied = null, input_sha256: seen = null } = param;
+  if (seen !== null && seen !== call.hash) {
     const message = `the call's input has the SHA-256 ${call.hash}; what was shown to the person is another one`;
     throw refusal(`${path}.input_sha256`, message);
   }
