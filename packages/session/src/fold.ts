@@ -14,11 +14,15 @@ export function foldOf({ threadId, agent, createdAt }: SessionSpec): Fold<State>
   return { version: VERSION, initial: initialState({ threadId, name: agent.name, createdAt }), evolve };
 }
 
-/** The threads (null: the primary one) whose turn ends between two states: what was shown of it is kept, or gone. */
-export function endedTurns(before: State, after: State): (string | null)[] {
-  return before.threads.flatMap((thread) => {
-    const now = after.threads.find(({ id }) => id === thread.id);
-    const ended = thread.turnId !== null && now?.turnId !== thread.turnId;
-    return ended ? [thread.parentId === null ? null : thread.id] : [];
+/**
+ * The threads (null: the primary one) whose turn ends between two states, or whose next model request begins: what was
+ * shown before is kept by then, or gone. A piece that is written late, after the end of its turn, goes with the next.
+ */
+export function overDrafts(before: State, after: State): (string | null)[] {
+  return before.threads.flatMap(({ id, parentId, turnId, openSpan }) => {
+    const now = after.threads.find((thread) => thread.id === id);
+    const ended = turnId !== null && now?.turnId !== turnId;
+    const begins = now !== undefined && now.openSpan !== null && now.openSpan.id !== openSpan?.id;
+    return ended || begins ? [parentId === null ? null : id] : [];
   });
 }

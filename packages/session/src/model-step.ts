@@ -18,6 +18,9 @@ type End = Extract<ModelPart, { type: 'end' }>;
 
 export async function callModel(turn: Turn, desk: Desk, thread: ThreadState): Promise<void> {
   const previews = new Previews(desk, thread.parentId === null ? null : thread.id);
+  // Nothing more is told of a reply that nobody will have.
+  const stop = () => previews.close();
+  turn.signal.addEventListener('abort', stop, { once: true });
   try {
     await attempt(turn, desk, { thread, previews });
   } catch (error) {
@@ -30,6 +33,7 @@ export async function callModel(turn: Turn, desk: Desk, thread: ThreadState): Pr
       await desk.submit(turn.id, { kind: 'failed', failure: { ...failure, ...usage }, kept });
     } else await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG, kept });
   } finally {
+    turn.signal.removeEventListener('abort', stop);
     previews.close();
   }
 }

@@ -19,7 +19,7 @@ import type { Entry } from './entry.ts';
 import { fromPublic, toPublic } from './event-cursor.ts';
 import { evolveAll } from './evolve.ts';
 import { exportLog } from './export-log.ts';
-import { endedTurns, foldOf, SNAPSHOT_EVERY } from './fold.ts';
+import { foldOf, overDrafts, SNAPSHOT_EVERY } from './fold.ts';
 import type { Context } from './frame.ts';
 import type { ModelChoice } from './harness.ts';
 import { Hub } from './hub.ts';
@@ -284,7 +284,7 @@ export class SessionRuntime {
   }
 
   async #append(entries: readonly Entry[], next: State, extra: Extra): Promise<void> {
-    const dropDrafts = endedTurns(this.#state, next);
+    const dropDrafts = overDrafts(this.#state, next);
     const seq = this.#seq + entries.length;
     const due = seq - this.#snapshotSeq >= SNAPSHOT_EVERY;
     const appended = this.#ports.log.append(this.#seq, entries, {

@@ -28,6 +28,11 @@ export class Player {
     this.runtime = await this.world.open();
   }
 
+  /** Lets the time pass until what is to be tried again is tried. */
+  async retries(): Promise<void> {
+    while (this.runtime.view.status === 'rescheduling') await this.world.ring(this.runtime);
+  }
+
   send(...events: EventParam[]) {
     return this.runtime.send(events);
   }
