@@ -15,6 +15,8 @@ import { blocking, nextStep, threadById } from './thread.ts';
 const MAX_ATTEMPTS = 5;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
+/** A provider that wants to be left alone for longer is asked again then all the same. */
+const LONGEST_TOLD_MS = 15 * 60_000;
 /** Processes in a row that may die in one model call, or while tools run, before anything new is on the log. */
 const MAX_RESTARTS = { model: 10, tools: 500 };
 const FIRST_RESTART_MS = 100;
@@ -161,7 +163,10 @@ function retryOf({ attempt: tries, restarts }: ThreadState, failure: Failure): R
   const attempt = tries + 1;
   if (!failure.retryable || attempt >= MAX_ATTEMPTS) return null;
   const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1));
-  const delayMs = Math.max(failure.retryAfterMs ?? 0, Math.round(full * (0.75 + 0.25 * failure.jitter)));
+  const delayMs = Math.max(
+    Math.min(failure.retryAfterMs ?? 0, LONGEST_TOLD_MS),
+    Math.round(full * (0.75 + 0.25 * failure.jitter)),
+  );
   return { delayMs, attempt, restarts };
 }
 

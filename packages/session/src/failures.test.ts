@@ -94,6 +94,10 @@ describe('a failure of the model', () => {
     const at = stage.world.now;
     await retried(stage, new ModelFailure('model_rate_limited_error', 'slow down', soon));
     expect(stage.world.now - at).toBeGreaterThan(1_000);
+    const tomorrow = { retryable: true, retryAfterMs: 86_400_000 };
+    const last = stage.world.now;
+    await retried(stage, new ModelFailure('model_rate_limited_error', 'slow down', tomorrow));
+    expect(stage.world.now - last).toBe(15 * 60_000);
   });
 });
 
