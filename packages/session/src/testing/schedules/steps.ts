@@ -320,5 +320,6 @@ async function fork(play: Play, dice: Dice): Promise<void> {
   next.world.others.set(world.spec.sessionId, runtime);
   next.said = play.said;
   play.successor = next;
-  await next.live();
+  const forked = await next.live();
+  if (forked && forked.view.status !== 'idle') next.broken.push(`a fork is ${forked.view.status}, not idle`);
 }
