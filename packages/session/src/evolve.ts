@@ -155,6 +155,9 @@ function updated(state: State, event: Updated, note: Entry['note']): State {
   };
 }
 
+/** What was at work when the log was copied worked there, not here. */
+const UNTOUCHED = { activeSince: null, activeMs: 0 };
+
 /** The copied log is history: what it used, what its processes still do, and that it has ended, is the other session's. */
 function forked(state: State, into: string): State {
   const { title, metadata, budget, ...rest } = state;
@@ -165,9 +168,9 @@ function forked(state: State, into: string): State {
     forkedInto: into,
     usage: ZERO_USAGE,
     spent: NOTHING_SPENT,
-    activeMs: 0,
+    ...UNTOUCHED,
     stopping: [],
-    threads: state.threads.map((thread) => ({ ...revived(thread), usage: ZERO_USAGE, activeMs: 0 })),
+    threads: state.threads.map((thread) => ({ ...revived(thread), usage: ZERO_USAGE, ...UNTOUCHED })),
   };
 }
 

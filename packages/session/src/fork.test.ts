@@ -127,6 +127,19 @@ describe('a fork', () => {
     expect(source.runtime.view.status).toBe('running');
   });
 
+  it('has not worked for the time between what it copied and its own beginning', async () => {
+    const source = await Player.open();
+    await source.send(Player.message('hello'));
+    (await source.model()).settle([use('bash')]);
+    await source.tool();
+    const [call] = await source.uses();
+    const world = forkOf(source, call?.id ?? '');
+    world.now += 7 * 86_400_000;
+    const { runtime } = await Player.open(world);
+    expect(runtime.view).toMatchObject({ activeSeconds: 0, usage: { active_seconds: 0 } });
+    expect(runtime.threads).toMatchObject([{ activeSeconds: 0 }]);
+  });
+
   it('of an archived session is idle, and goes on', async () => {
     const source = await talked();
     await source.runtime.archive();
