@@ -30,4 +30,12 @@ describe('a harness made late', () => {
     configured = true;
     expect(harness.choose('a')).toMatchObject({ model: 'a' });
   });
+
+  it('holds what the made one does, also what nobody has written down yet', () => {
+    const made = Object.assign(new ScriptedHarness(), { holds: () => true });
+    const harness = lateHarness(() => made, nothing);
+    expect(harness.holds()).toBe(false);
+    harness.prepare('bash');
+    expect(harness.holds()).toBe(true);
+  });
 });

@@ -3,7 +3,7 @@
 import { isApiError } from '@capstan/schema/error';
 import { type Harness, ModelFailure } from '@capstan/session/harness';
 
-/** `holds` answers for a harness that was not made yet. */
+/** `holds` answers while none was made: what an earlier process left. */
 export function lateHarness(make: () => Harness, holds: () => boolean): Harness {
   let made: Harness | undefined;
   const harness = () => {
@@ -27,7 +27,7 @@ export function lateHarness(make: () => Harness, holds: () => boolean): Harness 
     perform: (call, signal) => harness().perform(call, signal),
     recover: (call, signal) => harness().recover(call, signal),
     cancel: (call) => harness().cancel(call),
-    holds,
+    holds: () => (made === undefined ? holds() : made.holds()),
     release: async () => harness().release(),
   };
 }

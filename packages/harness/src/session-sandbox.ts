@@ -80,8 +80,9 @@ export class SessionSandbox {
     this.#held = null;
   }
 
+  /** Also one that is being made: it is there before long. */
   get held(): boolean {
-    return this.#deps.sandboxRef.load() !== null;
+    return this.#opening !== null || this.#deps.sandboxRef.load() !== null;
   }
 
   /** Ends the sandbox for good. One that is still being made is waited for. */

@@ -335,6 +335,29 @@ describe('the sandbox of a session', () => {
     await another.release();
   });
 
+  it('that is still being made when its session ends is held until it is there, and ended', async () => {
+    let reach = () => {};
+    const reached = new Promise<void>((resolve) => {
+      reach = resolve;
+    });
+    const slow: Sandboxes = {
+      ...world.sandboxes,
+      create: async (request) => {
+        await reached;
+        return world.sandboxes.create(request);
+      },
+    };
+    world.remembered.sandboxId = null;
+    const fresh = world.wake(slow);
+    fresh.prepare('bash');
+    expect(fresh.holds()).toBe(true);
+    const released = fresh.release();
+    reach();
+    await released;
+    expect(fresh.holds()).toBe(false);
+    expect(world.remembered.sandboxId).toBe(null);
+  });
+
   it('is not made for a tool there is none of', async () => {
     expect(textOf(await run('web_search', { query: 'x' }))).toMatch(/There is no tool named "web_search"/);
   });
