@@ -1,6 +1,7 @@
 // What becomes of the events a client sends: all are accepted, or the first that cannot be names itself and none is.
 import { ApiError } from '@capstan/schema/error';
 import type { EventParam } from '@capstan/schema/events/user-events';
+import { refuseFull } from './backlog.ts';
 import { atCap } from './budget.ts';
 import { closeCalls, waiting } from './endings.ts';
 import { type Entry, type Note, ownedBy, type Stamp, toTimestamp } from './entry.ts';
@@ -113,6 +114,7 @@ type Message = Extract<EventParam, { type: 'user.message' }>;
 
 function message(param: Message, { state, stamp }: Context, path: string): Entry[] {
   const thread = addressed(state, param.session_thread_id ?? null, `${path}.session_thread_id`);
+  refuseFull(thread, path);
   const processed_at = rests(thread) ? toTimestamp(stamp.now) : null;
   const { type, content } = param;
   const event: UserEvent = { id: stamp.newId(), type, processed_at, content, ...routed(thread) };
@@ -135,6 +137,7 @@ function systemMessage({ type, content }: SystemMessage, { state, stamp }: Conte
     throw refusal(path, `a system.message has to follow a ${needed} in the same send`);
   }
   const primary = primaryOf(state);
+  refuseFull(primary, path);
   if (blocking(primary).length > 0 && !behindResult) {
     throw refusal(
       path,
