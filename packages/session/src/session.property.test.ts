@@ -44,7 +44,7 @@ it(
   'holds its invariants under any schedule',
   async () => {
     await fc.assert(
-      fc.asyncProperty(setting, fc.array(step, { maxLength: 60, size: 'max' }), async (scene, steps) => {
+      fc.asyncProperty(setting, fc.array(step, { maxLength: 80, size: 'max' }), async (scene, steps) => {
         const plays = [new Play(scene)];
         for (const { act: name, dice, alone } of steps) {
           const play = plays.at(-1) ?? new Play(scene);

@@ -5,6 +5,7 @@ import { silentLogger } from '@capstan/shared/logger';
 import { budgetOf } from '../../budget.ts';
 import type { LoggedEntry } from '../../entry.ts';
 import { evolve } from '../../evolve.ts';
+import type { Ownership } from '../../feed.ts';
 import { foldOf } from '../../fold.ts';
 import type { Line } from '../../line.ts';
 import { readable } from '../../log-reader.ts';
@@ -26,6 +27,10 @@ export class LogWitness {
   state: State;
   seq = 0;
   lines: Line[] = [];
+  /** Whose each line is. */
+  owners: Ownership[] = [];
+  /** The first words of each message. */
+  words = new Set<string>();
   /** By event id: where it stands, queued and processed. */
   places = new Map<string, { queued: number | null; taken: number | null; thread: string | null }>();
   /** Client input in the order it was accepted and taken, by thread. */
@@ -63,25 +68,27 @@ export class LogWitness {
     const reader = readable(log, { blobs: shelf, logger: silentLogger });
     for (;;) {
       const lines = await reader.lines(this.seq, 1_000);
-      if (lines.length === 0) return;
+      if (lines.length === 0) break;
       for (const line of lines) {
         this.lines.push(line);
         const note = line.note === null ? {} : { note: JSON.parse(line.note) };
         this.#take({ seq: line.seq, event: JSON.parse(line.data), ...note });
       }
     }
+    // M2: what is folded after a snapshot is folded from JSON.
+    this.state = JSON.parse(JSON.stringify(this.state));
   }
 
   #take(entry: LoggedEntry): void {
-    const { seq, event } = entry;
+    const { seq, event, note = {} } = entry;
+    this.owners.push(note);
     try {
       holds(seq === this.seq + 1, 'the log has no gaps');
       this.#order(entry);
       this.#place(entry);
       this.#work(entry);
       this.#spans(entry);
-      // M2: the state goes through JSON, as in a snapshot.
-      this.state = JSON.parse(JSON.stringify(evolve(this.state, entry)));
+      this.state = evolve(this.state, entry);
       this.#stand(entry);
       this.#bill(entry);
     } catch (error) {
@@ -143,8 +150,10 @@ export class LogWitness {
       holds(known === undefined, `the id ${event.id} is used once`);
       this.places.set(event.id, { queued: seq, taken: null, thread });
       this.accepted.push({ id: event.id, thread });
+      if (event.type === 'user.message') this.words.add(firstWords(event));
       return;
     }
+    if (event.type === 'user.message') this.words.add(firstWords(event));
     holds(known === undefined || known.taken === null, `${event.id} is taken once`);
     if (known) {
       const before = JSON.parse(this.lines[(known.queued ?? 0) - 1]?.data ?? '');
@@ -300,6 +309,10 @@ export class LogWitness {
     );
     holds(within, `nothing is spent beyond the budget: ${JSON.stringify([spent, this.#limits.at(-1)])}`);
   }
+}
+
+export function firstWords({ content }: { content: readonly { type: string; text?: string }[] }): string {
+  return content[0]?.text?.split(';')[0] ?? '';
 }
 
 function resultOf(event: SessionEvent): string | null {

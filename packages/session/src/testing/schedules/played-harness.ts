@@ -15,6 +15,13 @@ const KINDS = [
   'delegates',
   'writes on',
   'thinks',
+  'words',
+  'tools',
+  'delegates',
+  'asks',
+  'delegates',
+  'everything',
+  'writes on',
   'not allowed',
   'bad input',
   'refuses',
@@ -169,7 +176,7 @@ function outputsOf(
       return [words, use('write', { path: 'f' }), use('bash'), use('ticket'), use('grep'), use('write')];
     case 'delegates':
       return dice.roll(2) === 0
-        ? [delegate({ agent: 'scout' })]
+        ? [delegate({ agent: 'scout' }), delegate({ agent: 'scribe' })]
         : [words, delegate({ agent: 'scout' }), delegate({ agent: 'agent_scribe' }), use('bash')];
     case 'writes on':
       return [delegate({ thread_id: dice.of(threads) ?? 'sthr_nobody' })];

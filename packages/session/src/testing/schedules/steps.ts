@@ -5,12 +5,60 @@ import type { EventParam } from '@capstan/schema/events/user-events';
 import type { OpenCall, State } from '../../state.ts';
 import { blocking } from '../../thread.ts';
 import type { Dice } from './dice.ts';
+import { firstWords } from './log-witness.ts';
 import { Play, type Setting } from './play.ts';
 import { PlayedReader } from './played-reader.ts';
 
+/** How often each happens. */
+export const WEIGHTS = {
+  goOn: 60,
+  model: 20,
+  send: 10,
+  sendToThread: 4,
+  sendAny: 5,
+  answer: 4,
+  answerAll: 6,
+  tool: 16,
+  lateTools: 1,
+  zombies: 1,
+  interrupt: 4,
+  ring: 8,
+  clock: 3,
+  crash: 2,
+  crashAndBack: 2,
+  kill: 2,
+  storage: 1,
+  storageBack: 2,
+  control: 2,
+  blobs: 1,
+  sandboxes: 1,
+  deltas: 2,
+  update: 3,
+  archiveThread: 2,
+  archive: 1,
+  remove: 1,
+  photograph: 1,
+  read: 4,
+  unread: 1,
+  catchUp: 1,
+  again: 1,
+  fork: 1,
+};
+
+export type ActName = keyof typeof WEIGHTS;
+
 type Act = (play: Play, dice: Dice) => unknown;
 
-const ACTS = {
+const ACTS: Record<ActName, Act> = {
+  /** Whatever the session waits for, happens; or it is given something to do. */
+  goOn: (play, dice) => {
+    const { state } = play.witness;
+    if (play.harness.waitingModels.length > 0) return act(play, 'model', dice);
+    if (play.harness.waitingTools.length > 0) return act(play, 'tool', dice);
+    if (state.status === 'rescheduling' && dice.roll(2) === 0) return play.ring();
+    if (state.threads.some((thread) => blocking(thread).length > 0)) return act(play, 'answer', dice);
+    return act(play, dice.rarely(4) ? 'sendToThread' : 'send', dice);
+  },
   model: (play, dice) => {
     const call = dice.of(play.harness.waitingModels);
     const threads = play.witness.state.threads.map(({ id }) => id);
@@ -20,6 +68,10 @@ const ACTS = {
     const events = [message(play, dice)];
     if (dice.rarely(2)) events.push(...more(play, dice));
     return send(play, events);
+  },
+  sendToThread: (play, dice) => {
+    const thread = dice.of(play.witness.state.threads.slice(1));
+    return thread && send(play, [{ ...messageTo(play, dice), session_thread_id: thread.id }]);
   },
   sendAny: (play, dice) => send(play, [...more(play, dice), ...(dice.rarely(2) ? more(play, dice) : [])]),
   answer: (play, dice) => answer(play, dice),
@@ -91,47 +143,10 @@ const ACTS = {
   },
   again: (play, dice) => again(play, dice),
   fork: (play, dice) => fork(play, dice),
-} satisfies Record<string, Act>;
-
-export type ActName = keyof typeof ACTS;
-
-/** How often each happens. */
-export const WEIGHTS: Record<ActName, number> = {
-  model: 22,
-  send: 8,
-  sendAny: 5,
-  answer: 4,
-  answerAll: 3,
-  tool: 10,
-  lateTools: 1,
-  zombies: 1,
-  interrupt: 4,
-  ring: 4,
-  clock: 3,
-  crash: 2,
-  crashAndBack: 2,
-  kill: 2,
-  storage: 1,
-  storageBack: 2,
-  control: 2,
-  blobs: 1,
-  sandboxes: 1,
-  deltas: 2,
-  update: 3,
-  archiveThread: 2,
-  archive: 1,
-  remove: 1,
-  photograph: 1,
-  read: 4,
-  unread: 1,
-  catchUp: 1,
-  again: 1,
-  fork: 1,
 };
 
 export async function act(play: Play, name: ActName, dice: Dice): Promise<void> {
-  const made: Act = ACTS[name];
-  await made(play, dice);
+  await ACTS[name](play, dice);
 }
 
 function message(play: Play, dice: Dice): EventParam {
@@ -202,17 +217,13 @@ type Answer = Awaited<ReturnType<Play['ask']>>;
 
 function keepPromise(play: Play, events: readonly EventParam[], sent: Answer): void {
   if ('refusal' in sent) {
-    if (sent.refusal !== 'unavailable') play.refused.push(...events.flatMap(wordsOf));
+    if (sent.refusal === 'unavailable') return;
+    for (const event of events) if (event.type === 'user.message') play.refused.push(firstWords(event));
     return;
   }
   const { events: echoes } = sent.value as { events: { id: string; type: string }[] };
   if (echoes.length !== events.length) play.broken.push('a send is answered with all its events');
   for (const { id, type } of echoes) if (type !== 'user.interrupt') play.promised.push(id);
-}
-
-function wordsOf(event: EventParam): string[] {
-  if (event.type !== 'user.message') return [];
-  return event.content.flatMap((block) => (block.type === 'text' ? [block.text.split(';')[0] ?? ''] : []));
 }
 
 function answer(play: Play, dice: Dice): Promise<void> | undefined {
