@@ -1,9 +1,12 @@
 // What an event means for the outcome the session works for.
 import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
 import type { Entry } from './entry.ts';
+import { overflows } from './log-row.ts';
 import type { Outcome, State } from './state.ts';
 
 export const DEFAULT_ITERATIONS = 3;
+/** Of earlier evaluations: the newest may take two rows of the log, and a row in the control plane ends at 2 MB. */
+const MOST_BYTES = 400_000;
 
 export function evolveOutcome(state: State, { event, note }: Entry): State {
   switch (event.type) {
@@ -30,7 +33,7 @@ export function evolveOutcome(state: State, { event, note }: Entry): State {
         explanation: null,
         completed_at: null,
       };
-      return { ...state, outcome, evaluations: [...state.evaluations, evaluation] };
+      return { ...state, outcome, evaluations: [...newest(state.evaluations), evaluation] };
     }
     case 'span.outcome_evaluation_start':
       return judged(
@@ -63,6 +66,13 @@ export function evolveOutcome(state: State, { event, note }: Entry): State {
     default:
       return state;
   }
+}
+
+/** Earlier ones, as far as a session's row has room for them beside the newest: the log has them all. */
+function newest(evaluations: readonly OutcomeEvaluation[]): readonly OutcomeEvaluation[] {
+  let from = 0;
+  while (overflows(JSON.stringify(evaluations.slice(from)), MOST_BYTES)) from += 1;
+  return evaluations.slice(from);
 }
 
 function paused(event: { stop_reason: { type: string } }): boolean {

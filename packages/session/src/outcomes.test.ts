@@ -577,3 +577,14 @@ it('an archived session leaves no outcome open', async () => {
   expect(evaluation(stage)).toMatchObject({ result: 'interrupted', completed_at: expect.any(String) });
   expect(await results(stage)).toEqual([[0, 'interrupted']]);
 });
+
+it('earlier outcomes are shown as far as a row of the control plane has room for them', async () => {
+  const stage = await Stage.open();
+  for (let defined = 0; defined < 5; defined++) {
+    const description = `${defined}${'x'.repeat(150_000)}`;
+    await stage.send({ ...define(), description } as EventParam, interrupt);
+  }
+  const shown = stage.runtime.view.outcomeEvaluations;
+  expect(shown.map(({ description }) => description[0])).toEqual(['2', '3', '4']);
+  expect((await stage.of('user.define_outcome')).length).toBe(5);
+});
