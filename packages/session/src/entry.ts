@@ -78,6 +78,8 @@ export interface Note {
   fork?: { into: string };
   /** On `session.updated`: limits as they are from here on; the event itself shows them too. */
   budget?: { value: Budget | null };
+  /** On `session.updated`: the metadata is empty from here on; the event, as the API has it, shows none. */
+  emptied?: true;
 }
 
 export interface Entry {

@@ -151,6 +151,7 @@ function updated(state: State, event: Updated, note: Entry['note']): State {
     ...state,
     ...(event.title === undefined ? {} : { title: event.title }),
     ...(event.metadata === undefined ? {} : { metadata: event.metadata }),
+    ...(note?.emptied ? { metadata: {} } : {}),
     ...(note?.budget === undefined ? {} : { budget: note.budget.value }),
   };
 }

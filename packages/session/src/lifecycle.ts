@@ -61,15 +61,20 @@ export function update(context: Context, change: SessionChange): Entry[] {
     change.title === undefined || change.title === titleOf(context) ? {} : { title: change.title };
   const before = metadataOf(context);
   const after = change.metadata === undefined ? before : patchMetadata(before, change.metadata);
-  const metadata = same(before, after) ? {} : { metadata: after };
+  const tagged = !same(before, after);
+  const emptied = tagged && Object.keys(after).length === 0;
+  const metadata = tagged && !emptied ? { metadata: after } : {};
   const limits = budgetOf(state, spec);
   const budget = change.budget === undefined || same(limits, change.budget) ? {} : { budget: change.budget };
   if (budget.budget) refuseSpent(state, budget.budget);
   const body = { ...title, ...metadata, ...budget };
-  if (Object.keys(body).length === 0) return [];
+  const note = {
+    ...(budget.budget === undefined ? {} : { budget: { value: budget.budget } }),
+    ...(emptied ? { emptied: true as const } : {}),
+  };
+  if (Object.keys({ ...body, ...note }).length === 0) return [];
   const entry = made(stamp, 'session.updated', body);
-  const noting = budget.budget === undefined ? entry : noted(entry, { budget: { value: budget.budget } });
-  return conclude(context, [noting]);
+  return conclude(context, [Object.keys(note).length === 0 ? entry : noted(entry, note)]);
 }
 
 export function titleOf({ state, spec }: Pick<Context, 'state' | 'spec'>): string | null {

@@ -45,6 +45,16 @@ describe('a change of a session', () => {
     expect(player.runtime.view).toMatchObject({ title: 'second', metadata: {} });
   });
 
+  it('that empties the metadata shows none, as the official API does', async () => {
+    const player = await opened();
+    await player.runtime.update({ metadata: { a: null, b: null } });
+    await player.runtime.update({ metadata: { a: null } });
+    const updated = await player.all('session.updated');
+    expect(updated).toHaveLength(1);
+    expect(updated[0]).not.toHaveProperty('metadata');
+    expect(player.runtime.view.metadata).toEqual({});
+  });
+
   it('is refused once it is over', async () => {
     const player = await opened();
     await player.runtime.archive();
