@@ -29,8 +29,7 @@ export function interrupt(
       ? stopAll(state, threads, stamp)
       : threads.flatMap((thread) => stopOne(thread, stamp))),
   );
-  const primary = target === null || target.parentId === null;
-  if (primary && (threads.length > 0 || state.outcome !== null)) {
+  if (target === null || target.parentId === null) {
     const explanation = 'The work was interrupted by the user.';
     entries.splice(1, 0, ...endOutcome(state, { result: 'interrupted', explanation }, stamp));
   }

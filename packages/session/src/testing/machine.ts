@@ -23,6 +23,14 @@ export const CHOICE = {
   price: null,
 };
 
+/** With an agent `scout` that the session's agent may call. */
+export function coordinator(): Partial<SessionSpec> {
+  const { agent } = new World().spec;
+  const { multiagent: _none, ...own } = agent;
+  const agents = [{ ...own, id: 'agent_scout', name: 'scout' }];
+  return { agent: { ...agent, multiagent: { type: 'coordinator', agents } } };
+}
+
 /** What it is told to do, it decides and lives on with. */
 export class Machine {
   spec: SessionSpec;
