@@ -323,7 +323,7 @@ describe('the cost of a context', () => {
     expect(Math.min(...asked)).toBe(from);
   });
 
-  it('counts an image flat, and a document of bytes for a share of them', async () => {
+  it('counts a small image flat, a large one and a document for a share of their bytes', async () => {
     const world = new World();
     const runtime = await world.open();
     const data = 'A'.repeat(2_000_000);
@@ -335,7 +335,8 @@ describe('the cost of a context', () => {
       type: 'document' as const,
       source: { type: 'base64' as const, media_type: 'application/pdf', data },
     };
-    await runtime.send([{ type: 'user.message', content: [image] }]);
+    const small = { ...image, source: { ...image.source, data: 'A'.repeat(200_000) } };
+    await runtime.send([{ type: 'user.message', content: [image, small] }]);
     (await nextModel(world)).settle([say('seen')]);
     await idle(runtime);
     await runtime.send([{ type: 'user.message', content: [pdf] }]);
@@ -343,7 +344,7 @@ describe('the cost of a context', () => {
     await idle(runtime);
     const log = readable(world.log, { blobs: world.blobs, logger: { warn: () => {} } as never });
     const items = await new ModelContext({ log, thread: null, from: 0 }).items();
-    expect(items.map(({ chars }) => chars)).toEqual([6_000, 4, 200_000, 4]);
+    expect(items.map(({ chars }) => chars)).toEqual([46_000, 4, 200_000, 4]);
     expect(await world.types()).not.toContain('agent.thread_context_compacted');
   });
 });

@@ -6,8 +6,12 @@ import type { ContextItem } from './harness.ts';
 import type { LogReader } from './log-reader.ts';
 import type { View } from './ports.ts';
 
-/** What an image counts for in the size of a context, whatever its bytes. */
+/**
+ * What an image counts for in the size of a context. A large one counts for a share of its Base64 text: the context stands
+ * in memory, and providers take 32 MB, which is about where the images of an ordinary window end by it.
+ */
 const IMAGE_CHARS = 6_000;
+const IMAGE_SHARE = 0.02;
 /** A document that is sent as bytes counts for no less than an image, and for this share of its Base64 text. */
 const DOCUMENT_SHARE = 0.1;
 
@@ -58,7 +62,7 @@ export class ModelContext {
     return this.#items.slice();
   }
 
-  /** Characters of all items together, images at a flat rate; with what the next call is the first to see. */
+  /** Characters of all items together, as `sizeOfContent` counts them; with what the next call is the first to see. */
   get chars(): number {
     return this.#unseen.reduce((sum, { event }) => sum + outcomeText(event).length, this.#chars);
   }
@@ -271,8 +275,8 @@ export function sizeOfContent(content: readonly Block[]): number {
 type Block = Extract<ContextItem, { type: 'user' | 'tool_result' }>['content'][number] | ThreadContent;
 
 function blockSize(block: Block): number {
-  if (block.type === 'image') return IMAGE_CHARS;
-  if (block.type !== 'document' || block.source.type === 'text') return JSON.stringify(block).length;
+  const isText = block.type !== 'image' && block.type !== 'document';
+  if (isText || block.source.type === 'text') return JSON.stringify(block).length;
   const bytes = block.source.type === 'base64' ? block.source.data.length : 0;
-  return Math.max(IMAGE_CHARS, Math.ceil(bytes * DOCUMENT_SHARE));
+  return Math.max(IMAGE_CHARS, Math.ceil(bytes * (block.type === 'image' ? IMAGE_SHARE : DOCUMENT_SHARE)));
 }
