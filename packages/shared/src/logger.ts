@@ -27,9 +27,17 @@ export function createLogger(sink: Sink, bound: Fields = {}): Logger {
 function describeCause(cause: unknown): Fields {
   if (cause === undefined) return {};
   if (!(cause instanceof Error)) return { cause: typeof cause };
-  const inner =
-    cause.cause instanceof Error ? { cause_of: `${cause.cause.name}: ${cause.cause.message}` } : {};
-  return { cause: `${cause.name}: ${cause.message}`, stack: cause.stack, ...inner };
+  const inner = cause.cause instanceof Error ? { cause_of: sentenceOf(cause.cause) } : {};
+  return { cause: sentenceOf(cause), stack: cause.stack && withoutParams(cause.stack), ...inner };
+}
+
+function sentenceOf({ name, message }: Error): string {
+  return `${name}: ${withoutParams(message)}`;
+}
+
+/** A query that failed names its parameters, which are what people wrote: the log is not told. */
+function withoutParams(text: string): string {
+  return text.replace(/(Failed query: [\s\S]*?\nparams: )[\s\S]*?(?=\n {4}at |$)/, '$1[not logged]');
 }
 
 export const silentLogger: Logger = createLogger(() => {});
