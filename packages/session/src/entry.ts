@@ -30,6 +30,9 @@ export interface Spilled {
   bytes: number;
 }
 
+/** Of the model that is asked, as ModelChoice has them. */
+export type Limits = Pick<ModelChoice, 'contextWindow' | 'maxOutputTokens'>;
+
 /** What a compaction keeps word for word. */
 export interface Carried {
   /** Rules given during the conversation, oldest first. */
@@ -58,7 +61,7 @@ export interface Note {
   /** On `agent.thread_message_received`: the `agent.thread_message_sent` it delivers. */
   delivers?: string;
   /** On `span.model_request_start` and `span.outcome_evaluation_ongoing`: what is set aside for the request. */
-  span?: { price: Price | null; reserved: Reserve };
+  span?: { price: Price | null; reserved: Reserve; limits?: Limits };
   bill?: Bill;
   /** On `span.model_request_end`: the context, or what was to be compacted of it, was longer than the model can read. */
   tooLong?: 'context' | 'transcript';

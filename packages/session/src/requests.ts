@@ -1,7 +1,7 @@
 // Model requests that can be begun with what makes them due, in one append: a send, a tool's result or a reply is then on
 // the log together with the request that answers it, and a turn waits for one commit less.
 import { budgetOf, grant } from './budget.ts';
-import { type Entry, made, noted, ownedBy } from './entry.ts';
+import { type Entry, type Limits, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import type { Context } from './frame.ts';
 import type { ModelChoice } from './harness.ts';
@@ -26,6 +26,11 @@ export function withRequests(context: Context, entries: readonly Entry[], choose
   return begun.length === 0 ? entries : [...entries, ...begun];
 }
 
+/** What decides how long a context may be: kept, so that a log can be replayed where the model is not configured. */
+export function limitsOf({ contextWindow, maxOutputTokens }: ModelChoice): Limits {
+  return { contextWindow, maxOutputTokens };
+}
+
 function request({ state, spec, stamp }: Context, thread: ThreadState, choose: Choose): Entry[] {
   const choice = choose(agentOf(spec, thread).model.id);
   // What its context was measured to be last: a budget that is attached meanwhile counts with that.
@@ -33,6 +38,6 @@ function request({ state, spec, stamp }: Context, thread: ThreadState, choose: C
   if (choice === null || reserved === null) return [];
   const { provider, model, price } = choice;
   const start = made(stamp, 'span.model_request_start', { capstan: { provider, model } });
-  const span = noted(start, { span: { price, reserved } });
+  const span = noted(start, { span: { price, reserved, limits: limitsOf(choice) } });
   return [...take(thread, dueInput(thread), stamp), ...ownedBy(thread, [span])];
 }

@@ -11,6 +11,7 @@ import { type Context, conclude, pause } from './frame.ts';
 import type { ModelOutput, ToolOutcome } from './harness.ts';
 import { endEvaluation, goingOn, isToBeJudged, startEvaluation } from './outcome.ts';
 import { type IdentifiedOutput, replied } from './reply.ts';
+import { limitsOf } from './requests.ts';
 import type { State, ThreadState } from './state.ts';
 import { dueInput, take } from './taking.ts';
 import { blocking, nextStep, performable, threadById } from './thread.ts';
@@ -113,7 +114,9 @@ function beginModel({ purpose, estimate }: BeginModel, context: Context, thread:
     estimate,
     start: (reserved) => {
       const start = made(stamp, 'span.model_request_start', { capstan: { provider, model } });
-      return noted(start, { span: { price, reserved } });
+      // A summary is asked for with limits of its own.
+      const limits = purpose === 'reply' ? { limits: limitsOf(estimate.choice) } : {};
+      return noted(start, { span: { price, reserved, ...limits } });
     },
   });
   const paused = entries.some(({ event }) => event.type === 'session.thread_status_idle');

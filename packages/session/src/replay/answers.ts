@@ -1,0 +1,137 @@
+// What a model or a tool answered, read off the rows that its answer became.
+import type { SessionEvent } from '@capstan/schema/events';
+import type { StopDetails } from '@capstan/schema/events/session-events';
+import { type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
+import { DELEGATE } from '../delegation.ts';
+import type { LoggedEntry, Note } from '../entry.ts';
+import { GRADE } from '../grading.ts';
+import { type ModelErrorType, ModelFailure, type ModelOutput, type ToolOutcome } from '../harness.ts';
+import type { Answer } from './recorded-harness.ts';
+
+/** Rows of the thread, from those of the answer on. */
+export type Rows = readonly LoggedEntry[];
+
+export function toOutcome({
+  content = [],
+  is_error,
+}: Extract<SessionEvent, { type: 'agent.tool_result' }>): ToolOutcome {
+  return { content, isError: is_error ?? false };
+}
+
+/** Null: none of these rows is the end of a model's answer. */
+export function toAnswer(rows: Rows, told: () => Promise<void>): Answer | null {
+  const [first] = rows;
+  if (first?.event.type === 'span.outcome_evaluation_end')
+    return ended(toVerdict(first.event), first.note?.bill?.usage);
+  if (first?.event.type === 'span.outcome_evaluation_ongoing') return ended([], first.note?.bill?.usage);
+  if (first?.event.type === 'session.error') return { failure: toFailure(rows, 0), texts: [], told };
+  const at = rows.findIndex(({ event }) => event.type === 'span.model_request_end');
+  const end = rows[at];
+  if (end?.event.type !== 'span.model_request_end') return null;
+  const { is_error, model_usage: usage } = end.event;
+  const [, compacted] = rows.slice(at);
+  if (compacted?.event.type === 'agent.thread_context_compacted') {
+    return ended([{ type: 'message', text: compacted.note?.summary ?? '' }], usage);
+  }
+  if (is_error === false) {
+    const outputs = rows.slice(0, at).flatMap((row) => toOutputs(row, rows));
+    return ended(outputs, usage, refusalOf(rows.slice(at)));
+  }
+  // An empty reply is the one failure that is billed.
+  if (end.note?.bill !== undefined) return ended([], usage);
+  const texts = rows.slice(0, at).map(({ event }) => (event.type === 'agent.message' ? wordsOf(event) : ''));
+  return { failure: toFailure(rows, at), texts, told };
+}
+
+function ended(
+  outputs: ModelOutput[],
+  usage: ModelUsage = ZERO_MODEL_USAGE,
+  refusal: StopDetails = null,
+): Answer {
+  return { end: { type: 'end', outputs, usage, refusal } };
+}
+
+type Verdict = Extract<SessionEvent, { type: 'span.outcome_evaluation_end' }>;
+
+function toVerdict({ result, explanation }: Verdict): ModelOutput[] {
+  // Whether there is another try is for the session to know.
+  const judged = result === 'max_iterations_reached' ? 'needs_revision' : result;
+  return [{ type: 'tool_call', name: GRADE, input: { result: judged, explanation } }];
+}
+
+function refusalOf(rows: Rows): StopDetails {
+  const idle = rows.find(({ event }) => event.type === 'session.thread_status_idle')?.event;
+  const refused = idle?.type === 'session.thread_status_idle' && idle.stop_reason.type === 'refusal';
+  return refused ? idle.stop_details : null;
+}
+
+function toOutputs({ event, note }: LoggedEntry, rows: Rows): ModelOutput[] {
+  const opaque = note?.opaque === undefined ? {} : { opaque: note.opaque };
+  switch (event.type) {
+    case 'agent.message':
+      return [{ type: 'message', text: wordsOf(event), ...opaque }];
+    case 'agent.thinking':
+      return [{ type: 'thinking', ...opaque }];
+    case 'agent.custom_tool_use':
+      return [{ type: 'tool_call', name: event.name, input: event.input, ...opaque }];
+    case 'agent.tool_use':
+      return [{ ...toCall(event, rows), ...opaque }];
+    case 'agent.thread_message_sent':
+      return note?.call ? [{ ...toDelegation(event, note.call), ...opaque }] : [];
+    default:
+      return [];
+  }
+}
+
+type Sent = Extract<SessionEvent, { type: 'agent.thread_message_sent' }>;
+
+function toDelegation({ content }: Sent, { name, input }: NonNullable<Note['call']>): ToolOutput {
+  const message = content.map((block) => (block.type === 'text' ? block.text : '')).join('');
+  return { type: 'tool_call', name, input: { ...input, message } };
+}
+
+type ToolOutput = Extract<ModelOutput, { type: 'tool_call' }>;
+type Use = Extract<SessionEvent, { type: 'agent.tool_use' }>;
+
+/** A call that was refused had an input that is none, or a reason of the session's own. */
+function toCall({ id, name, input, evaluated_permission }: Use, rows: Rows): ToolOutput {
+  if (evaluated_permission !== 'deny') return { type: 'tool_call', name, input };
+  const result = rows.find(
+    ({ event }) => event.type === 'agent.tool_result' && event.tool_use_id === id,
+  )?.event;
+  const words = result?.type === 'agent.tool_result' ? (result.content ?? []) : [];
+  const problem = words.map((block) => (block.type === 'text' ? block.text : '')).join('');
+  const none = Object.keys(input).length === 0 && name !== DELEGATE;
+  return { type: 'tool_call', name, input: none ? null : input, problem };
+}
+
+function toFailure(rows: Rows, at: number): ModelFailure {
+  const { note } = rows[at] ?? {};
+  const error = rows.slice(at).find(({ event }) => event.type === 'session.error')?.event;
+  const {
+    type = 'unknown_error',
+    message = '',
+    retry_status = null,
+  } = error?.type === 'session.error' ? error.error : {};
+  return new ModelFailure(isModelError(type) ? type : 'unknown_error', message, {
+    retryable: retry_status?.type === 'retrying',
+    contextTooLong: note?.tooLong !== undefined,
+    badMedia: note?.badMedia !== undefined,
+  });
+}
+
+const MODEL_ERRORS: ReadonlySet<string> = new Set<ModelErrorType>([
+  'model_overloaded_error',
+  'model_rate_limited_error',
+  'model_request_failed_error',
+  'billing_error',
+  'unknown_error',
+]);
+
+function isModelError(type: string): type is ModelErrorType {
+  return MODEL_ERRORS.has(type);
+}
+
+function wordsOf({ content }: Extract<SessionEvent, { type: 'agent.message' }>): string {
+  return content.map((block) => (block.type === 'text' ? block.text : '')).join('');
+}
