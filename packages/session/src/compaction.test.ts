@@ -323,6 +323,20 @@ describe('the cost of a context', () => {
     expect(Math.min(...asked)).toBe(from);
   });
 
+  it('counts an image that waits to be taken no higher than one that was', async () => {
+    const world = new World();
+    world.spec = { ...world.spec, budget: { type: 'limit', max_tokens: 10_000_000 } };
+    const runtime = await world.open();
+    await runtime.send([message('hello')]);
+    const call = await nextModel(world);
+    const source = { type: 'base64' as const, media_type: 'image/png', data: 'A'.repeat(4_000_000) };
+    await runtime.send([{ type: 'user.message', content: [{ type: 'image', source }] }]);
+    call.settle([say('hello')]);
+    const next = await nextModel(world);
+    expect(next.call.builtIn).toBe(true);
+    expect(next.call.context.at(-1)).toMatchObject({ content: [{ type: 'image' }] });
+  });
+
   it('counts a small image flat, a large one and a document for a share of their bytes', async () => {
     const world = new World();
     const runtime = await world.open();

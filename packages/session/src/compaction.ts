@@ -43,7 +43,7 @@ export function contextSize(context: ModelContext, thread: ThreadState): number 
 function sizeOfInput(input: Input): number {
   const content =
     input.kind === 'message' ? input.content : 'content' in input.event ? input.event.content : [];
-  const spilled = (input.spill ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
+  const spilled = (input.spill ?? []).reduce((sum, { bytes, chars = bytes }) => sum + chars, 0);
   return sizeOfContent(content ?? []) + spilled;
 }
 

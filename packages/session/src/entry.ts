@@ -28,6 +28,8 @@ export interface Spilled {
   field: 'content' | 'input' | 'rubric' | 'opaque' | 'summary' | 'carried';
   /** Of the field as JSON, UTF-8. */
   bytes: number;
+  /** What a content counts for in the size of a context, in characters: bytes of media count for less. */
+  chars?: number;
 }
 
 /** Of the model that is asked, as ModelChoice has them. */

@@ -8,6 +8,7 @@
 import { ApiError } from '@capstan/schema/error';
 import { MAX_EVENT_BYTES, type SessionEvent } from '@capstan/schema/events';
 import type { Logger } from '@capstan/shared/logger';
+import { sizeOfContent } from './context.ts';
 import type { Entry, Note, Spilled } from './entry.ts';
 import { overflows, ROW_BYTES } from './log-row.ts';
 import type { Blobs } from './ports.ts';
@@ -108,7 +109,12 @@ async function stored({ eventId, field, json }: Piece & { eventId: string }, blo
       'What is too large for the session log cannot be stored right now. Try again in a moment.';
     throw new ApiError('unavailable', message, { retryAfterSeconds: 1, cause });
   }
-  return { key, field, bytes: bytes.length };
+  return { key, field, bytes: bytes.length, ...(field === 'content' ? { chars: charsOf(json) } : {}) };
+}
+
+function charsOf(json: string): number {
+  const content: Parameters<typeof sizeOfContent>[0] = JSON.parse(json);
+  return sizeOfContent(content);
 }
 
 function without({ event, note }: Entry, spilled: Spilled): Entry {
