@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { USAGE } from './scripted-harness.ts';
+import { CHOICE, Machine, typesOf } from './testing/machine.ts';
+
+it.each([
+  ['with what is carried over', { rules: ['a rule'], outcome: null }],
+  ['and nothing else', { rules: [], outcome: null }],
+])('a compaction ends its request without an error, is billed, and keeps its summary %s', (_, carried) => {
+  const machine = new Machine();
+  machine.send({ type: 'user.message', content: [{ type: 'text', text: 'hello' }] });
+  const estimate = { choice: CHOICE, inputTokens: 100 };
+  const [start] = machine.step({ kind: 'begin_model', purpose: 'compaction', estimate });
+  const entries = machine.step({ kind: 'compacted', summary: 'so far', carried, upTo: 3, usage: USAGE });
+  expect(typesOf(entries)).toEqual(['span.model_request_end', 'agent.thread_context_compacted']);
+  const [end, compacted] = entries;
+  expect(end).toMatchObject({
+    event: { model_request_start_id: start?.event.id, is_error: false, model_usage: USAGE },
+    note: { bill: { kind: 'compaction', model: 'real', usage: USAGE } },
+  });
+  const kept = carried.rules.length > 0 ? { carried } : {};
+  expect(compacted?.note).toEqual({ summary: 'so far', compactedTo: 3, ...kept });
+  expect(machine.primary).toMatchObject({ contextFrom: 3, contextTokens: 0, compactions: 1, openSpan: null });
+});
