@@ -20,7 +20,12 @@ const recording = read(file);
 const sql = openSql(new DatabaseSync(':memory:'), () => false);
 migrate(sql, MIGRATIONS);
 const pause = () => new Promise<void>(setImmediate);
-const outcome = await replay(recording, { sql, pause, patienceMs: PATIENCE_MS });
+const outcome = await replay(recording, {
+  sql,
+  pause,
+  now: () => performance.now(),
+  patienceMs: PATIENCE_MS,
+});
 console.log(told(outcome));
 process.exit(outcome.difference === null ? 0 : 1);
 

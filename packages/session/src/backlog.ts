@@ -1,6 +1,6 @@
 // What waits to be taken by a thread, bounded: the session holds all of it in memory, however long it waits for an answer.
 import { ApiError } from '@capstan/schema/error';
-import { sizeOfContent } from './context.ts';
+import { sizeOfContent } from './content-size.ts';
 import { ROW_BYTES } from './log-row.ts';
 import type { Input, ThreadState } from './state.ts';
 

@@ -5,7 +5,8 @@
 // K3. Rules given in the conversation and the outcome that is worked for are carried over word for word.
 import type { Estimate } from './budget.ts';
 import { MAX_COMPACTIONS } from './compaction-commands.ts';
-import { type ModelContext, type PlacedItem, sizeOfContent } from './context.ts';
+import { sizeOfContent } from './content-size.ts';
+import type { ModelContext, PlacedItem } from './context.ts';
 import type { Carried } from './entry.ts';
 import { type ContextItem, type ModelChoice, ModelFailure } from './harness.ts';
 import { toFailure } from './model-failures.ts';

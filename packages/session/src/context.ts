@@ -1,19 +1,11 @@
 // The context of a thread's model calls: what the log says was said, in the order the agent saw it. Rebuilt, never stored.
 import type { ThreadContent } from '@capstan/schema/content';
 import type { SessionEvent } from '@capstan/schema/events';
+import { sizeOfContent } from './content-size.ts';
 import type { Carried, Entry, LoggedEntry } from './entry.ts';
 import type { ContextItem } from './harness.ts';
 import type { LogReader } from './log-reader.ts';
 import type { View } from './ports.ts';
-
-/**
- * What an image counts for in the size of a context. A large one counts for a share of its Base64 text: the context stands
- * in memory, and providers take 32 MB, which is about where the images of an ordinary window end by it.
- */
-const IMAGE_CHARS = 6_000;
-const IMAGE_SHARE = 0.02;
-/** A document that is sent as bytes counts for no less than an image, and for this share of its Base64 text. */
-const DOCUMENT_SHARE = 0.1;
 
 export interface PlacedItem {
   /** The log position at which the agent saw it; positions never fall. */
@@ -266,17 +258,4 @@ function sizeOf(item: ContextItem): number {
     case 'tool_call':
       return item.name.length + JSON.stringify(item.input).length;
   }
-}
-
-export function sizeOfContent(content: readonly Block[]): number {
-  return content.reduce((sum, block) => sum + blockSize(block), 0);
-}
-
-type Block = Extract<ContextItem, { type: 'user' | 'tool_result' }>['content'][number] | ThreadContent;
-
-function blockSize(block: Block): number {
-  const isText = block.type !== 'image' && block.type !== 'document';
-  if (isText || block.source.type === 'text') return JSON.stringify(block).length;
-  const bytes = block.source.type === 'base64' ? block.source.data.length : 0;
-  return Math.max(IMAGE_CHARS, Math.ceil(bytes * (block.type === 'image' ? IMAGE_SHARE : DOCUMENT_SHARE)));
 }

@@ -8,7 +8,7 @@
 import { ApiError } from '@capstan/schema/error';
 import { MAX_EVENT_BYTES, type SessionEvent } from '@capstan/schema/events';
 import type { Logger } from '@capstan/shared/logger';
-import { sizeOfContent } from './context.ts';
+import { sizeOfContent } from './content-size.ts';
 import type { Entry, Note, Spilled } from './entry.ts';
 import { overflows, ROW_BYTES } from './log-row.ts';
 import type { Blobs } from './ports.ts';

@@ -19,7 +19,12 @@ async function exported(runtime: SessionRuntime): Promise<string> {
 
 function played(text: string): Promise<Outcome> {
   const pause = () => new Promise<void>(setImmediate);
-  return replay(Recording.read(text), { sql: memorySql(), pause, patienceMs: PATIENCE_MS });
+  return replay(Recording.read(text), {
+    sql: memorySql(),
+    pause,
+    now: () => performance.now(),
+    patienceMs: PATIENCE_MS,
+  });
 }
 
 const rowsOf = (text: string) => text.trim().split('\n').length - 1;

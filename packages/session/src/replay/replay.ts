@@ -47,6 +47,8 @@ export interface Host {
   sql: Sql;
   /** Lets everything that is due go on; resolves soon. */
   pause(): Promise<void>;
+  /** Milliseconds from any moment on; never back. */
+  now(): number;
   /** How long one row may take, in milliseconds. */
   patienceMs: number;
 }
@@ -249,7 +251,7 @@ class Replay {
   }
 
   async #until(holds: () => Promise<boolean>): Promise<boolean> {
-    for (const end = performance.now() + this.#host.patienceMs; performance.now() < end; ) {
+    for (const end = this.#host.now() + this.#host.patienceMs; this.#host.now() < end; ) {
       if (await holds()) return true;
       await this.#host.pause();
     }
