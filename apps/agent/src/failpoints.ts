@@ -108,7 +108,6 @@ async function* markReply(parts: AsyncIterable<ModelPart>, reach: Reach): AsyncI
 
 /** What an append is called by: the first of these that it writes. */
 const LANDMARKS = [
-  'span.model_request_start',
   'user.interrupt',
   'user.message',
   'user.tool_confirmation',
@@ -116,6 +115,8 @@ const LANDMARKS = [
   'session.status_terminated',
   'session.status_idle',
   'session.status_rescheduled',
+  // Last: a request is begun with what makes it due.
+  'span.model_request_start',
 ];
 
 interface Moment {

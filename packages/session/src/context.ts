@@ -1,5 +1,4 @@
 // The context of a thread's model calls: what the log says was said, in the order the agent saw it. Rebuilt, never stored.
-import type { ThreadContent } from '@capstan/schema/content';
 import type { SessionEvent } from '@capstan/schema/events';
 import { sizeOfContent } from './content-size.ts';
 import type { Carried, Entry, LoggedEntry } from './entry.ts';
