@@ -207,7 +207,7 @@ describe('a fork', () => {
     const second = await fork(first.id, last(branched));
     const twig = new Conversation(client, second.id);
     await twig.say('[[say from the twig]]');
-    const twigged = await twig.ended(3);
+    const twigged = await twig.ended(4);
     expect(textOf(twigged, 'agent.message')).toContain('from the twig');
     expect(await eventsOf(client, session.id)).toHaveLength(events.length);
     const { usage } = await client.beta.sessions.retrieve(second.id);
