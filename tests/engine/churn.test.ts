@@ -19,7 +19,7 @@ const MOMENTS = [
   'model.call',
   'append.agent.tool_use:after',
   'sandbox.start_run:before',
-  'append.span.model_request_start:before',
+  'append.session.status_running:before',
   'model.end',
   'append.agent.tool_result:after',
 ];

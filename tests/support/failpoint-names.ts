@@ -4,7 +4,6 @@ const APPENDS = [
   'user.interrupt',
   'user.tool_confirmation',
   'user.custom_tool_result',
-  'span.model_request_start',
   'agent.tool_use',
   'agent.tool_result',
   'session.status_running',

@@ -115,8 +115,6 @@ const LANDMARKS = [
   'session.status_terminated',
   'session.status_idle',
   'session.status_rescheduled',
-  // Last: a request is begun with what makes it due.
-  'span.model_request_start',
 ];
 
 interface Moment {
