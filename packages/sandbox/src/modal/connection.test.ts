@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createModalSandboxes, type ModalSandboxes } from '../modal.ts';
 import { Connection } from './connection.ts';
 
-const DEADLINE_MS = 500;
+const DEADLINE_MS = 2_000;
 const timeout = { name: 'SandboxError', code: 'timeout' };
 
 let stateDir: string;
