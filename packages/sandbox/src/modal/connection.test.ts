@@ -37,7 +37,7 @@ afterAll(async () => {
 
 const stopped = ['bash', '-c', 'kill -STOP $$'];
 
-describe('a command that is stopped inside its sandbox', { timeout: 20_000 }, () => {
+describe('a command that is stopped inside its sandbox', { timeout: 60_000 }, () => {
   it('is a timeout to whoever waits for its output, its end, or its reading of input', async () => {
     const stdin = Buffer.alloc(4 * 1024 * 1024);
     for (const more of [{}, { complete: true }, { stdin }, { signal: new AbortController().signal }]) {
