@@ -55,7 +55,9 @@ export function textAt(value: unknown, ...path: (string | number)[]): string {
 
 function frameOf(text: string): Frame | undefined {
   const fields = text.split('\n').filter((line) => !line.startsWith(':'));
-  const field = (name: string) => fields.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+  // The last one counts, as the SSE specification has it: a stream says its own place first, the frame then says its.
+  const field = (name: string) =>
+    fields.findLast((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
   const data = field('data');
   return data === undefined ? undefined : { event: field('event'), id: field('id'), data: parsed(data) };
 }
