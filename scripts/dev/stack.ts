@@ -58,7 +58,7 @@ export function createStack(site: Site, secrets: Secrets, supervision: Supervisi
   return {
     startBackends: async () => {
       const [gateway, devModel] = await Promise.all([
-        start(emulatorPlan(site, secrets)).then(({ url }) => start(gatewayPlan(site, secrets, url))),
+        start(emulatorPlan(site, secrets)).then((modal) => start(gatewayPlan(site, secrets, modal))),
         start(devModelPlan(site)),
       ]);
       return { gateway: gateway.url, devModel: devModel.url };
@@ -88,7 +88,7 @@ function emulatorPlan({ root, state }: Site, secrets: Secrets) {
   };
 }
 
-function gatewayPlan({ root }: Site, secrets: Secrets, modalUrl: string) {
+function gatewayPlan({ root }: Site, secrets: Secrets, modal: Announcement) {
   return {
     name: 'gateway',
     file: join(root, 'apps/gateway/src/main.ts'),
@@ -96,7 +96,8 @@ function gatewayPlan({ root }: Site, secrets: Secrets, modalUrl: string) {
     env: (announced?: Announcement) => ({
       ...NO_MODAL_ACCOUNT,
       ...modalToken(secrets),
-      MODAL_SERVER_URL: modalUrl,
+      MODAL_SERVER_URL: modal.url,
+      CAPSTAN_SANDBOX_CAPABILITIES: String(modal.capabilities ?? ''),
       CAPSTAN_GATEWAY_HOST: '127.0.0.1',
       CAPSTAN_GATEWAY_PORT: portOf(announced),
       CAPSTAN_GATEWAY_SECRET: secrets.gatewaySecret,

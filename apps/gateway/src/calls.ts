@@ -21,8 +21,14 @@ const CALLS: { readonly [O in Operation]: Call<O> } = {
   writeFile: (sandboxes, args) => done(sandboxes.writeFile(args)),
   listFiles: (sandboxes, args) => sandboxes.listFiles(args),
   stat: (sandboxes, args) => sandboxes.stat(args),
+  buildImage: (sandboxes, args) => sandboxes.buildImage(args),
+  snapshot: (sandboxes, args) => sandboxes.snapshot(args),
+  deleteImage: (sandboxes, { imageId }) => done(sandboxes.deleteImage(imageId)),
+  expose: (sandboxes, args) => sandboxes.expose(args),
+  setNetwork: (sandboxes, args) => done(sandboxes.setNetwork(args)),
   terminate: (sandboxes, { sandboxId }) => done(sandboxes.terminate(sandboxId)),
   list: (sandboxes) => sandboxes.list(),
+  capabilities: (sandboxes) => sandboxes.capabilities(),
   health: (sandboxes) => sandboxes.health(),
 };
 

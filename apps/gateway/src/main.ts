@@ -18,6 +18,7 @@ function start(): void {
     client: new ModalClient({ logger: silent }),
     appName: settings.appName,
     image: settings.image,
+    capabilities: settings.capabilities,
   });
   const server = createGateway({ sandboxes, secrets: settings.secrets, log });
   server.once('error', (error) =>

@@ -19,7 +19,23 @@ describe('readSettings', () => {
     expect(readSettings(rotating).secrets).toEqual(['s'.repeat(32), 'p'.repeat(32)]);
   });
 
+  it('takes what a local Modal promises from its announcement, and otherwise as nothing', () => {
+    const local = { ...complete, MODAL_SERVER_URL: 'http://127.0.0.1:1' };
+    expect(readSettings(complete).capabilities).toBeUndefined();
+    expect(readSettings(local).capabilities).toMatchObject({ isolation: 'none', gpu: false });
+    const announced = {
+      isolation: 'container',
+      limits: { cpu: true, memory: true, pids: true, disk: false },
+      snapshots: true,
+      gpu: false,
+    };
+    const told = { ...local, CAPSTAN_SANDBOX_CAPABILITIES: JSON.stringify(announced) };
+    expect(readSettings(told).capabilities).toEqual(announced);
+  });
+
   it.each([
+    [{ CAPSTAN_SANDBOX_CAPABILITIES: 'strong' }, /^CAPSTAN_SANDBOX_CAPABILITIES cannot be read/],
+    [{ CAPSTAN_SANDBOX_CAPABILITIES: '{}' }, /^CAPSTAN_SANDBOX_CAPABILITIES cannot be read/],
     [{ MODAL_TOKEN_ID: '' }, /^MODAL_TOKEN_ID is missing: set it/],
     [{ MODAL_TOKEN_SECRET: undefined }, /^MODAL_TOKEN_SECRET is missing/],
     [{ CAPSTAN_GATEWAY_SECRET: undefined }, /^CAPSTAN_GATEWAY_SECRET is missing/],

@@ -1,4 +1,6 @@
 // What the gateway is told by its environment, checked at once: it starts with all it needs or not at all.
+import { results } from '@capstan/sandbox/arguments';
+import type { SandboxCapabilities } from '@capstan/sandbox/port';
 import { MIN_SECRET_LENGTH } from '@capstan/shared/hmac';
 
 export interface GatewaySettings {
@@ -9,7 +11,17 @@ export interface GatewaySettings {
   secrets: string[];
   appName: string;
   image: string;
+  /** Absent: what Modal itself promises. */
+  capabilities?: SandboxCapabilities;
 }
+
+/** A Modal that is not Modal's own, and does not say what it promises, promises nothing. */
+const UNKNOWN: SandboxCapabilities = {
+  isolation: 'none',
+  limits: { cpu: false, memory: false, pids: false, disk: false },
+  snapshots: true,
+  gpu: false,
+};
 
 /** One line that says what is wrong and what mends it. */
 export class SettingsError extends Error {
@@ -39,7 +51,26 @@ export function readSettings(env: Environment): GatewaySettings {
     secrets: previous ? [current, previous] : [current],
     appName: env.CAPSTAN_MODAL_APP || 'capstan',
     image: env.CAPSTAN_SANDBOX_IMAGE || 'python:3.12-bookworm',
+    capabilities: readCapabilities(env),
   };
+}
+
+function readCapabilities(env: Environment): SandboxCapabilities | undefined {
+  const text = env.CAPSTAN_SANDBOX_CAPABILITIES;
+  if (!text) return env.MODAL_SERVER_URL ? UNKNOWN : undefined;
+  const parsed = results.capabilities.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  throw new SettingsError(
+    'CAPSTAN_SANDBOX_CAPABILITIES cannot be read: it must be what the emulator announces as `capabilities`, as JSON',
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function readSecret(env: Environment, name: string): string | null {

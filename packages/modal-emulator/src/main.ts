@@ -1,9 +1,17 @@
 // Starts the emulator from the environment: CAPSTAN_EMULATOR_STATE, CAPSTAN_EMULATOR_PORT (0 or absent: any), MODAL_TOKEN_ID
-// and MODAL_TOKEN_SECRET. Writes one JSON line per event; `emulator.listening` carries the URL. SIGINT and SIGTERM stop it.
+// and MODAL_TOKEN_SECRET. Writes one JSON line per event; `emulator.listening` carries the URL and what sandboxes get. SIGINT and SIGTERM stop it.
 import { writeSync } from 'node:fs';
 import { createLogger } from '@capstan/shared/logger';
 import { startEmulator } from './emulator.ts';
 import { checkIsolation, type Isolation } from './preflight.ts';
+
+/** What a gateway in front of this emulator may promise (CAPSTAN_SANDBOX_CAPABILITIES). */
+const CAPABILITIES = JSON.stringify({
+  isolation: 'container',
+  limits: { cpu: false, memory: false, pids: false, disk: false },
+  snapshots: true,
+  gpu: false,
+});
 
 const log = createLogger((line) => writeSync(process.stdout.fd, `${line}\n`));
 
@@ -25,7 +33,8 @@ async function serve(isolation: Isolation): Promise<void> {
     tokenSecret: variable('MODAL_TOKEN_SECRET'),
     log,
   });
-  log.info('emulator.listening', { url: emulator.url, isolation: isolation.level });
+  const { url } = emulator;
+  log.info('emulator.listening', { url, isolation: isolation.level, capabilities: CAPABILITIES });
   const stop = () => {
     emulator.stop().then(
       () => log.info('emulator.stopped'),

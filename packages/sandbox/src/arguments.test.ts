@@ -27,10 +27,55 @@ describe('arguments', () => {
     ['readRun', { ...run, offset: 1.5 }, /^offset: /],
     ['writeFile', { sandboxId: 'sb-1', path: '/x', content: 'text' }, /^content: must be bytes/],
     ['exec', null, /^arguments: /],
+    ['create', { name: 'a', image: 'debian\nRUN x' }, /^image: must be the reference/],
+    ['create', { name: 'a', imageId: 'im/1' }, /^imageId: must be/],
+    ['create', { name: 'a', cpu: 0.1 }, /^cpu: /],
+    ['create', { name: 'a', gpu: 'A100:99' }, /^gpu: must be/],
+    ['buildImage', { lines: ['COPY . /'] }, /^lines.0: must be a RUN, ENV or WORKDIR/],
+    ['buildImage', { lines: ['RUN a', 'RUN b\nFROM c'] }, /^lines.1: must be one line/],
+    ['buildImage', { lines: ['RUN a \\ '] }, /^lines.0: must be one line/],
+    ['buildImage', { base: '-x', lines: [] }, /^base: must be the reference/],
+    ['snapshot', { sandboxId: 'sb-1', snapshotId: '../x' }, /^snapshotId: must be/],
+    ['expose', { sandboxId: 'sb-1', port: 0 }, /^port: /],
+    ['setNetwork', { sandboxId: 'sb-1', network: { type: 'open' } }, /^network/],
   ] as const)('refuses %s of %o, naming the argument', (operation, args, message) => {
     const refused = () => checkArgs(operation, args);
     expect(refused).toThrow(message);
     expect(refused).toThrow(expect.objectContaining({ code: 'invalid' }));
+  });
+
+  it.each(['a.example', '*.a.example', 'a.example:8443', 'xn--bcher-kva.example', 'localhost', '192.0.2.1'])(
+    'takes %s for a host',
+    (host) => {
+      const network = { type: 'limited', allowedHosts: [host] };
+      expect(checkArgs('setNetwork', { sandboxId: 'sb-1', network })).toMatchObject({ network });
+    },
+  );
+
+  it.each([
+    '',
+    '*',
+    'A.example',
+    'a..example',
+    'a.example.',
+    'a.*.example',
+    '*a.example',
+    '-a.example',
+    'a.example:0',
+    'a.example:65536',
+    'a.example:',
+    'https://a.example',
+    'a.example/x',
+    'a b',
+    'ä.example',
+    '[::1]',
+    `${'a'.repeat(64)}.example`,
+    `${'a.'.repeat(130)}example`,
+  ])('takes %s for no host', (host) => {
+    const network = { type: 'limited', allowedHosts: [host] };
+    expect(() => checkArgs('setNetwork', { sandboxId: 'sb-1', network })).toThrow(
+      /^network.allowedHosts.0: /,
+    );
   });
 
   it('calls content over the limit too large', () => {

@@ -11,6 +11,34 @@ const runId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1-128 letters,
 const shell = z.string().regex(/^[a-z0-9_-]{1,32}$/, 'must be 1-32 lower-case letters, digits, "_" or "-"');
 const path = text.max(4096).regex(/^\//, 'must be an absolute path');
 const env = z.record(z.string(), z.string());
+const imageReference = z
+  .string()
+  .max(512)
+  .regex(
+    /^[a-z0-9][A-Za-z0-9._:@/-]*$/,
+    'must be the reference of an image in a registry, e.g. python:3.12-bookworm',
+  );
+const imageId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be the id of an image');
+const snapshotId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1-128 letters, digits, "_" or "-"');
+const imageLine = text
+  .min(1)
+  .max(64 * 1024)
+  // Two instructions in one line, or half of one, would be another image than the one that was looked at.
+  .refine((line) => !/[\r\n]|\\\s*$/.test(line), 'must be one line, and whole: join commands with &&')
+  .refine((line) => /^(RUN|ENV|WORKDIR) +\S/.test(line), 'must be a RUN, ENV or WORKDIR instruction');
+const LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
+const HOST = new RegExp(`^(?=[^:]{1,253}(:|$))(\\*\\.)?(${LABEL}\\.)*${LABEL}(:[1-9][0-9]{0,4})?$`);
+const host = z
+  .string()
+  .max(260)
+  .regex(HOST, 'must be a host in lower-case ASCII, e.g. api.example.com, *.example.com or example.com:8443')
+  .refine((value) => Number(value.split(':')[1] ?? 0) <= 65_535, 'must have a port up to 65535');
+const network = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('unrestricted') }),
+  z.object({ type: z.literal('limited'), allowedHosts: z.array(host).max(1_000).readonly() }),
+  z.object({ type: z.literal('blocked') }),
+]);
+const port = z.int().min(1).max(65_535);
 const command = z.union([z.string(), z.array(z.string())]).readonly();
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes');
 const waitMs = z.int().min(0).max(MAX_WAIT_MS).optional();
@@ -21,7 +49,15 @@ const lifetimeMs = z.int().min(1_000).max(MAX_RUN_MS).optional();
 export const args = {
   create: z.object({
     name,
-    image: text.min(1).max(512).optional(),
+    image: imageReference.optional(),
+    imageId: imageId.optional(),
+    cpu: z.number().min(0.125).max(64).multipleOf(0.125).optional(),
+    memoryMiB: z.int().min(64).max(344_064).optional(),
+    gpu: z
+      .string()
+      .regex(/^[A-Za-z0-9-]{1,32}(:[1-8])?$/, 'must be a kind of GPU and a count, e.g. T4 or A100-80GB:2')
+      .optional(),
+    network: network.optional(),
     env: env.optional(),
     timeoutMs: lifetimeMs,
     idleTimeoutMs: lifetimeMs,
@@ -62,12 +98,24 @@ export const args = {
   writeFile: z.object({ sandboxId, path, content: bytes }),
   listFiles: z.object({ sandboxId, path }),
   stat: z.object({ sandboxId, path }),
+  buildImage: z.object({ base: imageReference.optional(), lines: z.array(imageLine).max(500).readonly() }),
+  snapshot: z.object({ sandboxId, snapshotId }),
+  deleteImage: z.object({ imageId }),
+  expose: z.object({ sandboxId, port }),
+  setNetwork: z.object({ sandboxId, network }),
   terminate: z.object({ sandboxId }),
   list: z.object({}),
+  capabilities: z.object({}),
   health: z.object({}),
 };
 
-const ref = z.object({ sandboxId: z.string(), name: z.string(), created: z.boolean() });
+const ref = z.object({
+  sandboxId: z.string(),
+  name: z.string(),
+  created: z.boolean(),
+  expiresAt: z.number(),
+});
+const image = z.object({ imageId: z.string() });
 const outcome = z.union([
   z.object({ state: z.enum(['running', 'lost']) }),
   z.object({ state: z.enum(['exited', 'timed_out', 'killed']), exitCode: z.int() }),
@@ -93,7 +141,7 @@ export const results = {
   create: ref,
   findByName: ref.nullable(),
   status: z.discriminatedUnion('state', [
-    z.object({ state: z.literal('running') }),
+    z.object({ state: z.literal('running'), expiresAt: z.number() }),
     z.object({ state: z.literal('terminated'), exitCode: z.int() }),
   ]),
   exec: z.object({
@@ -111,8 +159,19 @@ export const results = {
   writeFile: nothing,
   listFiles: z.object({ entries: z.array(fileStat), truncated: z.boolean() }),
   stat: fileStat,
+  buildImage: image,
+  snapshot: image,
+  deleteImage: nothing,
+  expose: z.object({ url: z.string(), headers: z.record(z.string(), z.string()) }),
+  setNetwork: nothing,
   terminate: nothing,
   list: z.array(z.object({ sandboxId: z.string() })),
+  capabilities: z.object({
+    isolation: z.enum(['none', 'process', 'container', 'gvisor']),
+    limits: z.object({ cpu: z.boolean(), memory: z.boolean(), pids: z.boolean(), disk: z.boolean() }),
+    snapshots: z.literal(true),
+    gpu: z.boolean(),
+  }),
   health: z.object({ detail: z.string() }),
 } satisfies Record<Operation, z.ZodType>;
 

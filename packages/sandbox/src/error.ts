@@ -12,6 +12,8 @@ export const SANDBOX_ERRORS = {
   not_found: 404,
   /** No such file in the sandbox. */
   file_not_found: 404,
+  /** No such image, or no longer. */
+  image_not_found: 404,
   /** The runId is known with another command. */
   conflict: 409,
   /** The sandbox is terminated. */
@@ -20,6 +22,8 @@ export const SANDBOX_ERRORS = {
   too_large: 413,
   is_directory: 422,
   not_directory: 422,
+  /** The image cannot be built; the message ends with the log of the build. */
+  image_failed: 422,
   /** The sandbox did something this program cannot account for. */
   internal: 500,
   /** The backend refuses our credentials, or is set up wrongly; the message says what to mend. */
@@ -28,6 +32,8 @@ export const SANDBOX_ERRORS = {
   unavailable: 503,
   /** The call was not answered in time. */
   timeout: 504,
+  /** The sandbox's disk or memory is full. */
+  quota_exceeded: 507,
 } as const;
 
 export type SandboxErrorCode = keyof typeof SANDBOX_ERRORS;

@@ -5,8 +5,9 @@ import { isSandboxError, isSandboxErrorCode, SandboxError } from './error.ts';
 import { decodeFrame, encodeFrame } from './frame.ts';
 import { MAX_WAIT_MS, type Sandboxes } from './port.ts';
 
-/** Creating a sandbox may pull its image; a wait for a run is the longest of the rest. */
-const CREATE_MS = 10 * 60 * 1000;
+/** Images are pulled, built and taken of whole file systems; a wait for a run is the longest of the rest. */
+const IMAGE_MS = 10 * 60 * 1000;
+const WITH_IMAGES: ReadonlySet<Operation> = new Set(['create', 'buildImage', 'snapshot']);
 const CALL_MS = MAX_WAIT_MS + 30_000;
 
 export interface GatewaySettings {
@@ -34,8 +35,14 @@ export function createGatewaySandboxes(settings: GatewaySettings): Sandboxes {
     writeFile: (request) => call('writeFile', request).then(() => {}),
     listFiles: (key) => call('listFiles', key),
     stat: (key) => call('stat', key),
+    buildImage: (recipe) => call('buildImage', recipe),
+    snapshot: (request) => call('snapshot', request),
+    deleteImage: (imageId) => call('deleteImage', { imageId }).then(() => {}),
+    expose: (request) => call('expose', request),
+    setNetwork: (request) => call('setNetwork', request).then(() => {}),
     terminate: (sandboxId) => call('terminate', { sandboxId }).then(() => {}),
     list: () => call('list', {}),
+    capabilities: () => call('capabilities', {}),
     health: () => call('health', {}),
   };
 }
@@ -49,7 +56,7 @@ function createCaller(settings: GatewaySettings): Caller {
     const path = `/v1/${operation}`;
     const body = encodeFrame(args);
     const headers = await signer.sign({ method: 'POST', path, body });
-    const limit = AbortSignal.timeout(operation === 'create' ? CREATE_MS : CALL_MS);
+    const limit = AbortSignal.timeout(WITH_IMAGES.has(operation) ? IMAGE_MS : CALL_MS);
     try {
       const init = {
         method: 'POST',

@@ -4,6 +4,7 @@
 //  S3 A run belongs to its sandbox, not to a caller: it goes on when every caller dies, and its output and
 //     outcome are read from any offset by anyone, until the sandbox is terminated.
 //  S4 Failures are SandboxError, recognised by shape with isSandboxError.
+//  S5 snapshot is idempotent by snapshotId: asked again, the last snapshot of a sandbox is the same image.
 // Offsets and sizes are bytes, durations milliseconds, instants epoch milliseconds, paths absolute.
 
 /** Where commands start unless they say otherwise; exists and is writable in every sandbox. */
@@ -25,14 +26,43 @@ export const DEFAULT_CHUNK_BYTES = 1024 * 1024;
 export const MAX_WAIT_MS = 60_000;
 /** The longest time limit of one run. */
 export const MAX_RUN_MS = 24 * 60 * 60 * 1000;
+/** What of the log of a failed build its error tells, at most: the end of it. */
+export const MAX_BUILD_LOG_BYTES = 4096;
 /** A run that is stopped gets SIGTERM, and SIGKILL this much later. */
 export const KILL_GRACE_MS = 5_000;
+
+/** What an image is made of: a registry reference and Dockerfile lines on top of it, one instruction each. */
+export interface ImageRecipe {
+  /** Registry reference; default: the image that sandboxes have when they ask for none. */
+  base?: string;
+  /** `RUN`, `ENV` and `WORKDIR` only. The same lines on the same base are the same image, built once. */
+  lines: readonly string[];
+}
+
+/**
+ * Where a sandbox may connect to. `allowedHosts`: `api.example.com`, or `*.example.com` for any depth below it and not itself,
+ * each optionally with `:port`; without one, ports 80 and 443. Lower-case ASCII.
+ */
+export type NetworkPolicy =
+  | { type: 'unrestricted' }
+  | { type: 'limited'; allowedHosts: readonly string[] }
+  | { type: 'blocked' };
 
 export interface CreateSandbox {
   /** 1-64 of `A-Za-z0-9._-`. Names one live sandbox; free again once that is terminated. */
   name: string;
   /** Registry reference, e.g. `python:3.12-bookworm`. It needs bash and GNU coreutils and findutils. */
   image?: string;
+  /** From buildImage or snapshot; wins over `image`. */
+  imageId?: string;
+  /** Cores, in steps of 0.125: reserved, and the most it gets. Default: what the backend gives. */
+  cpu?: number;
+  /** Reserved, and the most it gets. Default: what the backend gives. */
+  memoryMiB?: number;
+  /** Kind and optionally count, e.g. `T4` or `A100-80GB:2`. `invalid` where capabilities() has no gpu. */
+  gpu?: string;
+  /** Default: unrestricted. */
+  network?: NetworkPolicy;
   /** Environment of every command in the sandbox. */
   env?: Readonly<Record<string, string>>;
   /** Terminated this long after creation; default and maximum 24 h. */
@@ -46,9 +76,13 @@ export interface SandboxRef {
   name: string;
   /** False when the name was taken already and this is that sandbox. */
   created: boolean;
+  /** It is terminated by then at the latest if nothing ends it before; never earlier than this. Snapshot and recreate in time. */
+  expiresAt: number;
 }
 
-export type SandboxStatus = { state: 'running' } | { state: 'terminated'; exitCode: number };
+export type SandboxStatus =
+  | { state: 'running'; expiresAt: number }
+  | { state: 'terminated'; exitCode: number };
 
 /** A string is a bash script; an array is run as it stands, without a shell. */
 export type Command = string | readonly string[];
@@ -183,13 +217,41 @@ export interface FileList {
   truncated: boolean;
 }
 
+export interface Snapshot {
+  sandboxId: string;
+  /** The snapshot's identity within its sandbox: 1-128 of `A-Za-z0-9_-`. */
+  snapshotId: string;
+}
+
+export interface ExposedPort {
+  /** `http:` or `https:`, without a path; WebSockets are upgraded here too. */
+  url: string;
+  /** Every request needs them, and they are secrets: they open this port of this sandbox to whoever has them. */
+  headers: Record<string, string>;
+}
+
+/** What stands between a sandbox and its host, weakest first. */
+export type Isolation = 'none' | 'process' | 'container' | 'gvisor';
+
+/** What the backend can promise; what it cannot is false. */
+export interface SandboxCapabilities {
+  isolation: Isolation;
+  /** Which resources of a sandbox have an enforced limit. */
+  limits: { cpu: boolean; memory: boolean; pids: boolean; disk: boolean };
+  snapshots: true;
+  gpu: boolean;
+}
+
 /**
  * Every call may throw SandboxError. Of any call: `unavailable` (the backend cannot be reached; the same call may
  * work later, and S1/S2 make it safe to repeat), `invalid` (an argument; the message names it). Of any call that names
  * a sandbox: `not_found` (no such sandbox), `gone` (it is terminated; nothing will work in it again).
  */
 export interface Sandboxes {
-  /** The live sandbox of that name, made when there is none. */
+  /**
+   * The live sandbox of that name as it is, made when there is none. `image_not_found`: no such imageId; `image_failed`: the
+   * image cannot be had.
+   */
   create(request: CreateSandbox): Promise<SandboxRef>;
   /** The live sandbox of that name, or null. */
   findByName(name: string): Promise<SandboxRef | null>;
@@ -207,16 +269,31 @@ export interface Sandboxes {
   resetShell(key: { sandboxId: string; shell: string }): Promise<void>;
   /** A piece of a file. `file_not_found`, `is_directory`, `forbidden`. */
   readFile(request: ReadFile): Promise<FileChunk>;
-  /** Replaces a file at once (readers see the old or the new one), making its directories. `is_directory`, `forbidden`, `too_large`. */
+  /**
+   * Replaces a file at once (readers see the old or the new one), making its directories. `is_directory`, `forbidden`,
+   * `too_large`, `quota_exceeded`: the sandbox has no room for it, and the old file stays.
+   */
   writeFile(request: WriteFile): Promise<void>;
   /** The entries of a directory, not of those below it. `file_not_found`, `not_directory`, `forbidden`. */
   listFiles(key: FileKey): Promise<FileList>;
   /** A file, directory or symlink itself. `file_not_found`, `forbidden`. */
   stat(key: FileKey): Promise<FileStat>;
+  /** The image of that recipe, built when there is none. `image_failed`: its message ends with the last 4 KiB of the build's log. */
+  buildImage(recipe: ImageRecipe): Promise<{ imageId: string }>;
+  /** The whole file system of a sandbox, as it is now, as an image that is kept until deleteImage. Runs go on, and are not in it. */
+  snapshot(request: Snapshot): Promise<{ imageId: string }>;
+  /** Deletes an image. Sandboxes made from it go on. Harmless when it is gone already. */
+  deleteImage(imageId: string): Promise<void>;
+  /** A way to reach a server inside the sandbox, HTTP and WebSocket, from our own servers alone. */
+  expose(request: { sandboxId: string; port: number }): Promise<ExposedPort>;
+  /** Replaces where the sandbox may connect to, for what runs in it too. Connections that the new policy refuses are cut. */
+  setNetwork(request: { sandboxId: string; network: NetworkPolicy }): Promise<void>;
   /** Ends a sandbox and everything in it. Harmless when it is terminated already or was never there. */
   terminate(sandboxId: string): Promise<void>;
   /** Every live sandbox of this installation. */
   list(): Promise<{ sandboxId: string }[]>;
+  /** What this backend promises of its sandboxes. */
+  capabilities(): Promise<SandboxCapabilities>;
   /** Asks the backend. Resolves with a short description of it; throws `unavailable` or `misconfigured` with the way out. */
   health(): Promise<{ detail: string }>;
 }

@@ -467,7 +467,7 @@ export function describeSandboxes(subject: string, open: () => Promise<Subject>)
 
     it('asks the backend for its health', async () => {
       expect((await sandboxes.health()).detail).toMatch(/Modal/);
-      expect(await sandboxes.status(sandboxId)).toEqual({ state: 'running' });
+      expect(await sandboxes.status(sandboxId)).toMatchObject({ state: 'running' });
     });
   });
 }

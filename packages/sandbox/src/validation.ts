@@ -17,8 +17,14 @@ export function validated(inner: Sandboxes): Sandboxes {
     writeFile: async (request) => inner.writeFile(checkArgs('writeFile', request)),
     listFiles: async (key) => inner.listFiles(checkArgs('listFiles', key)),
     stat: async (key) => inner.stat(checkArgs('stat', key)),
+    buildImage: async (recipe) => inner.buildImage(checkArgs('buildImage', recipe)),
+    snapshot: async (request) => inner.snapshot(checkArgs('snapshot', request)),
+    deleteImage: async (imageId) => inner.deleteImage(checkArgs('deleteImage', { imageId }).imageId),
+    expose: async (request) => inner.expose(checkArgs('expose', request)),
+    setNetwork: async (request) => inner.setNetwork(checkArgs('setNetwork', request)),
     terminate: async (sandboxId) => inner.terminate(checkArgs('terminate', { sandboxId }).sandboxId),
     list: () => inner.list(),
+    capabilities: () => inner.capabilities(),
     health: () => inner.health(),
   };
 }

@@ -1,9 +1,11 @@
 // The connection to Modal: one SDK client, our App, and handles on sandboxes, kept so that a call costs only itself.
 // Whatever fails is forgotten and asked for anew by the next call.
-import type { App, ContainerProcess, Image, ModalClient, Sandbox } from 'modal';
-import { SandboxError } from '../error.ts';
-import { MAX_WAIT_MS } from '../port.ts';
+import type { App, ContainerProcess, ModalClient, Sandbox } from 'modal';
+import { isSandboxError, SandboxError } from '../error.ts';
+import { MAX_WAIT_MS, type SandboxCapabilities } from '../port.ts';
 import { isNotFound, mayBeEnded, toSandboxError } from './errors.ts';
+import type { ProxyAddress } from './network.ts';
+import { expiryOf } from './tags.ts';
 
 const MAX_HANDLES = 2_000;
 /** Longer than any call may wait and its command needs to be stopped; the gateway's callers wait some more. */
@@ -17,6 +19,10 @@ export interface Settings {
   image: string;
   /** A command that has not ended after this long is given up and killed; default 75 s. */
   deadlineMs?: number;
+  /** The only thing that sandboxes may connect to. Without it Modal's own allowlist is all there is. */
+  proxy?: ProxyAddress;
+  /** Default: what Modal promises. */
+  capabilities?: SandboxCapabilities;
 }
 
 export interface Invocation {
@@ -39,7 +45,7 @@ export interface Invoked {
 export class Connection {
   readonly settings: Settings;
   readonly #handles = new Map<string, Sandbox>();
-  readonly #images = new Map<string, Image>();
+  readonly #expiries = new Map<string, number>();
   #app: Promise<App> | undefined;
 
   constructor(settings: Settings) {
@@ -48,7 +54,7 @@ export class Connection {
 
   /** Our App; `fresh` really asks Modal. */
   app(fresh = false): Promise<App> {
-    if (!fresh && this.#app) return this.#app;
+    if (!fresh && this.#app !== undefined) return this.#app;
     const app = this.settings.client.apps.fromName(this.settings.appName, { createIfMissing: true });
     this.#app = app;
     app.catch(() => {
@@ -57,18 +63,8 @@ export class Connection {
     return app;
   }
 
-  image(reference: string): Image {
-    const known = this.#images.get(reference);
-    if (known) return known;
-    const image = this.settings.client.images.fromRegistry(reference);
-    this.#images.set(reference, image);
-    return image;
-  }
-
-  /** Modal may have forgotten what we know of it, as a local one does when its state is cleared. */
-  forgetImages(): void {
+  forgetApp(): void {
     this.#app = undefined;
-    this.#images.clear();
   }
 
   keep(handle: Sandbox): void {
@@ -92,6 +88,33 @@ export class Connection {
     if (raced) return raced;
     this.keep(handle);
     return handle;
+  }
+
+  /** One question to Modal about a sandbox. Throws `gone` or `not_found` when that is why it failed. */
+  async about<T>(sandboxId: string, doing: string, ask: (sandbox: Sandbox) => Promise<T>): Promise<T> {
+    try {
+      return await ask(await this.handle(sandboxId));
+    } catch (error) {
+      if (isSandboxError(error)) throw error;
+      this.forget(sandboxId);
+      if (mayBeEnded(error)) await this.assertAlive(sandboxId);
+      throw toSandboxError(error, doing);
+    }
+  }
+
+  /** When the lifetime of a sandbox ends; it never changes. */
+  async expiresAt(sandboxId: string): Promise<number> {
+    const known = this.#expiries.get(sandboxId);
+    if (known !== undefined) return known;
+    const tags = await this.about(sandboxId, 'reading its tags', (sandbox) => sandbox.getTags());
+    return this.keepExpiry(sandboxId, expiryOf(tags));
+  }
+
+  keepExpiry(sandboxId: string, expiresAt: number): number {
+    const oldest = this.#expiries.keys().next().value;
+    if (this.#expiries.size >= MAX_HANDLES && oldest !== undefined) this.#expiries.delete(oldest);
+    this.#expiries.set(sandboxId, expiresAt);
+    return expiresAt;
   }
 
   /** Its exit code, or null while it runs; throws not_found. */

@@ -24,6 +24,14 @@ export function isNameTaken(error: unknown): boolean {
   return nameOf(error) === 'AlreadyExistsError';
 }
 
+/** What Modal tells about a build that failed; null for every other error. */
+export function buildFailure(error: unknown): string | null {
+  // The SDK throws a plain Error for it.
+  if (!(error instanceof Error)) return null;
+  const failed = /^Image build for \S+ (failed with the exception:\n)?/.exec(error.message);
+  return failed && error.message.slice(failed[1] === undefined ? 0 : failed[0].length);
+}
+
 export function toSandboxError(error: unknown, doing: string): SandboxError {
   if (isSandboxError(error)) return error;
   const message = error instanceof Error ? error.message : String(error);
@@ -35,6 +43,8 @@ export function toSandboxError(error: unknown, doing: string): SandboxError {
   if (code === INVALID_ARGUMENT || nameOf(error) === 'InvalidError') {
     return new SandboxError('invalid', `Modal refuses the request (${doing}): ${message}`, { cause: error });
   }
+  if (nameOf(error) === 'TimeoutError')
+    return new SandboxError('timeout', `Modal did not answer in time (${doing})`, { cause: error });
   if (isNotFound(error))
     return new SandboxError('not_found', `Modal does not know it (${doing})`, { cause: error });
   return new SandboxError('unavailable', `Modal does not answer (${doing}): ${message}`, { cause: error });
