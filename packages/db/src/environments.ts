@@ -3,7 +3,7 @@
 import type { Environment, EnvironmentConfig } from '@capstan/schema/environments';
 import { ApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
-import type { Metadata } from '@capstan/schema/metadata';
+import { type Metadata, type MetadataPatch, patchMetadata } from '@capstan/schema/metadata';
 import type { Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
@@ -24,11 +24,22 @@ export interface NewEnvironment {
   now: number;
 }
 
+/** What is not given stays as it is. */
+export interface EnvironmentChange {
+  name?: string | undefined;
+  description?: string | null | undefined;
+  config?: ((current: EnvironmentConfig) => EnvironmentConfig) | undefined;
+  metadata?: MetadataPatch | undefined;
+  scope?: Environment['scope'] | undefined;
+}
+
 export interface EnvironmentFilter {
   limit: number;
   page?: string | undefined;
   includeArchived: boolean;
 }
+
+const UPDATE_ATTEMPTS = 5;
 
 type EnvironmentRow = typeof environments.$inferSelect;
 
@@ -77,13 +88,51 @@ export class EnvironmentStore {
   }
 
   async retrieve(id: string): Promise<Environment> {
-    const { db, tenantId } = this.#scope;
-    const [row] = await db
-      .select()
-      .from(environments)
-      .where(and(eq(environments.tenantId, tenantId), eq(environments.id, id)));
-    if (row) return toEnvironment(row);
-    throw new ApiError('not_found', `No environment ${id}`, { reason: 'environment_not_found' });
+    return toEnvironment(await this.#find(id));
+  }
+
+  /** Refuses (`invalid_request`) an archived one. Changes that race are made one after the other. */
+  async update(id: string, change: EnvironmentChange, now: number): Promise<Environment> {
+    const { db } = this.#scope;
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
+      const row = await this.#find(id);
+      if (row.archivedAt !== null) {
+        const reason = 'environment_archived';
+        throw new ApiError('invalid_request', `${id} is archived and cannot be changed`, { reason });
+      }
+      const next = revise(row, change);
+      requireFit(next.config, 'config');
+      // Later than the last change, so that no two of them have the same time.
+      const updatedAt = Math.max(now, row.updatedAt + 1);
+      const still = and(
+        this.#own(id),
+        eq(environments.updatedAt, row.updatedAt),
+        isNull(environments.archivedAt),
+      );
+      const changed = { ...next, updatedAt };
+      const [kept] = await db.update(environments).set(changed).where(still).returning();
+      if (kept) return toEnvironment(kept);
+    }
+    throw new ApiError('unavailable', 'The environment is being changed: try again', {
+      retryAfterSeconds: 1,
+    });
+  }
+
+  /** Archiving again changes nothing. Of an archived default, the next session that needs one makes another. */
+  async archive(id: string, now: number): Promise<Environment> {
+    const { db } = this.#scope;
+    await db
+      .update(environments)
+      .set({ archivedAt: now, updatedAt: now, isDefault: false })
+      .where(and(this.#own(id), isNull(environments.archivedAt)));
+    return this.retrieve(id);
+  }
+
+  /** Sessions have copies of what they need of it. `not_found` when it is deleted already. */
+  async delete(id: string): Promise<void> {
+    const { db } = this.#scope;
+    const gone = await db.delete(environments).where(this.#own(id)).returning({ id: environments.id });
+    if (gone.length === 0) throw unknown(id);
   }
 
   async list(filter: EnvironmentFilter): Promise<Page<Environment>> {
@@ -106,6 +155,31 @@ export class EnvironmentStore {
     const page = toPage(listing, at, found);
     return { data: page.rows.map(toEnvironment), next_page: page.next };
   }
+
+  async #find(id: string): Promise<EnvironmentRow> {
+    const [row] = await this.#scope.db.select().from(environments).where(this.#own(id));
+    if (row) return row;
+    throw unknown(id);
+  }
+
+  #own(id: string) {
+    return and(eq(environments.tenantId, this.#scope.tenantId), eq(environments.id, id));
+  }
+}
+
+function unknown(id: string): ApiError {
+  return new ApiError('not_found', `No environment ${id}`, { reason: 'environment_not_found' });
+}
+
+function revise(row: EnvironmentRow, change: EnvironmentChange) {
+  const { name = row.name, scope = row.scope, config, metadata } = change;
+  return {
+    name,
+    scope,
+    description: change.description === undefined ? row.description : change.description,
+    config: config ? config(row.config) : row.config,
+    metadata: metadata === undefined ? row.metadata : patchMetadata(row.metadata, metadata),
+  };
 }
 
 function toRow(tenantId: string, input: NewEnvironment, isDefault: boolean): EnvironmentRow {

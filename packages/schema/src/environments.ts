@@ -1,43 +1,37 @@
 // Environments: what a session's sandbox is made from (spec §5.5).
 import { z } from 'zod';
+import { allowedHost } from './allowed-host.ts';
 import { idSchema } from './ids.ts';
-import { metadata } from './metadata.ts';
+import { metadata, metadataPatch } from './metadata.ts';
+import { packages, packagesParam } from './packages.ts';
 import { pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 
-const noPackages = z
-  .array(z.string().min(1))
-  .refine(
-    (names) => names.length === 0,
-    'packages are not supported by this server yet: leave the list empty',
-  )
-  .nullish();
+const MAX_HOSTS = 500;
 
-const cloudConfigParam = z.object({
-  type: z.literal('cloud'),
-  networking: z
-    .discriminatedUnion('type', [
-      z.object({ type: z.literal('unrestricted') }),
-      z.object({
-        type: z.literal('limited'),
-        allowed_hosts: z.array(z.string().min(1)).nullish(),
-        allow_mcp_servers: z.boolean().nullish(),
-        allow_package_managers: z.boolean().nullish(),
-      }),
-    ])
-    .nullish(),
-  packages: z
-    .object({
-      type: z.literal('packages').optional(),
-      apt: noPackages,
-      cargo: noPackages,
-      gem: noPackages,
-      go: noPackages,
-      npm: noPackages,
-      pip: noPackages,
-    })
-    .nullish(),
-});
+const networkingParam = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('unrestricted') }),
+  z.object({
+    type: z.literal('limited'),
+    allowed_hosts: z.array(allowedHost).max(MAX_HOSTS).nullish(),
+    allow_mcp_servers: z.boolean().nullish(),
+    allow_package_managers: z.boolean().nullish(),
+  }),
+]);
+
+const configParam = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('cloud'),
+    networking: networkingParam.nullish(),
+    packages: packagesParam.nullish(),
+  }),
+  z.object({
+    type: z
+      .literal('self_hosted')
+      .refine(() => false, 'self_hosted environments are not supported by this server yet'),
+  }),
+]);
+export type EnvironmentConfigParam = z.infer<typeof configParam>;
 
 const cloudConfig = z.object({
   type: z.literal('cloud'),
@@ -50,15 +44,7 @@ const cloudConfig = z.object({
       allow_package_managers: z.boolean(),
     }),
   ]),
-  packages: z.object({
-    type: z.literal('packages'),
-    apt: z.array(z.string()),
-    cargo: z.array(z.string()),
-    gem: z.array(z.string()),
-    go: z.array(z.string()),
-    npm: z.array(z.string()),
-    pip: z.array(z.string()),
-  }),
+  packages,
 });
 export type EnvironmentConfig = z.infer<typeof cloudConfig>;
 
@@ -82,23 +68,28 @@ export const createEnvironment = z
   .object({
     name: z.string().min(1).max(256),
     description: z.string().max(4096).nullish(),
-    config: z
-      .discriminatedUnion('type', [
-        cloudConfigParam,
-        z.object({
-          type: z
-            .literal('self_hosted')
-            .refine(() => false, 'self_hosted environments are not supported by this server yet'),
-        }),
-      ])
-      .nullish(),
+    config: configParam.nullish(),
     metadata: metadata.optional(),
     scope: z.enum(['organization', 'account']).nullish(),
   })
   .meta({ id: 'CreateEnvironment' });
 export type CreateEnvironment = z.infer<typeof createEnvironment>;
 
+export const updateEnvironment = z
+  .object({
+    name: z.string().min(1).max(256).optional(),
+    /** Null clears it. */
+    description: z.string().max(4096).nullish(),
+    /** Members that are not given stay as they are; null as a list of packages or hosts empties it. */
+    config: configParam.nullish(),
+    metadata: metadataPatch.nullish(),
+    scope: z.enum(['organization', 'account']).nullish(),
+  })
+  .meta({ id: 'UpdateEnvironment' });
+export type UpdateEnvironment = z.infer<typeof updateEnvironment>;
+
 const tag = 'Environments';
+const params = z.object({ environment_id: idSchema('environment') });
 
 export const environmentRoutes = {
   create: defineRoute({
@@ -130,8 +121,42 @@ export const environmentRoutes = {
     summary: 'Retrieve an environment',
     tag,
     access: 'key',
-    params: z.object({ environment_id: idSchema('environment') }),
+    params,
     response: environment,
+    errors: ['not_found'],
+  }),
+  update: defineRoute({
+    method: 'post',
+    path: '/v1/environments/{environment_id}',
+    operationId: 'updateEnvironment',
+    summary: 'Change an environment: sessions that exist keep what it was',
+    tag,
+    access: 'key',
+    params,
+    body: updateEnvironment,
+    response: environment,
+    errors: ['not_found', 'too_large'],
+  }),
+  archive: defineRoute({
+    method: 'post',
+    path: '/v1/environments/{environment_id}/archive',
+    operationId: 'archiveEnvironment',
+    summary: 'Archive an environment: no new sessions, those that exist go on',
+    tag,
+    access: 'key',
+    params,
+    response: environment,
+    errors: ['not_found'],
+  }),
+  delete: defineRoute({
+    method: 'delete',
+    path: '/v1/environments/{environment_id}',
+    operationId: 'deleteEnvironment',
+    summary: 'Delete an environment: sessions that exist go on',
+    tag,
+    access: 'key',
+    params,
+    response: z.object({ id: idSchema('environment'), type: z.literal('environment_deleted') }),
     errors: ['not_found'],
   }),
 };

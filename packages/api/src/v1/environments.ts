@@ -1,14 +1,11 @@
 // Environments over HTTP.
-import { OPEN_CLOUD } from '@capstan/db/environments';
+import type { EnvironmentChange } from '@capstan/db/environments';
 import { stores } from '@capstan/db/stores';
-import {
-  type CreateEnvironment,
-  type EnvironmentConfig,
-  environmentRoutes,
-} from '@capstan/schema/environments';
+import { environmentRoutes, type UpdateEnvironment } from '@capstan/schema/environments';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
+import { toConfig } from './environment-config.ts';
 
 export function mountEnvironments(surface: Surface): void {
   const { db } = surface.ports;
@@ -37,19 +34,30 @@ export function mountEnvironments(surface: Surface): void {
   mount(surface, environmentRoutes.retrieve, ({ principal, params }) =>
     stores(db, principal.tenantId).environments.retrieve(params.environment_id),
   );
+
+  mount(surface, environmentRoutes.update, ({ principal, params, body, now }) =>
+    stores(db, principal.tenantId).environments.update(params.environment_id, toChange(body), now),
+  );
+
+  mount(surface, environmentRoutes.archive, ({ principal, params, now }) =>
+    stores(db, principal.tenantId).environments.archive(params.environment_id, now),
+  );
+
+  mount(surface, environmentRoutes.delete, async ({ principal, params }) => {
+    await stores(db, principal.tenantId).environments.delete(params.environment_id);
+    return { id: params.environment_id, type: 'environment_deleted' as const };
+  });
 }
 
-/** The schema lets no package through, so there are none to keep. */
-function toConfig(param: CreateEnvironment['config']): EnvironmentConfig {
-  if (param?.type !== 'cloud' || param.networking?.type !== 'limited') return OPEN_CLOUD;
-  const { allowed_hosts, allow_mcp_servers, allow_package_managers } = param.networking;
+function toChange({ config, metadata, scope, name, description }: UpdateEnvironment): EnvironmentChange {
   return {
-    ...OPEN_CLOUD,
-    networking: {
-      type: 'limited',
-      allowed_hosts: allowed_hosts ?? [],
-      allow_mcp_servers: allow_mcp_servers ?? false,
-      allow_package_managers: allow_package_managers ?? false,
-    },
+    name,
+    description,
+    scope: scope ?? undefined,
+    config: config ? (current) => toConfig(config, current) : undefined,
+    // On an environment the empty string deletes a pair, too.
+    metadata: metadata
+      ? Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, value || null]))
+      : undefined,
   };
 }

@@ -1,0 +1,156 @@
+import Anthropic from '@anthropic-ai/sdk';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openWorld, type World } from './testing/world.ts';
+
+let world: World;
+let client: Anthropic;
+let stranger: Anthropic;
+
+beforeAll(async () => {
+  world = await openWorld();
+  client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
+  stranger = new Anthropic({ apiKey: world.strangerKey, baseURL: world.url, maxRetries: 0 });
+}, 60_000);
+afterAll(() => world.close());
+
+const environments = () => client.beta.environments;
+const NO_PACKAGES = { type: 'packages', apt: [], cargo: [], gem: [], go: [], npm: [], pip: [] };
+
+describe('an environment', () => {
+  it('keeps its packages and its hosts', async () => {
+    const made = await environments().create({
+      name: 'Data',
+      config: {
+        type: 'cloud',
+        networking: {
+          type: 'limited',
+          allowed_hosts: ['API.Example.com', '*.example.org:8443', 'https://files.example.com/'],
+          allow_package_managers: true,
+        },
+        packages: { apt: ['ffmpeg'], pip: ['pandas==2.2.0', 'uvicorn[standard]'] },
+      },
+    });
+    expect(made.config).toEqual({
+      type: 'cloud',
+      networking: {
+        type: 'limited',
+        allowed_hosts: ['api.example.com', '*.example.org:8443', 'files.example.com'],
+        allow_mcp_servers: false,
+        allow_package_managers: true,
+      },
+      packages: { ...NO_PACKAGES, apt: ['ffmpeg'], pip: ['pandas==2.2.0', 'uvicorn[standard]'] },
+    });
+    expect(await environments().retrieve(made.id)).toEqual(made);
+  });
+
+  it.each([
+    [{ packages: { pip: ['pandas; rm -rf /'] } }, /config\.packages\.pip\.0.*pandas; rm/s],
+    [{ packages: { npm: ['--global'] } }, /config\.packages\.npm\.0/],
+    [
+      { networking: { type: 'limited', allowed_hosts: ['http://a b'] } },
+      /allowed_hosts\.0.*expected a host/s,
+    ],
+    [{ networking: { type: 'limited', allowed_hosts: ['*'] } }, /allowed_hosts\.0/],
+    [
+      { networking: { type: 'limited' }, packages: { gem: ['rails'] } },
+      /config\.packages\.gem.*allow_package_managers/s,
+    ],
+  ])('refuses %j', async (config, message) => {
+    const headers = { 'x-api-key': world.key };
+    const body = JSON.stringify({ name: 'Bad', config: { type: 'cloud', ...config } });
+    const refused = await world.fetch('/v1/environments', { method: 'POST', headers, body });
+    expect(refused.status).toBe(400);
+    const { error }: { error: { message: string } } = await refused.json();
+    expect(error.message).toMatch(message);
+  });
+
+  it('changes what is given and keeps the rest', async () => {
+    const made = await environments().create({
+      name: 'First',
+      description: 'kept',
+      metadata: { team: 'a', old: 'x', older: 'y' },
+      config: {
+        type: 'cloud',
+        networking: { type: 'limited', allowed_hosts: ['a.example'], allow_package_managers: true },
+        packages: { pip: ['pandas'], npm: ['express'] },
+      },
+    });
+    const changed = await environments().update(made.id, {
+      name: 'Second',
+      metadata: { old: '', older: null, new: 'z' },
+      config: {
+        type: 'cloud',
+        networking: { type: 'limited', allow_mcp_servers: true },
+        packages: { npm: [] },
+      },
+    });
+    expect(changed).toMatchObject({
+      id: made.id,
+      name: 'Second',
+      description: 'kept',
+      metadata: { team: 'a', new: 'z' },
+      config: {
+        networking: {
+          allowed_hosts: ['a.example'],
+          allow_mcp_servers: true,
+          allow_package_managers: true,
+        },
+        packages: { ...NO_PACKAGES, pip: ['pandas'] },
+      },
+    });
+    expect(Object.keys(changed.metadata)).toHaveLength(2);
+    expect(Date.parse(changed.updated_at)).toBeGreaterThan(Date.parse(made.updated_at));
+    expect(await environments().update(made.id, { description: null })).toMatchObject({ description: null });
+  });
+
+  it('loses no change of those that race', async () => {
+    const made = await environments().create({ name: 'Raced' });
+    await Promise.all(
+      ['a', 'b', 'c'].map((key) => environments().update(made.id, { metadata: { [key]: 'set' } })),
+    );
+    expect(await environments().retrieve(made.id)).toMatchObject({
+      metadata: { a: 'set', b: 'set', c: 'set' },
+    });
+  });
+
+  it('takes no session and no change once archived', async () => {
+    const agent = (await client.beta.agents.create({ name: 'Scribe', model: 'some-model' })).id;
+    const { id } = await environments().create({ name: 'Old' });
+    const session = await client.beta.sessions.create({ agent, environment_id: id });
+    expect((await environments().archive(id)).archived_at).not.toBeNull();
+    await expect(environments().update(id, { name: 'New' })).rejects.toMatchObject({ status: 400 });
+    await expect(client.beta.sessions.create({ agent, environment_id: id })).rejects.toMatchObject({
+      status: 400,
+    });
+    expect(await client.beta.sessions.retrieve(session.id)).toMatchObject({ environment_id: id });
+    for await (const listed of environments().list()) expect(listed.id).not.toBe(id);
+  });
+
+  it('is gone once deleted, while its sessions stay', async () => {
+    const agent = (await client.beta.agents.create({ name: 'Scribe', model: 'some-model' })).id;
+    const { id } = await environments().create({ name: 'Gone' });
+    const session = await client.beta.sessions.create({ agent, environment_id: id });
+    await expect(stranger.beta.environments.delete(id)).rejects.toMatchObject({ status: 404 });
+    expect(await environments().delete(id)).toEqual({ id, type: 'environment_deleted' });
+    await expect(environments().retrieve(id)).rejects.toMatchObject({ status: 404 });
+    await expect(environments().delete(id)).rejects.toMatchObject({ status: 404 });
+    expect(await client.beta.sessions.retrieve(session.id)).toMatchObject({ environment_id: id });
+  });
+
+  it('is made anew when the one for sessions without any is gone', async () => {
+    const agent = (await client.beta.agents.create({ name: 'Scribe', model: 'some-model' })).id;
+    const create = async () => {
+      const headers = { 'x-api-key': world.key };
+      const body = JSON.stringify({ agent });
+      const answer = await world.fetch('/v1/sessions', { method: 'POST', headers, body });
+      const { environment_id }: { environment_id: string } = await answer.json();
+      return environment_id;
+    };
+    const first = await create();
+    await environments().archive(first);
+    const second = await create();
+    expect(second).not.toBe(first);
+    await environments().delete(second);
+    expect(await create()).not.toBe(second);
+  });
+});

@@ -1,0 +1,58 @@
+// An environment's configuration from what was asked for: with all defaults filled in, or over what it is.
+import { OPEN_CLOUD } from '@capstan/db/environments';
+import type { EnvironmentConfig, EnvironmentConfigParam } from '@capstan/schema/environments';
+import { ApiError } from '@capstan/schema/error';
+import { PACKAGE_MANAGERS, type Packages, type PackagesParam } from '@capstan/schema/packages';
+
+type Networking = EnvironmentConfig['networking'];
+type Cloud = Extract<EnvironmentConfigParam, { type: 'cloud' }>;
+
+/** What is not given stays as in `current`. Refuses (`invalid_request`) packages on a network that cannot fetch them. */
+export function toConfig(
+  param: EnvironmentConfigParam | null | undefined,
+  current = OPEN_CLOUD,
+): EnvironmentConfig {
+  if (param?.type !== 'cloud') return current;
+  const config: EnvironmentConfig = {
+    type: 'cloud',
+    networking: toNetworking(param.networking, current.networking),
+    packages: toPackages(param.packages, current.packages),
+  };
+  requireReachable(config);
+  return config;
+}
+
+function toNetworking(param: Cloud['networking'], current: Networking): Networking {
+  if (!param) return current;
+  if (param.type === 'unrestricted') return { type: 'unrestricted' };
+  const kept = current.type === 'limited' ? current : null;
+  const { allowed_hosts, allow_mcp_servers, allow_package_managers } = param;
+  return {
+    type: 'limited',
+    allowed_hosts: (allowed_hosts === undefined ? kept?.allowed_hosts : allowed_hosts) ?? [],
+    allow_mcp_servers:
+      (allow_mcp_servers === undefined ? kept?.allow_mcp_servers : allow_mcp_servers) ?? false,
+    allow_package_managers:
+      (allow_package_managers === undefined ? kept?.allow_package_managers : allow_package_managers) ?? false,
+  };
+}
+
+function toPackages(param: PackagesParam | null | undefined, current: Packages): Packages {
+  if (!param) return current;
+  const packages = { ...current };
+  for (const name of PACKAGE_MANAGERS) {
+    const given = param[name];
+    if (given !== undefined) packages[name] = given ?? [];
+  }
+  return packages;
+}
+
+function requireReachable({ networking, packages }: EnvironmentConfig): void {
+  if (networking.type !== 'limited' || networking.allow_package_managers) return;
+  const asked = PACKAGE_MANAGERS.find((name) => packages[name].length > 0);
+  if (asked === undefined) return;
+  throw new ApiError(
+    'invalid_request',
+    `config.packages.${asked}: packages cannot be fetched on a limited network unless config.networking.allow_package_managers is true`,
+  );
+}
