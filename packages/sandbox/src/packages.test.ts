@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { MAX_PACKAGES, PACKAGE_MANAGERS, packageProblem } from '@capstan/schema/packages';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkArgs } from './arguments.ts';
-import { MAX_PACKAGES, PACKAGE_MANAGERS, packageProblem, recipeOf } from './packages.ts';
+import { recipeOf } from './packages.ts';
 
 const REAL = {
   apt: ['ffmpeg', 'g++', 'libstdc++6', 'libc6:amd64', 'ffmpeg=7:5.1.6-0+deb12u1', 'curl/bookworm-backports'],

@@ -39,11 +39,19 @@ const GRAMMARS: Record<PackageManager, { form: RegExp; example: string }> = {
   },
 };
 
-/** Why a manager would not take it, or null. */
+/** Null when it is a package of that manager, otherwise what is wrong with it. */
 export function packageProblem(manager: PackageManager, name: string): string | null {
   const { form, example } = GRAMMARS[manager];
-  if (name.length <= MAX_PACKAGE_LENGTH && form.test(name)) return null;
-  return `${JSON.stringify(name.slice(0, 80))} is no package ${manager} can be asked for; expected a name with or without a version, e.g. ${example}`;
+  if (name.length > MAX_PACKAGE_LENGTH)
+    return `has ${name.length} characters; the limit is ${MAX_PACKAGE_LENGTH}`;
+  return form.test(compactPackage(manager, name))
+    ? null
+    : `is no ${manager} package: write a name of its registry, e.g. ${example}`;
+}
+
+/** Without the white space that pip lets stand around what separates; no other manager does. */
+export function compactPackage(manager: PackageManager, name: string): string {
+  return manager === 'pip' ? name.replace(/ *(\[|\]|,|===?|[~!<>]=|<|>) */g, '$1') : name;
 }
 
 const packagesOf = (manager: PackageManager) =>
@@ -51,7 +59,8 @@ const packagesOf = (manager: PackageManager) =>
     .array(
       z.string().superRefine((name, context) => {
         const problem = packageProblem(manager, name);
-        if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+        if (problem === null) return;
+        context.addIssue({ code: 'custom', message: `${JSON.stringify(name.slice(0, 80))} ${problem}` });
       }),
     )
     .max(MAX_PACKAGES)
