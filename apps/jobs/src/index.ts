@@ -1,8 +1,10 @@
 // The Worker for work nobody waits for: hourly sweeps and the queue. It has no public address, bindings only.
 
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import { sweepBlobs } from '@capstan/db/blob-debts';
 import { openD1 } from '@capstan/db/d1';
 import { LoginCodeStore } from '@capstan/db/login-codes';
+import { openR2 } from '@capstan/db/r2';
 import type { BackendHealth, HealthSource } from '@capstan/schema/health';
 import { consoleLogger } from '@capstan/shared/logger';
 import type { Env } from './env.ts';
@@ -18,8 +20,10 @@ export class JobsService extends WorkerEntrypoint<Env> implements HealthSource {
 
 export default {
   async scheduled(controller, env) {
-    const swept = await new LoginCodeStore(openD1(env.DB)).sweep(controller.scheduledTime);
-    logger.info('sweep.ended', { outcome: 'ok', login_codes: swept });
+    const db = openD1(env.DB);
+    const codes = await new LoginCodeStore(db).sweep(controller.scheduledTime);
+    const blobs = await sweepBlobs({ db, blobs: openR2(env.BLOBS) }, controller.scheduledTime);
+    logger.info('sweep.ended', { outcome: 'ok', login_codes: codes, blobs });
   },
 
   /** Nothing produces messages yet: one that arrives is of another release, and waits for it in the queue's retries. */

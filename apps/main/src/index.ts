@@ -4,7 +4,7 @@ import { unconfigured } from '@capstan/api/unconfigured';
 import { openD1 } from '@capstan/db/d1';
 import { consoleLogger } from '@capstan/shared/logger';
 import { version } from '../../../package.json';
-import { blobsHealth } from './blobs.ts';
+import { openBlobs } from './blobs.ts';
 import { type Env, problemsOf } from './env.ts';
 import { socketsOf } from './sockets.ts';
 
@@ -29,7 +29,7 @@ function open(env: Env): Api {
     sessions: env.AGENT,
     socket: socketsOf(env.AGENT),
     jobs: env.JOBS,
-    blobs: blobsHealth(env.BLOBS),
+    blobs: openBlobs(env.BLOBS),
     assets: (request) => env.ASSETS.fetch(request),
     secrets: { root: env.PLATFORM_ROOT_SECRET, bootstrapKeyHash: env.BOOTSTRAP_API_KEY_SHA256 ?? null },
     clock: Date,

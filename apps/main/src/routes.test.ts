@@ -15,5 +15,10 @@ runRouteContract(async () => {
   const threads = await world.fetch(`/v1/sessions/${session_id}/threads`, { headers });
   const { data }: { data: { id: string }[] } = await threads.json();
   const thread_id = data[0]?.id ?? 'none';
-  return { ...world, ids: { agent_id, environment_id, session_id, thread_id } };
+  const form = new FormData();
+  form.append('file', new File(['content'], 'contract.txt'));
+  form.append('downloadable', 'true');
+  const uploaded = await world.fetch('/v1/files', { method: 'POST', headers, body: form });
+  const { id: file_id }: { id: string } = await uploaded.json();
+  return { ...world, ids: { agent_id, environment_id, session_id, thread_id, file_id } };
 });

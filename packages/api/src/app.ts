@@ -15,6 +15,7 @@ import type { AppEnv, Surface } from './surface.ts';
 import { mountAgents } from './v1/agents.ts';
 import { mountEnvironments } from './v1/environments.ts';
 import { mountEvents } from './v1/events.ts';
+import { mountFiles } from './v1/files.ts';
 import { mountNewSessions } from './v1/new-sessions.ts';
 import { mountSessions } from './v1/sessions.ts';
 import { mountThreads } from './v1/threads.ts';
@@ -34,6 +35,7 @@ export function createApi(ports: ApiPorts): Api {
   mountSessions(surface);
   mountEvents(surface);
   mountThreads(surface);
+  mountFiles(surface);
   mountUsage(surface);
   mountHealth(surface);
   mountConsoleLogin(surface);

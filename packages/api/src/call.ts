@@ -28,10 +28,12 @@ export interface Call<R extends RouteSpec> extends RouteInput<R> {
 
 /**
  * What a handler answers with: the route's response, or on routes that stream the bytes
- * of its events or lines, or a socket that carries them.
+ * of its events or lines, or a socket that carries them; on routes of bytes the whole answer.
  */
 export type Answer<R extends RouteSpec> = R extends { stream: true } | { lines: true }
   ? ReadableStream<Uint8Array> | Response | null
-  : RouteOutput<R>;
+  : R extends { bytes: true }
+    ? Response
+    : RouteOutput<R>;
 
 export type Handle<R extends RouteSpec> = (call: Call<R>) => Promise<Answer<R>> | Answer<R>;

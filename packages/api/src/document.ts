@@ -29,7 +29,7 @@ export function openApiDocument(version: string): Document {
 }
 
 function describe(route: RouteSpec): RouteConfig {
-  const { method, path, operationId, summary, tag, params, query, body, access, once } = route;
+  const { method, path, operationId, summary, tag, params, query, body, form, access, once } = route;
   return {
     method,
     path,
@@ -42,17 +42,21 @@ function describe(route: RouteSpec): RouteConfig {
       ...(query && { query }),
       ...(once && { headers: z.object({ [IDEMPOTENCY_HEADER]: idempotencyKey.optional() }) }),
       ...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
+      ...(form && { body: { required: true, content: { 'multipart/form-data': { schema: form } } } }),
     },
     responses: { ...success(route), ...refusals(route) },
   };
 }
 
-function success({ stream, lines, response, failing }: RouteSpec): Responses {
-  const [type, description] = stream
-    ? ['text/event-stream', 'Server-sent events; each `data` is this object as JSON']
-    : lines
-      ? ['application/x-ndjson', 'JSON lines; each is one of these objects']
-      : ['application/json', 'OK'];
+const FORMS = {
+  stream: ['text/event-stream', 'Server-sent events; each `data` is this object as JSON'],
+  lines: ['application/x-ndjson', 'JSON lines; each is one of these objects'],
+  bytes: ['application/octet-stream', 'The content, with its own type'],
+  json: ['application/json', 'OK'],
+} as const;
+
+function success({ stream, lines, bytes, response, failing }: RouteSpec): Responses {
+  const [type, description] = FORMS[stream ? 'stream' : lines ? 'lines' : bytes ? 'bytes' : 'json'];
   const content = { [type]: { schema: response } };
   return {
     200: { description, content },

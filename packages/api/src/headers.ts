@@ -29,7 +29,9 @@ export function withHeaders(
 ) {
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(EVERYWHERE)) headers.set(name, value);
-  const isPage = headers.get('content-type')?.startsWith('text/html') ?? false;
+  // What is downloaded is no page of ours, whatever type it has.
+  const isHtml = headers.get('content-type')?.startsWith('text/html') ?? false;
+  const isPage = isHtml && !headers.has('content-disposition');
   headers.set('content-security-policy', isPage ? PAGE : NO_PAGE);
   if (secure) headers.set('strict-transport-security', 'max-age=31536000');
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');

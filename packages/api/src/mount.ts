@@ -47,8 +47,9 @@ async function readInput({ ports, gate }: Surface, route: RouteSpec, context: Co
   const text = route.body === undefined ? '' : await readBody(request, maxBytes);
   return {
     principal,
-    // Before the body is parsed: what a digest takes of the memory is free again then.
-    claim: route.once && principal !== null ? await readClaim(request, principal, text) : undefined,
+    // What a form says is known once it is read. Before the body is parsed: what a digest takes of the memory is free again then.
+    claim:
+      route.once && !route.form && principal !== null ? await readClaim(request, principal, text) : undefined,
     params: route.params && parse(route.params, context.req.param(), 'path'),
     query: route.query && parse(route.query, readQuery(route.query, search), 'query'),
     body: route.body && parse(route.body, parseJson(text), 'body'),

@@ -1,4 +1,5 @@
 // What the API needs from the place it runs in.
+import type { Blobs } from '@capstan/db/blobs';
 import type { Database } from '@capstan/db/database';
 import type { HealthSource } from '@capstan/schema/health';
 import type { SessionAddress } from '@capstan/session/address';
@@ -18,7 +19,7 @@ export interface ApiPorts {
   /** The session's events over a WebSocket: an answer with status 101. Refuses as `streamEvents` does. */
   socket(address: SessionAddress, query: StreamQuery): Promise<Response>;
   jobs: HealthSource;
-  blobs: HealthSource;
+  blobs: HealthSource & Blobs;
   /** Answers a GET with a file of the Console, 404 when there is none. */
   assets(request: Request): Promise<Response>;
   secrets: Secrets;

@@ -17,6 +17,8 @@ export function readQuery(schema: z.ZodObject, search: URLSearchParams): Record<
 function isList(field: z.core.$ZodType): boolean {
   const { def } = field._zod;
   if (def.type === 'array') return true;
+  // What is made of a list is given as one.
+  if ('in' in def && isSchema(def.in)) return isList(def.in);
   return 'innerType' in def && isSchema(def.innerType) && isList(def.innerType);
 }
 

@@ -116,13 +116,9 @@ export function runRouteContract(open: () => Promise<Served>): void {
         it('answers as its schema says, with HEAD too and whatever it does not know in the query', async () => {
           const response = await send(route, { path: `${known(route)}?beta=true&unheard_of=1` });
           expect(response.status).toBe(200);
-          const type = route.lines ? 'application/x-ndjson' : 'application/json';
-          expect(response.headers.get('content-type')).toBe(type);
           const text = await response.text();
-          for (const line of route.lines ? text.trimEnd().split('\n') : [text]) {
-            const body: unknown = JSON.parse(line);
-            expect(route.response.parse(body)).toEqual(body);
-          }
+          if (!route.bytes) expectJson(route, { type: response.headers.get('content-type'), text });
+          else expect(response.headers.get('content-disposition')).toMatch(/^attachment; /);
           const headers = { 'x-api-key': served.key };
           const head = await served.fetch(known(route), { method: 'HEAD', headers });
           expect(head.status).toBe(200);
@@ -131,6 +127,14 @@ export function runRouteContract(open: () => Promise<Served>): void {
       }
     },
   );
+}
+
+function expectJson(route: RouteSpec, { type, text }: { type: string | null; text: string }): void {
+  expect(type).toBe(route.lines ? 'application/x-ndjson' : 'application/json');
+  for (const line of route.lines ? text.trimEnd().split('\n') : [text]) {
+    const body: unknown = JSON.parse(line);
+    expect(route.response.parse(body)).toEqual(body);
+  }
 }
 
 interface Sending {

@@ -2,6 +2,7 @@
 import { AgentStore } from './agents.ts';
 import type { Database } from './database.ts';
 import { EnvironmentStore } from './environments.ts';
+import { FileStore } from './files.ts';
 import { LedgerStore } from './ledger.ts';
 import { ReceiptStore } from './receipts.ts';
 import { SessionStore } from './sessions.ts';
@@ -12,6 +13,7 @@ export interface Stores {
   sessions: SessionStore;
   receipts: ReceiptStore;
   ledger: LedgerStore;
+  files: FileStore;
 }
 
 export function stores(db: Database, tenantId: string): Stores {
@@ -22,5 +24,6 @@ export function stores(db: Database, tenantId: string): Stores {
     sessions: new SessionStore(scope),
     receipts: new ReceiptStore(scope),
     ledger: new LedgerStore(scope),
+    files: new FileStore(scope),
   };
 }

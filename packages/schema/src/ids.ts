@@ -8,6 +8,8 @@ export const ID_PREFIXES = {
   thread: 'sthr',
   event: 'sevt',
   outcome: 'outc',
+  file: 'file',
+  resource: 'sesrsc',
   request: 'req',
   apiKey: 'key',
   tenant: 'tnt',

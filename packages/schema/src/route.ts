@@ -15,6 +15,8 @@ export interface RouteSpec {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
+  /** The request is `multipart/form-data` of these parts, which the handler reads as they arrive. */
+  form?: z.ZodObject;
   response: z.ZodType;
   /** What it makes is made once: a request with an `idempotency-key` may be repeated. */
   once?: true;
@@ -22,6 +24,8 @@ export interface RouteSpec {
   stream?: true;
   /** The response is a stream of JSON lines, each of them `response`. */
   lines?: true;
+  /** The response is bytes, with a type and a length of their own. */
+  bytes?: true;
   /** The code whose status `response` comes with when it tells of a failure itself. */
   failing?: ErrorCode;
   /** Codes beyond those every route of its access class may answer. */

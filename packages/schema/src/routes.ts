@@ -3,6 +3,7 @@ import { agentRoutes } from './agents.ts';
 import { consoleRoutes } from './console-login.ts';
 import { environmentRoutes } from './environments.ts';
 import { eventRoutes } from './events.ts';
+import { fileRoutes } from './files.ts';
 import { healthRoutes } from './health.ts';
 import type { RouteSpec } from './route.ts';
 import { sessionRoutes } from './sessions.ts';
@@ -15,6 +16,7 @@ export const ROUTES: readonly RouteSpec[] = [
   sessionRoutes,
   eventRoutes,
   threadRoutes,
+  fileRoutes,
   usageRoutes,
   healthRoutes,
   consoleRoutes,

@@ -14,6 +14,7 @@ export interface World {
   strangerKey: string;
   db: Database;
   keys: ApiKeyStore;
+  blobs: R2Bucket;
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** What the Workers logged so far, a line each. */
   logs(): string[];
@@ -52,9 +53,9 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     ],
   });
   const { url } = await harness.listen();
-  const main = harness.getWorker<{ DB: D1Database }>('capstan-main');
+  const main = harness.getWorker<{ DB: D1Database; BLOBS: R2Bucket }>('capstan-main');
   await main.applyD1Migrations('DB');
-  const { DB } = await main.getEnv();
+  const { DB, BLOBS: blobs } = await main.getEnv();
   const db = openD1(DB);
   const keys = new ApiKeyStore(db);
   await db.insert(tenants).values({ id: 'tnt_stranger', name: 'Stranger', createdAt: 0 });
@@ -66,6 +67,7 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     strangerKey: STRANGER_KEY,
     db,
     keys,
+    blobs,
     fetch: (path, init) => fetch(new URL(path, url), init),
     logs: () => harness.getLogs().map((line) => JSON.stringify(line)),
     evict: (sessionId, webSockets = 'close') =>

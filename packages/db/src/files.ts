@@ -1,0 +1,155 @@
+// Files of one tenant: what is known of them. Their content is a blob, which several files may share.
+// 1. A blob is owed to be removed before it is written, until the file that has it is in the table: what a process that
+//    died has left is removed when its time has come.
+// 2. A file and the debt of its blob change places in one transaction: with the last file that has it, a blob goes.
+import { ApiError } from '@capstan/schema/error';
+import type { File } from '@capstan/schema/files';
+import type { Claim } from '@capstan/schema/idempotency';
+import { newId } from '@capstan/shared/ids';
+import { and, asc, desc, eq, getTableColumns, gt, lt, type SQL, sql } from 'drizzle-orm';
+import { oweOf } from './blob-debts.ts';
+import { type Listing, type Seek, seek, toPage } from './cursor.ts';
+import { type FileRow, type NewFile, toFile, toRow } from './file-rows.ts';
+import { keepReceipt } from './receipts.ts';
+import type { Scope } from './scope.ts';
+import { blobDebts, files } from './tables.ts';
+
+export interface FileFilter {
+  limit: number;
+  page?: string | undefined;
+  /** In place of a page: what follows that file, or comes before it. */
+  near?: { id: string; side: 'after' | 'before' } | undefined;
+  order: 'asc' | 'desc';
+  /** Only outputs of that session. */
+  sessionId?: string | undefined;
+}
+
+export interface FilePage {
+  data: File[];
+  next_page: string | null;
+  has_more: boolean;
+}
+
+/** A process that takes longer than this to write one file has died. */
+const UNDER_WAY_MS = 24 * 3_600_000;
+
+export class FileStore {
+  #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  /** The id of a file to come, and where its content is to be written. */
+  async expect(now: number): Promise<{ id: string; blob: string }> {
+    const { db, tenantId } = this.#scope;
+    const id = newId('file', now);
+    const blob = `t/${tenantId}/files/${id}`;
+    await db.insert(blobDebts).values({ blob, dueAt: now + UNDER_WAY_MS });
+    return { id, blob };
+  }
+
+  /**
+   * Of an expected file whose content is there. With a claim, a receipt is kept: a name that is taken refuses the whole.
+   * Null: the session has this output already.
+   */
+  async create(input: NewFile, claim?: Claim): Promise<File | null> {
+    const { db, tenantId } = this.#scope;
+    const { id, blob, now } = input;
+    const row = toRow(tenantId, input);
+    const made = toFile(row);
+    const from = sql`FROM ${files} WHERE ${files.id} = ${id}`;
+    const [inserted] = await db.batch([
+      this.#insert(row),
+      db.delete(blobDebts).where(and(eq(blobDebts.blob, blob), sql`EXISTS (SELECT 1 ${from})`)),
+      ...keepReceipt(this.#scope, claim, { id, reply: JSON.stringify(made), from, now }),
+    ]);
+    if (inserted.length > 0) return made;
+    if (input.kind === 'output') return null;
+    throw new ApiError('unavailable', 'The file took too long to arrive: upload it again', {
+      retryAfterSeconds: 1,
+    });
+  }
+
+  /** Refuses (`not_found`) an unknown file. */
+  async row(id: string): Promise<FileRow> {
+    const [row] = await this.#scope.db.select().from(files).where(this.#named(id));
+    if (row) return row;
+    throw new ApiError('not_found', `No file ${id}`);
+  }
+
+  async list(filter: FileFilter): Promise<FilePage> {
+    const { db, tenantId } = this.#scope;
+    const listing: Listing = { list: 'files', tenantId, ...filter };
+    const at = filter.near === undefined ? seek(listing) : beside(filter, filter.near);
+    const found = await db
+      .select()
+      .from(files)
+      .where(and(this.#listed(filter.sessionId), beyond(at)))
+      .orderBy(at.order === 'desc' ? desc(files.id) : asc(files.id))
+      .limit(at.take);
+    const page = toPage(listing, at, found);
+    // Whoever goes backwards asks whether there is more before.
+    const more = at.backwards ? page.prev : page.next;
+    return { data: page.rows.map(toFile), next_page: page.next, has_more: more !== null };
+  }
+
+  /** Those of them that are listed, newest first. */
+  async pick(ids: readonly string[], sessionId?: string): Promise<File[]> {
+    const named = sql`${files.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`;
+    const found = await this.#scope.db
+      .select()
+      .from(files)
+      .where(and(this.#listed(sessionId), named))
+      .orderBy(desc(files.id));
+    return found.map(toFile);
+  }
+
+  /** Null: this tenant has no such file. Otherwise the blobs that are no file's any more, to be settled. */
+  async remove(id: string, now: number): Promise<string[] | null> {
+    const { db } = this.#scope;
+    const named = this.#named(id);
+    const [owed, removed] = await db.batch([
+      oweOf(db, named, now),
+      db.delete(files).where(named).returning({ id: files.id }),
+    ]);
+    return removed.length === 0 ? null : owed.map(({ blob }) => blob);
+  }
+
+  /** Nothing is inserted for a blob that may have been removed by now. */
+  #insert(row: FileRow) {
+    const known = new Map<string, unknown>(Object.entries(row));
+    const values = Object.entries(getTableColumns(files)).map(
+      ([name, column]) => sql`${sql.param(known.get(name), column)}`,
+    );
+    const owed = sql`SELECT 1 FROM ${blobDebts} WHERE ${and(eq(blobDebts.blob, row.blob ?? ''), gt(blobDebts.dueAt, row.createdAt))}`;
+    return this.#scope.db
+      .insert(files)
+      .select(sql`SELECT ${sql.join(values, sql`, `)} WHERE EXISTS (${owed})`)
+      .onConflictDoNothing()
+      .returning({ id: files.id });
+  }
+
+  #named(id: string): SQL | undefined {
+    return and(eq(files.tenantId, this.#scope.tenantId), eq(files.id, id));
+  }
+
+  /** Written as the indexes of the table have it, so that they serve. */
+  #listed(sessionId: string | undefined): SQL | undefined {
+    const own = eq(files.tenantId, this.#scope.tenantId);
+    if (sessionId === undefined) return and(own, sql`${files.kind} <> 'copy'`);
+    return and(own, eq(files.sessionId, sessionId), sql`${files.kind} = 'output'`);
+  }
+}
+
+/** In the older style a page lies beside a file that is named. */
+function beside({ limit, order }: FileFilter, { id, side }: { id: string; side: 'after' | 'before' }): Seek {
+  const backwards = side === 'before';
+  const turned = order === 'asc' ? 'desc' : 'asc';
+  return { id, backwards, order: backwards ? turned : order, take: limit + 1 };
+}
+
+function beyond(at: Seek): SQL | undefined {
+  if (at.id === null) return undefined;
+  return at.order === 'desc' ? lt(files.id, at.id) : gt(files.id, at.id);
+}
