@@ -101,6 +101,8 @@ function gatewayPlan({ root }: Site, secrets: Secrets, modal: Announcement) {
       CAPSTAN_GATEWAY_HOST: '127.0.0.1',
       CAPSTAN_GATEWAY_PORT: portOf(announced),
       CAPSTAN_GATEWAY_SECRET: secrets.gatewaySecret,
+      // Within the time a program is given to end.
+      CAPSTAN_GATEWAY_DRAIN_MS: '1000',
     }),
   };
 }

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type Emulator, startEmulator } from '@capstan/modal-emulator/emulator';
 import { isSandboxError } from '@capstan/sandbox/error';
@@ -12,7 +14,7 @@ import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import { describeSandboxes } from '@capstan/sandbox/sandboxes.contract';
 import { createSigner } from '@capstan/shared/hmac';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 const SECRET = 'current-secret-current-secret-current';
@@ -157,6 +159,29 @@ describe('the gateway', () => {
     await expect(stranger).rejects.toSatisfy((error) => isSandboxError(error, 'unauthenticated'));
   });
 
+  it('refuses what the gateway before it accepted', async () => {
+    const body = encodeFrame({});
+    const signed = async (gateway: Gateway, headers: Record<string, string>) =>
+      fetch(`${gateway.url}/v1/list`, { method: 'POST', headers, body });
+    const first = await world.start();
+    const headers = await createSigner(SECRET).sign({ method: 'POST', path: '/v1/list', body });
+    expect((await signed(first, headers)).status).toBe(200);
+    await end(first.child, 'SIGKILL');
+    const replay = await signed(await world.start(), headers);
+    expect(replay.status).toBe(503);
+    expect(await replay.json()).toMatchObject({
+      error: { message: expect.stringMatching(/signed before this gateway began/) },
+    });
+  });
+
+  it('refuses an unsigned body without reading it', async () => {
+    const { port, hostname } = new URL((await world.start()).url);
+    const socket = connectSocket(Number(port), hostname);
+    socket.write(`POST /v1/exec HTTP/1.1\r\nhost: x\r\ncontent-length: 8000000\r\n\r\nbeginning`);
+    const answer = await new Response(Readable.toWeb(socket)).text();
+    expect(answer).toMatch(/^HTTP\/1.1 401 .*refused: unsigned/s);
+  });
+
   it('accepts the previous secret while it is rotated', async () => {
     const gateway = await world.start({ CAPSTAN_GATEWAY_SECRET_PREVIOUS: PREVIOUS });
     expect(await connect(gateway, PREVIOUS).list()).toBeInstanceOf(Array);
@@ -189,10 +214,37 @@ describe('the gateway', () => {
     await expect(connect(refused).health()).rejects.toThrow(/MODAL_TOKEN_ID/);
   });
 
-  it('stops when it is asked to', async () => {
+  it('stops when it is asked to: waits are answered at once, commands get their time', async () => {
     const gateway = await world.start();
-    await connect(gateway).health();
+    const sandboxes = connect(gateway);
+    const { sandboxId } = await sandboxes.create({ name: 'stopped-gateway' });
+    const command = 'touch begun; while [[ ! -e go ]]; do read -t 0.02 <> <(:); done; echo done';
+    const run = { sandboxId, runId: 'long', command: 'touch waited; sleep 60', timeoutMs: 60_000 };
+    const executed = sandboxes.exec({ sandboxId, command });
+    const waiting = sandboxes.startRun({ ...run, waitMs: 60_000 });
+    const told = expect(waiting).rejects.toThrow(/stopping: ask again/);
+    const second = connect(await world.start());
+    await vi.waitFor(() => second.stat({ sandboxId, path: '/workspace/begun' }));
+    await vi.waitFor(() => second.stat({ sandboxId, path: '/workspace/waited' }));
+    const ended = end(gateway.child, 'SIGTERM');
+    await told;
+    await second.writeFile({ sandboxId, path: '/workspace/go', content: new Uint8Array() });
+    expect(text((await executed).stdout)).toBe('done\n');
+    expect(await ended).toBe(0);
+    expect(await second.readRun({ sandboxId, runId: 'long', offset: 0 })).toMatchObject({
+      outcome: { state: 'running' },
+    });
+  });
+
+  it('cuts what does not end when its time is over', async () => {
+    const gateway = await world.start({ CAPSTAN_GATEWAY_DRAIN_MS: '100' });
+    const sandboxes = connect(gateway);
+    const { sandboxId } = await sandboxes.create({ name: 'cut-gateway' });
+    const executed = sandboxes.exec({ sandboxId, command: 'touch begun; sleep 30' });
+    const cut = expect(executed).rejects.toThrow(/stopping/);
+    await vi.waitFor(() => sandboxes.stat({ sandboxId, path: '/workspace/begun' }));
     expect(await end(gateway.child, 'SIGTERM')).toBe(0);
+    await cut;
   });
 
   it('does not start without a secret, and says what mends it', async () => {

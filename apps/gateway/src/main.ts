@@ -2,25 +2,22 @@
 import type { Server } from 'node:http';
 import { flushCompileCache } from 'node:module';
 import { createModalSandboxes } from '@capstan/sandbox/modal';
+import { createModalClient } from '@capstan/sandbox/modal/sdk';
 import { createLogger } from '@capstan/shared/logger';
-import { ModalClient } from 'modal';
 import { createGateway } from './server.ts';
 import { readSettings, SettingsError } from './settings.ts';
-
-/** Callers that wait for a run get this long when the gateway is stopped. */
-const DRAIN_MS = 5_000;
 
 const log = createLogger((line) => process.stdout.write(`${line}\n`));
 
 function start(): void {
   const settings = readSettings(process.env);
   const sandboxes = createModalSandboxes({
-    client: new ModalClient({ logger: silent }),
+    ...createModalClient(),
     appName: settings.appName,
     image: settings.image,
     capabilities: settings.capabilities,
   });
-  const server = createGateway({ sandboxes, secrets: settings.secrets, log });
+  const { server, stop } = createGateway({ sandboxes, secrets: settings.secrets, log });
   server.once('error', (error) =>
     fail(`Cannot listen on ${settings.host}:${settings.port}: ${error.message}`),
   );
@@ -29,21 +26,17 @@ function start(): void {
     // With NODE_COMPILE_CACHE set, the next start needs no TypeScript compiler: 30 MB less.
     flushCompileCache();
   });
-  const stop = () => {
+  const end = () => {
     log.info('gateway.stopping');
-    server.close(() => {
+    void stop(settings.drainMs).then(() => {
       sandboxes.close();
+      log.info('gateway.stopped');
       process.exit(0);
     });
-    server.closeIdleConnections();
-    setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref();
   };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
 }
-
-/** The SDK's own lines would not be ours to read: what fails is told by the call that fails. */
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 function urlOf(server: Server): string {
   const address = server.address();
@@ -60,6 +53,6 @@ function fail(problem: string): never {
 try {
   start();
 } catch (error) {
-  if (!(error instanceof SettingsError)) throw error;
+  if (!(error instanceof SettingsError || error instanceof TypeError)) throw error;
   fail(error.message);
 }

@@ -1,17 +1,22 @@
 // The gateway: the Sandboxes port over HTTP. POST /v1/<operation> carries one signed call, GET /health asks Modal.
 //  1. Nothing but /health happens without a valid signature, and the body is read only up to its limit.
 //  2. It holds no state that matters: killed at any moment, its successor goes on with the same runs.
+//  3. Nothing that a predecessor accepted is accepted again (shared/hmac says for which clocks).
+//  4. A stop answers whoever waits: waits that are safe to repeat at once, the rest when its time is over.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isOperation } from '@capstan/sandbox/arguments';
 import { isSandboxError, SANDBOX_ERRORS, SandboxError } from '@capstan/sandbox/error';
 import { decodeFrame, frameParts } from '@capstan/sandbox/frame';
-import { MAX_CHUNK_BYTES, MAX_COMMAND_BYTES, type Sandboxes } from '@capstan/sandbox/port';
-import { createVerifier, type Verifier } from '@capstan/shared/hmac';
+import type { Sandboxes } from '@capstan/sandbox/port';
+import { createVerifier, type Refusal, type Verifier } from '@capstan/shared/hmac';
 import type { Logger } from '@capstan/shared/logger';
+import { type Bodies, createBodies } from './bodies.ts';
 import { perform } from './calls.ts';
 
-/** The longest content, or a command whose every character JSON writes as six, and room for the rest. */
-const MAX_BODY_BYTES = Math.max(MAX_CHUNK_BYTES, 6 * MAX_COMMAND_BYTES) + 1024 * 1024;
+/** Waits of these are asked again without harm. */
+const REPEATABLE: ReadonlySet<string> = new Set(['startRun', 'readRun']);
+/** How long answers to calls that are cut may take to leave. */
+const FAREWELL_MS = 1_000;
 
 export interface GatewayPorts {
   sandboxes: Sandboxes;
@@ -20,16 +25,19 @@ export interface GatewayPorts {
   log: Logger;
 }
 
-/** A server that does not listen yet. Throws RangeError when a secret is too short. */
-export function createGateway(ports: GatewayPorts): Server {
-  const verifier = createVerifier(ports.secrets);
-  const server = createServer((request, response) => {
-    void answer(ports, verifier, { request, response });
-  });
-  // Callers wait for runs, so answers may take their time; requests may not.
-  server.requestTimeout = 60_000;
-  server.keepAliveTimeout = 120_000;
-  return server;
+export interface Gateway {
+  /** Does not listen yet. */
+  server: Server;
+  /** Takes no more calls, gives those under way `drainMs`, and resolves when every connection is closed. */
+  stop(drainMs: number): Promise<void>;
+}
+
+interface World extends GatewayPorts {
+  verifier: Verifier;
+  bodies: Bodies;
+  /** Aborted when it begins to stop, and when its time is over. */
+  stopping: AbortController;
+  over: AbortController;
 }
 
 interface Exchange {
@@ -37,18 +45,54 @@ interface Exchange {
   response: ServerResponse;
 }
 
-async function answer(ports: GatewayPorts, verifier: Verifier, exchange: Exchange): Promise<void> {
+/** Throws RangeError when a secret is too short. */
+export function createGateway(ports: GatewayPorts): Gateway {
+  const world: World = {
+    ...ports,
+    verifier: createVerifier(ports.secrets, Date.now, Date.now()),
+    bodies: createBodies(),
+    stopping: new AbortController(),
+    over: new AbortController(),
+  };
+  const server = createServer((request, response) => {
+    void answer(world, { request, response });
+  });
+  // Callers wait for runs, so answers may take their time; requests may not.
+  server.requestTimeout = 60_000;
+  server.keepAliveTimeout = 120_000;
+  return { server, stop: (drainMs) => stop(world, server, drainMs) };
+}
+
+function stop(world: World, server: Server, drainMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  world.stopping.abort(stopped());
+  server.closeIdleConnections();
+  setTimeout(() => {
+    world.over.abort(stopped());
+    setTimeout(() => server.closeAllConnections(), FAREWELL_MS).unref();
+  }, drainMs).unref();
+  return promise;
+}
+
+function stopped(): SandboxError {
+  return new SandboxError('unavailable', 'The gateway is stopping: ask again');
+}
+
+async function answer(world: World, exchange: Exchange): Promise<void> {
   const { request, response } = exchange;
+  const { log, sandboxes } = world;
   const startedAt = performance.now();
   const operation = operationOf(request);
   const end = (outcome: string, cause?: unknown) => {
     const fields = { operation, outcome, duration_ms: Math.round(performance.now() - startedAt) };
-    if (outcome === 'internal') ports.log.error('gateway.call', fields, cause);
-    else ports.log.info('gateway.call', fields);
+    if (outcome === 'internal') log.error('gateway.call', fields, cause);
+    else log.info('gateway.call', fields);
   };
+  if (world.stopping.signal.aborted) response.setHeader('connection', 'close');
   try {
-    if (operation === 'health' && request.method === 'GET') await sendHealth(ports.sandboxes, response);
-    else send(response, await call(ports.sandboxes, verifier, exchange));
+    if (operation === 'health' && request.method === 'GET') await sendHealth(sandboxes, response);
+    else send(response, await call(world, operation, exchange));
     end('ok');
   } catch (error) {
     if (response.destroyed) return end('abandoned');
@@ -60,25 +104,31 @@ async function answer(ports: GatewayPorts, verifier: Verifier, exchange: Exchang
   }
 }
 
-async function call(
-  sandboxes: Sandboxes,
-  verifier: Verifier,
-  { request, response }: Exchange,
-): Promise<Uint8Array[]> {
-  const operation = operationOf(request);
+async function call(world: World, operation: string, exchange: Exchange): Promise<Uint8Array[]> {
+  const { request, response } = exchange;
+  const { verifier, bodies, stopping, over } = world;
   if (request.method !== 'POST' || !isOperation(operation)) {
     throw new SandboxError('invalid', 'There is only POST /v1/<operation> and GET /health here');
   }
-  const body = await readBody(request);
-  const signed = { method: 'POST', path: request.url ?? '', body };
-  const verdict = await verifier.verify(signed, (name) => firstOf(request.headers[name]));
-  if (!verdict.ok) {
-    const code = verdict.reason === 'busy' ? 'unavailable' : 'unauthenticated';
-    throw new SandboxError(code, `The signature is refused: ${verdict.reason}`);
-  }
+  stopping.signal.throwIfAborted();
+  const header = (name: string) => firstOf(request.headers[name]);
+  refuse(verifier.screen(header));
+  const body = await bodies.read(request);
+  const verdict = await verifier.verify({ method: 'POST', path: request.url ?? '', body }, header);
+  if (!verdict.ok) refuse(verdict.reason);
   const abandoned = new AbortController();
   response.once('close', () => abandoned.abort());
-  return frameParts(await perform(sandboxes, { operation, args: parseBody(body), signal: abandoned.signal }));
+  const patience = REPEATABLE.has(operation) ? stopping.signal : over.signal;
+  const signal = AbortSignal.any([abandoned.signal, patience]);
+  return frameParts(await perform(world.sandboxes, { operation, args: parseBody(body), signal }));
+}
+
+function refuse(reason: Refusal | null): void {
+  if (reason === null) return;
+  if (reason === 'busy') throw new SandboxError('unavailable', 'The gateway has too many calls: ask again');
+  if (reason === 'earlier')
+    throw new SandboxError('unavailable', 'The call was signed before this gateway began: ask again');
+  throw new SandboxError('unauthenticated', `The signature is refused: ${reason}`);
 }
 
 function operationOf(request: IncomingMessage): string {
@@ -92,19 +142,6 @@ function parseBody(body: Uint8Array): unknown {
   } catch (error) {
     throw new SandboxError('invalid', 'The body is not a frame', { cause: error });
   }
-}
-
-async function readBody(request: IncomingMessage): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES)
-      throw new SandboxError('too_large', `The body is over ${MAX_BODY_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
 }
 
 async function sendHealth(sandboxes: Sandboxes, response: ServerResponse): Promise<void> {

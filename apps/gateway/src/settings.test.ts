@@ -34,6 +34,7 @@ describe('readSettings', () => {
   });
 
   it.each([
+    [{ CAPSTAN_GATEWAY_DRAIN_MS: '1s' }, /^CAPSTAN_GATEWAY_DRAIN_MS is "1s"/],
     [{ CAPSTAN_SANDBOX_CAPABILITIES: 'strong' }, /^CAPSTAN_SANDBOX_CAPABILITIES cannot be read/],
     [{ CAPSTAN_SANDBOX_CAPABILITIES: '{}' }, /^CAPSTAN_SANDBOX_CAPABILITIES cannot be read/],
     [{ MODAL_TOKEN_ID: '' }, /^MODAL_TOKEN_ID is missing: set it/],

@@ -11,6 +11,8 @@ export interface GatewaySettings {
   secrets: string[];
   appName: string;
   image: string;
+  /** What a stop leaves the calls under way. */
+  drainMs: number;
   /** Absent: what Modal itself promises. */
   capabilities?: SandboxCapabilities;
 }
@@ -51,6 +53,7 @@ export function readSettings(env: Environment): GatewaySettings {
     secrets: previous ? [current, previous] : [current],
     appName: env.CAPSTAN_MODAL_APP || 'capstan',
     image: env.CAPSTAN_SANDBOX_IMAGE || 'python:3.12-bookworm',
+    drainMs: readWhole(env, 'CAPSTAN_GATEWAY_DRAIN_MS', 10_000),
     capabilities: readCapabilities(env),
   };
 }
@@ -82,6 +85,12 @@ function readSecret(env: Environment, name: string): string | null {
     );
   }
   return secret;
+}
+
+function readWhole(env: Environment, name: string, usual: number): number {
+  const text = env[name] || String(usual);
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new SettingsError(`${name} is "${text}": it must be milliseconds, 0 to 999999`);
 }
 
 function readPort(text: string): number {

@@ -29,6 +29,16 @@ describe('hmac', () => {
     expect(verdicts.filter((verdict) => verdict.ok)).toHaveLength(1);
   });
 
+  it('takes nothing that was signed before it began, and tells it from a forgery', async () => {
+    const first = createVerifier([SECRET], () => NOW);
+    const headers = reader(await sign());
+    expect(await first.verify(request, headers)).toEqual({ ok: true });
+    const second = createVerifier([SECRET], () => NOW + 5, NOW + 1);
+    expect(await second.verify(request, headers)).toEqual({ ok: false, reason: 'earlier' });
+    expect(await second.verify(request, reader(await sign(OTHER)))).toEqual({ ok: false, reason: 'forged' });
+    expect(await second.verify(request, reader(await sign(SECRET, NOW + 1)))).toEqual({ ok: true });
+  });
+
   it('refuses another method, path, query or body', async () => {
     const headers = reader(await sign());
     const changed: Partial<SignedRequest>[] = [

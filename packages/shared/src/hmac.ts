@@ -1,5 +1,7 @@
 // Requests between our own programs, signed with a shared secret; WebCrypto, so the same code runs in Workers and Node.
-// The signature covers `timestamp.nonce.METHOD.path?query.sha256(body)`, lives 30 s and is accepted once per verifier.
+// The signature covers `timestamp.nonce.METHOD.path?query.sha256(body)`, lives 30 s and is accepted once per verifier. A verifier
+// that begins takes nothing that was signed before: what its predecessor accepted is not accepted again, as long as the signer's
+// clock is not ahead of the verifier's; what a clock that is ahead signed can be replayed for as long as it is ahead.
 
 export const SIGNATURE_HEADERS = {
   timestamp: 'x-capstan-timestamp',
@@ -21,7 +23,8 @@ export interface SignedRequest {
   body: Uint8Array;
 }
 
-export type Refusal = 'unsigned' | 'expired' | 'forged' | 'replayed' | 'busy';
+/** `earlier`: signed before this verifier began; sign it again. */
+export type Refusal = 'unsigned' | 'expired' | 'earlier' | 'forged' | 'replayed' | 'busy';
 export type Verdict = { ok: true } | { ok: false; reason: Refusal };
 
 export interface Signer {
@@ -30,6 +33,8 @@ export interface Signer {
 }
 
 export interface Verifier {
+  /** What the headers alone are refused for, before a body is read; null: nothing yet. */
+  screen(header: (name: string) => string | null): Refusal | null;
   /** `header` gives a request's header by lower-case name. Remembers the nonce of what it accepts. */
   verify(request: SignedRequest, header: (name: string) => string | null): Promise<Verdict>;
 }
@@ -51,24 +56,52 @@ export function createSigner(secret: string, now: () => number = Date.now): Sign
   };
 }
 
-/** `secrets`: the current one, then those still accepted while it is being rotated. Throws RangeError when one is too short. */
-export function createVerifier(secrets: readonly string[], now: () => number = Date.now): Verifier {
+/**
+ * `secrets`: the current one, then those still accepted while it is being rotated. `since`: signed before it is `earlier`, and
+ * a verifier that follows another begins when it does. Throws RangeError when a secret is too short.
+ */
+export function createVerifier(
+  secrets: readonly string[],
+  now: () => number = Date.now,
+  since = Number.NEGATIVE_INFINITY,
+): Verifier {
   if (secrets.length === 0) throw new RangeError('A verifier needs at least one secret');
   const keys = Promise.all(secrets.map(importKey));
   const nonces = createNonces();
+  const read = (header: (name: string) => string | null): Credentials | Refusal => {
+    const credentials = parseCredentials(header);
+    if (!credentials) return 'unsigned';
+    return Math.abs(now() - Number(credentials.timestamp)) > MAX_SKEW_MS ? 'expired' : credentials;
+  };
   return {
+    screen(header) {
+      const credentials = read(header);
+      return typeof credentials === 'string' ? credentials : null;
+    },
     async verify(request, header) {
-      const timestamp = header(SIGNATURE_HEADERS.timestamp) ?? '';
-      const nonce = header(SIGNATURE_HEADERS.nonce) ?? '';
-      const signature = parseSignature(header(SIGNATURE_HEADERS.signature) ?? '');
-      if (!/^\d{1,15}$/.test(timestamp) || !/^[\w-]{16,64}$/.test(nonce) || !signature)
-        return refuse('unsigned');
-      if (Math.abs(now() - Number(timestamp)) > MAX_SKEW_MS) return refuse('expired');
+      const credentials = read(header);
+      if (typeof credentials === 'string') return refuse(credentials);
+      const { timestamp, nonce, signature } = credentials;
       const signed = await payload(request, timestamp, nonce);
       if (!(await signedByOne(await keys, signature, signed))) return refuse('forged');
+      if (Number(timestamp) < since) return refuse('earlier');
       return nonces.take(nonce, now());
     },
   };
+}
+
+interface Credentials {
+  timestamp: string;
+  nonce: string;
+  signature: Uint8Array<ArrayBuffer>;
+}
+
+function parseCredentials(header: (name: string) => string | null): Credentials | null {
+  const timestamp = header(SIGNATURE_HEADERS.timestamp) ?? '';
+  const nonce = header(SIGNATURE_HEADERS.nonce) ?? '';
+  const signature = parseSignature(header(SIGNATURE_HEADERS.signature) ?? '');
+  if (!/^\d{1,15}$/.test(timestamp) || !/^[\w-]{16,64}$/.test(nonce) || !signature) return null;
+  return { timestamp, nonce, signature };
 }
 
 async function signedByOne(keys: Key[], signature: Uint8Array<ArrayBuffer>, signed: Uint8Array<ArrayBuffer>) {

@@ -3,6 +3,7 @@
 import type { App, ContainerProcess, ModalClient, Sandbox } from 'modal';
 import { isSandboxError, SandboxError } from '../error.ts';
 import { MAX_WAIT_MS, type SandboxCapabilities } from '../port.ts';
+import type { BuildLogs } from './build-logs.ts';
 import { isNotFound, mayBeEnded, toSandboxError } from './errors.ts';
 import type { ProxyAddress } from './network.ts';
 import { expiryOf } from './tags.ts';
@@ -13,6 +14,8 @@ const DEADLINE_MS = MAX_WAIT_MS + 15_000;
 
 export interface Settings {
   client: ModalClient;
+  /** What the client hears of builds. */
+  buildLogs?: BuildLogs;
   /** The Modal App that sandboxes and their names belong to; made when it is missing. */
   appName: string;
   /** Registry reference of the image used when a sandbox asks for none. */

@@ -78,7 +78,7 @@ async function make(workshop: Workshop, request: CreateSandbox, retry = true): P
     images.forget();
     if (isNotFound(error) && retry) return make(workshop, request, false);
     if (isNotFound(error) && request.imageId !== undefined) throw noSuchImage(request.imageId, error);
-    throw toImageError(error, 'creating a sandbox');
+    throw toImageError(connection, error, 'creating a sandbox');
   }
 }
 

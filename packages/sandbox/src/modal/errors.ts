@@ -24,12 +24,14 @@ export function isNameTaken(error: unknown): boolean {
   return nameOf(error) === 'AlreadyExistsError';
 }
 
-/** What Modal tells about a build that failed; null for every other error. */
-export function buildFailure(error: unknown): string | null {
+/** The image that could not be built, and what Modal tells about it; null for every other error. */
+export function buildFailure(error: unknown): { imageId: string; reason: string } | null {
   // The SDK throws a plain Error for it.
   if (!(error instanceof Error)) return null;
-  const failed = /^Image build for \S+ (failed with the exception:\n)?/.exec(error.message);
-  return failed && error.message.slice(failed[1] === undefined ? 0 : failed[0].length);
+  const [start, imageId] =
+    /^Image build for (\S*) (?:failed with the exception:\n)?/.exec(error.message) ?? [];
+  if (start === undefined || imageId === undefined) return null;
+  return { imageId, reason: error.message.slice(start.length) };
 }
 
 export function toSandboxError(error: unknown, doing: string): SandboxError {

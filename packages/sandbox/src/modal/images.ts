@@ -35,7 +35,7 @@ export class Images {
         return await recipe.build(await this.#connection.app());
       } catch (error) {
         this.forget();
-        throw toImageError(error, `building an image on ${reference}`);
+        throw toImageError(this.#connection, error, `building an image on ${reference}`);
       }
     });
     return { imageId: image.imageId };
@@ -84,10 +84,11 @@ export function noSuchImage(imageId: string, cause: unknown): SandboxError {
   return new SandboxError('image_not_found', message, { cause });
 }
 
-/** A build that failed as image_failed, whatever else as toSandboxError has it. */
-export function toImageError(error: unknown, doing: string): SandboxError {
-  const log = buildFailure(error);
-  if (log === null) return toSandboxError(error, doing);
+/** A build that failed as image_failed with the end of its log, whatever else as toSandboxError has it. */
+export function toImageError({ settings }: Connection, error: unknown, doing: string): SandboxError {
+  const failure = buildFailure(error);
+  if (failure === null) return toSandboxError(error, doing);
+  const log = [failure.reason, settings.buildLogs?.take(failure.imageId) ?? ''].join('\n').trim();
   return new SandboxError('image_failed', `The image cannot be built:\n${tail(log)}`, { cause: error });
 }
 
