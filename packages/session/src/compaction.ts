@@ -156,7 +156,8 @@ async function summarise(turn: Turn, desk: Desk, { thread, transcript, maxTokens
     // Nothing is cut off for nothing.
     if (text.trim() === '') {
       const message = 'The model gave an empty summary of the conversation.';
-      throw new ModelFailure('model_request_failed_error', message, { retryable: true });
+      const options = { retryable: true, usage: part.usage };
+      throw new ModelFailure('model_request_failed_error', message, options);
     }
     return { text, usage: part.usage };
   }

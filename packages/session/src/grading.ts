@@ -126,7 +126,7 @@ class Grading {
       context: this.#items,
       tools: [TOOL],
       builtIn: true,
-      maxOutputTokens: desk.state().outcome?.reserved?.output ?? null,
+      maxOutputTokens: desk.state().outcome?.call?.reserved.output ?? null,
       mediaFrom: 0,
     };
     for await (const part of desk.harness.call(call, turn.signal)) {
