@@ -12,13 +12,12 @@ const MOST_BYTES = 400_000;
 export function evolveOutcome(state: State, { event, note }: Entry): State {
   switch (event.type) {
     case 'user.define_outcome': {
-      const { outcome_id: id, description } = event;
-      const rubric = event.rubric.type === 'text' ? event.rubric.content : event.rubric.file_id;
+      const { id: eventId, outcome_id: id, description } = event;
       const maxIterations = event.max_iterations ?? DEFAULT_ITERATIONS;
       const outcome: Outcome = {
         id,
         description,
-        rubric,
+        eventId,
         maxIterations,
         iteration: 0,
         phase: 'working',

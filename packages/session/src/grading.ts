@@ -86,8 +86,10 @@ class Grading {
   /** Null: the session pauses, or goes on without this turn. */
   async run(): Promise<GradeInput | null> {
     const { desk, thread, outcome } = this.#place;
+    const rubric = await desk.rubricOf(outcome);
+    if (rubric === null) return { result: 'failed', explanation: 'The rubric can no longer be read.' };
     const said = (await desk.context(thread.id).items()).map(({ item }) => item);
-    this.#items = [userItem(question(outcome, said))];
+    this.#items = [userItem(question({ ...outcome, rubric }, said))];
     for (let calls = 0; calls < MAX_CALLS; calls++) {
       if (!(await this.#begin())) return null;
       const outputs = await this.#call();
@@ -195,8 +197,13 @@ function userItem(text: string): ContextItem {
   return { type: 'user', content: [{ type: 'text', text }] };
 }
 
+interface Asked {
+  description: string;
+  rubric: string;
+}
+
 /** The rubric and the end of the conversation: what the work came to. */
-function question({ description, rubric }: Outcome, said: readonly ContextItem[]): string {
+function question({ description, rubric }: Asked, said: readonly ContextItem[]): string {
   const lines: string[] = [];
   let chars = 0;
   for (const item of said.toReversed()) {

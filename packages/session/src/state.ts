@@ -111,7 +111,8 @@ export interface ThreadState {
 export interface Outcome {
   id: string;
   description: string;
-  rubric: string;
+  /** Of the event that defined it, and has its rubric. */
+  eventId: string;
   maxIterations: number;
   iteration: number;
   /** The agent works; the result is judged; the agent has its last word. */
