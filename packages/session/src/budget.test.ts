@@ -129,6 +129,7 @@ describe('what is set aside for a model call', () => {
     expect(ask({ budget: limit({ max_tokens: 5_000 }) }, 1_000, unpriced)).toEqual({
       nanoUsd: 0,
       tokens: 5_000,
+      input: 1_000,
       output: 4_000,
     });
   });
