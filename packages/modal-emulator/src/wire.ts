@@ -5,6 +5,8 @@ export const ObjectCreation = { lookup: 0, create: 1, failIfMissing: 2, ephemera
 export const StreamConfig = { discard: 0, pipe: 1, toStdout: 2 } as const;
 export const Descriptor = { stdout: 0, stderr: 1 } as const;
 
+export const NetworkAccessType = { unspecified: 0, open: 1, blocked: 2, allowlist: 3 } as const;
+
 export type Empty = Record<string, never>;
 
 export interface GenericResult {
@@ -29,6 +31,12 @@ export interface ImageDefinition {
   secretIds: string[];
 }
 
+export interface NetworkAccess {
+  networkAccessType: number;
+  allowedCidrs: string[];
+  allowedDomains: string[];
+}
+
 export interface SandboxDefinition {
   entrypointArgs: string[];
   imageId: string;
@@ -39,6 +47,10 @@ export interface SandboxDefinition {
   name?: string;
   openPorts?: { ports: { port: number }[] };
   volumeMounts: unknown[];
+  networkAccess?: NetworkAccess;
+  inboundCidrAllowlist: string[];
+  experimentalOutboundPolicy?: unknown;
+  outboundPolicy?: unknown;
 }
 
 export interface RouterAccess {
@@ -48,6 +60,21 @@ export interface RouterAccess {
 
 export interface SandboxId {
   sandboxId: string;
+}
+
+export interface ConnectTokenRequest extends SandboxId {
+  userMetadata: string;
+  port?: number;
+}
+
+export interface ConnectTokenResponse {
+  url: string;
+  token: string;
+}
+
+export interface SetNetworkAccessRequest {
+  taskId: string;
+  networkAccess?: NetworkAccess;
 }
 
 export interface ExecId {
