@@ -117,7 +117,7 @@ function createLedger(env: Env, spec: SessionSpec): Ledger {
 }
 
 function toLedgerEntry(
-  { usage, agent, nanoUsd, estimated, ...line }: LedgerLine,
+  { usage, agent, nanoUsd, ...line }: LedgerLine,
   { sessionId }: SessionSpec,
 ): LedgerEntry {
   return {
@@ -130,7 +130,6 @@ function toLedgerEntry(
     cacheReadTokens: usage.cache_read_input_tokens,
     cacheWriteTokens: usage.cache_creation_input_tokens,
     costNanoUsd: nanoUsd,
-    estimated: estimated === true,
   };
 }
 

@@ -3,7 +3,6 @@
 //   2. In development with no provider at all, the development model answers for every id.
 //   3. `claude…` is Anthropic's; `gpt…`, `o1`, `o3`, `o4`, `chatgpt…`, `codex…`, `ft:…` are OpenAI's.
 //   4. Any other id goes to the OpenAI-compatible server at OPENAI_BASE_URL, else to the only provider there is.
-import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { type ModelChoice, ModelFailure } from '@capstan/session/harness';
 import type { HarnessConfig } from './config.ts';
 
@@ -58,7 +57,7 @@ function fallback(config: HarnessConfig, modelId: string): Provider {
     'model_request_failed_error',
     `The id "${modelId}" does not say which provider serves it, and two are configured. ` +
       `Write it as "openai/${modelId}" or "anthropic/${modelId}" in the agent's model.`,
-    { retryable: false, usage: ZERO_MODEL_USAGE },
+    { retryable: false },
   );
 }
 
@@ -71,7 +70,7 @@ function nobody(config: HarnessConfig, modelId: string, provider: Provider | nul
   return new ModelFailure(
     'model_request_failed_error',
     `${who} is configured, so nobody can answer for the model "${modelId}". ${what} ${whereToSet(config)}.`,
-    { retryable: false, usage: ZERO_MODEL_USAGE },
+    { retryable: false },
   );
 }
 

@@ -1,10 +1,11 @@
 // Modal's command router: commands in sandboxes, their input and output. Every call carries a token for one task.
 // Starting is idempotent by exec id; output replays from any offset.
 import { type CallContext, Status } from 'nice-grpc';
-import { environmentOf, fail } from './control-plane.ts';
+import { environmentOf, fail, policyOf } from './control-plane.ts';
 import type { CommandRouterMethods, Method } from './definitions.ts';
 import { FILE_TOOLS_PATH, parseFileOperation } from './file-tools.ts';
 import { type Run, StdinError } from './run.ts';
+import { SandboxSocketError } from './sandbox-sockets.ts';
 import type { LiveSandbox, Sandboxes } from './sandboxes.ts';
 import { CommandError, commandScript, prologue } from './shell-script.ts';
 import type { Tokens } from './tokens.ts';
@@ -76,6 +77,13 @@ export function createCommandRouter(ports: CommandRouterPorts): Implementation<C
       });
       return Promise.race([runOf(request, context).exited, aborted]);
     },
+    taskSetNetworkAccess: async (request, context) => {
+      const { record } = sandboxOf(ports, request.taskId, context);
+      const live =
+        ports.sandboxes.live(record.id) ?? fail(Status.NOT_FOUND, 'The sandbox has already shut down.');
+      await setNetworkAccess(live, request);
+      return {};
+    },
   };
 }
 
@@ -122,6 +130,19 @@ function scriptOf(sandbox: LiveSandbox, request: wire.ExecStartRequest) {
     script: commandScript({ ...place, argv, pty: request.ptyInfo?.enabled ?? false }),
     render: undefined,
   };
+}
+
+async function setNetworkAccess(
+  sandbox: LiveSandbox,
+  { networkAccess }: wire.SetNetworkAccessRequest,
+): Promise<void> {
+  if (networkAccess === undefined) fail(Status.INVALID_ARGUMENT, 'The request has no networkAccess.');
+  try {
+    await sandbox.network.setPolicy(policyOf(networkAccess));
+  } catch (cause) {
+    if (cause instanceof SandboxSocketError) fail(Status.FAILED_PRECONDITION, cause.message);
+    throw cause;
+  }
 }
 
 async function writeStdin(run: Run, offset: number, data: Uint8Array): Promise<void> {

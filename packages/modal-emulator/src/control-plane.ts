@@ -1,9 +1,11 @@
 // Modal's control plane, as far as the V2 sandbox API needs it: tokens, apps, images, and the life of sandboxes.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CallContext, ServerError, Status } from 'nice-grpc';
+import { MAX_USER_DATA } from './connect-token.ts';
 import type { ControlPlaneMethods, Method } from './definitions.ts';
 import { newId } from './identifiers.ts';
 import { buildImage, DEFAULT_WORKDIR, ImageBuildError, ImageNotFoundError } from './images.ts';
+import { type NetworkPolicy, NetworkPolicyError, networkPolicy } from './network-policy.ts';
 import { NameTakenError, type Sandboxes } from './sandboxes.ts';
 import type { SandboxRecord, Store } from './store.ts';
 import type { Tokens } from './tokens.ts';
@@ -25,6 +27,7 @@ type Implementation<Methods> = {
 
 const DEFAULT_ENVIRONMENT = 'main';
 const DEFAULT_TIMEOUT_SECONDS = 300;
+const DEFAULT_CONNECT_PORT = 8080;
 
 export function createControlPlane(ports: ControlPlanePorts): Implementation<ControlPlaneMethods> {
   const { store, sandboxes, tokens } = ports;
@@ -74,6 +77,10 @@ export function createControlPlane(ports: ControlPlanePorts): Implementation<Con
       return {};
     },
     sandboxTagsGetV2: async ({ sandboxId }) => ({ tags: sandbox(sandboxId).tags }),
+    sandboxCreateConnectTokenV2: async (request) => {
+      sandbox(request.sandboxId);
+      return createConnectToken(sandboxes, request);
+    },
     sandboxGetCommandRouterAccess: async ({ sandboxId, taskId }) => {
       const record = sandboxId ? sandbox(sandboxId) : store.findSandbox('task_id', taskId ?? '');
       if (record === undefined) fail(Status.NOT_FOUND, `Task '${taskId}' not found`);
@@ -130,6 +137,7 @@ async function createSandbox(
       workdir: definition.workdir || image.workdir || DEFAULT_WORKDIR,
       timeoutMs: (definition.timeoutSecs || DEFAULT_TIMEOUT_SECONDS) * 1000,
       idleTimeoutMs: definition.idleTimeoutSecs ? definition.idleTimeoutSecs * 1000 : undefined,
+      network: policyOf(definition.networkAccess),
     });
     return {
       sandboxId: record.id,
@@ -145,12 +153,40 @@ async function createSandbox(
   }
 }
 
+/** Only what a header can carry is accepted as user data. */
+async function createConnectToken(
+  sandboxes: Sandboxes,
+  { sandboxId, port = DEFAULT_CONNECT_PORT, userMetadata }: wire.ConnectTokenRequest,
+): Promise<wire.ConnectTokenResponse> {
+  if (port < 1 || port > 65_535) fail(Status.INVALID_ARGUMENT, `${port} is no port: use 1 to 65535.`);
+  if (userMetadata.length >= MAX_USER_DATA || !/^[\x20-\x7e]*$/.test(userMetadata))
+    fail(
+      Status.INVALID_ARGUMENT,
+      `userMetadata has to be printable ASCII, and shorter than ${MAX_USER_DATA}.`,
+    );
+  const live = sandboxes.live(sandboxId) ?? fail(Status.NOT_FOUND, 'The sandbox has already shut down.');
+  live.touch();
+  return live.network.connectToken(port, userMetadata);
+}
+
+/** Also for the command router, where a running sandbox's policy changes. */
+export function policyOf(access: wire.NetworkAccess | undefined): NetworkPolicy {
+  try {
+    return networkPolicy(access);
+  } catch (cause) {
+    if (cause instanceof NetworkPolicyError) fail(Status.INVALID_ARGUMENT, cause.message);
+    throw cause;
+  }
+}
+
 /** What cannot be honoured is refused by name: a sandbox quietly without it would be worse than none. */
 function refuseUnsupported(definition: wire.SandboxDefinition): void {
   const unsupported = [
     definition.entrypointArgs.length > 0 && 'command',
     (definition.openPorts?.ports.length ?? 0) > 0 && 'open ports',
     definition.volumeMounts.length > 0 && 'volumes',
+    definition.inboundCidrAllowlist.length > 0 && 'inbound allowlist',
+    (definition.outboundPolicy ?? definition.experimentalOutboundPolicy) !== undefined && 'outbound policy',
   ].filter((name) => name !== false);
   if (unsupported.length > 0)
     fail(Status.UNIMPLEMENTED, `The local emulator has no ${unsupported.join(', ')} yet: leave it out.`);

@@ -39,6 +39,7 @@ export type ControlPlaneMethods = {
   sandboxGetFromName: Unary<wire.SandboxByNameRequest, wire.SandboxId>;
   sandboxTagsSetV2: Unary<wire.SandboxId & { tags: wire.NamedTag[] }, wire.Empty>;
   sandboxTagsGetV2: Unary<wire.SandboxId, { tags: wire.NamedTag[] }>;
+  sandboxCreateConnectTokenV2: Unary<wire.ConnectTokenRequest, wire.ConnectTokenResponse>;
   sandboxGetCommandRouterAccess: Unary<{ sandboxId?: string; taskId?: string }, wire.RouterAccess>;
 };
 
@@ -50,6 +51,7 @@ export type CommandRouterMethods = {
   taskExecStdinStatus: Unary<wire.ExecId, { numBytesWritten: number; closed: boolean }>;
   taskExecPoll: Unary<wire.ExecId, wire.ExitStatus>;
   taskExecWait: Unary<wire.ExecId, wire.ExitStatus>;
+  taskSetNetworkAccess: Unary<wire.SetNetworkAccessRequest, wire.Empty>;
 };
 
 export interface Definitions {
@@ -57,8 +59,19 @@ export interface Definitions {
   commandRouter: Definition<CommandRouterMethods>;
 }
 
-/** Per method: the request fields read and the response fields answered. */
+/** Per method: the request fields read and the response fields answered, those of their messages behind a dot. */
 type Expected<Methods> = { [Name in keyof Methods]: [request: string, response: string] };
+
+const under = (message: string, fields: string) =>
+  fields
+    .split(' ')
+    .map((field) => `${message}.${field}`)
+    .join(' ');
+const NETWORK_ACCESS = under('networkAccess', 'networkAccessType allowedCidrs allowedDomains');
+const DEFINITION = under(
+  'definition',
+  `entrypointArgs imageId secretIds timeoutSecs idleTimeoutSecs workdir name openPorts.ports.port volumeMounts inboundCidrAllowlist experimentalOutboundPolicy outboundPolicy ${NETWORK_ACCESS}`,
+);
 
 const CONTROL_PLANE: Expected<ControlPlaneMethods> = {
   authTokenGet: ['', 'token'],
@@ -66,7 +79,10 @@ const CONTROL_PLANE: Expected<ControlPlaneMethods> = {
   appGetOrCreate: ['appName environmentName objectCreationType', 'appId'],
   imageGetOrCreate: ['image existingImageId', 'imageId result'],
   imageFromId: ['imageId', 'imageId'],
-  sandboxCreateV2: ['appId definition secretSources tags', 'sandboxId taskId commandRouterAccess'],
+  sandboxCreateV2: [
+    `appId secretSources.secretId secretSources.env.contents tags.tagName tags.tagValue ${DEFINITION}`,
+    'sandboxId taskId commandRouterAccess.url commandRouterAccess.jwt',
+  ],
   sandboxGetTaskIdV2: ['sandboxId', 'taskId taskResult'],
   sandboxWaitV2: ['sandboxId timeout', 'result metadata'],
   sandboxTerminateV2: ['sandboxId', 'existingResult'],
@@ -75,6 +91,7 @@ const CONTROL_PLANE: Expected<ControlPlaneMethods> = {
   sandboxGetFromName: ['sandboxName appName environmentName', 'sandboxId'],
   sandboxTagsSetV2: ['sandboxId tags', ''],
   sandboxTagsGetV2: ['sandboxId', 'tags'],
+  sandboxCreateConnectTokenV2: ['sandboxId userMetadata port', 'url token'],
   sandboxGetCommandRouterAccess: ['sandboxId taskId', 'url jwt'],
 };
 
@@ -89,6 +106,7 @@ const COMMAND_ROUTER: Expected<CommandRouterMethods> = {
   taskExecStdinStatus: ['taskId execId', 'numBytesWritten closed'],
   taskExecPoll: ['taskId execId', 'code signal'],
   taskExecWait: ['taskId execId', 'code signal'],
+  taskSetNetworkAccess: [`taskId ${NETWORK_ACCESS}`, ''],
 };
 
 /** Reads and checks the definitions of the installed SDK; throws one error naming everything that is missing. */
@@ -149,10 +167,24 @@ function select(definition: unknown, expected: Record<string, [string, string]>,
 }
 
 function checkFields(where: string, [type, fields]: [unknown, string], problems: string[]): void {
-  const create = isRecord(type) ? type.create : undefined;
-  const empty: unknown = typeof create === 'function' ? Reflect.apply(create, type, [{}]) : undefined;
-  const missing = fields.split(' ').filter((field) => field !== '' && !(isRecord(empty) && field in empty));
+  const make = isRecord(type) ? type.create : undefined;
+  const create = (partial: unknown): unknown =>
+    typeof make === 'function' ? Reflect.apply(make, type, [partial]) : undefined;
+  const missing = fields.split(' ').filter((field) => field !== '' && !hasField(create, field.split('.')));
   if (missing.length > 0) problems.push(`${where} has no ${missing.join(', ')}`);
+}
+
+/** Asks a message made with nothing in it, and for a message within it one made with nothing in that. */
+function hasField(create: (partial: unknown) => unknown, [name = '', ...rest]: string[]): boolean {
+  const empty = create({});
+  if (!isRecord(empty) || !(name in empty)) return false;
+  if (rest.length === 0) return true;
+  const inner = (partial: unknown) => {
+    const made = create({ [name]: Array.isArray(empty[name]) ? [partial] : partial });
+    const field = isRecord(made) ? made[name] : undefined;
+    return Array.isArray(field) ? field[0] : field;
+  };
+  return hasField(inner, rest);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -7,6 +7,7 @@ import { type CallContext, createServer, type ServerMiddlewareCall, Status } fro
 import { createCommandRouter } from './command-router.ts';
 import { createControlPlane, fail } from './control-plane.ts';
 import { loadDefinitions } from './definitions.ts';
+import { parseForwards } from './network-policy.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { Store } from './store.ts';
 import { createTokens, sameSecret } from './tokens.ts';
@@ -26,6 +27,8 @@ export interface EmulatorOptions {
   log?: Logger;
   /** What is kept of one stream of one command. */
   outputLimitBytes?: number;
+  /** `127.0.0.1:PORT` each: what sandboxes reach of this machine, at the same address of their own loopback. */
+  forwards?: readonly string[];
 }
 
 export interface Emulator {
@@ -36,19 +39,20 @@ export interface Emulator {
   stop(): Promise<void>;
 }
 
-/** Throws StateInUseError when another emulator has `stateDir`, and TypeError when the SDK is not the expected one. */
+/** Throws StateInUseError when another emulator has `stateDir`, and TypeError for an SDK or a forward it does not know. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const { stateDir, tokenId, tokenSecret, log = silentLogger } = options;
   if (tokenId === '' || tokenSecret === '')
     throw new TypeError(
       'tokenId and tokenSecret may not be empty: they are what keeps other users of this machine out.',
     );
+  const forwards = parseForwards(options.forwards ?? []);
   const definitions = loadDefinitions();
   const privateDir = join(stateDir, 'state');
   mkdirSync(privateDir, { recursive: true, mode: 0o700 });
   const store = new Store(join(privateDir, 'emulator.sqlite'));
   const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES;
-  const sandboxes = new Sandboxes({ stateDir, store, log, outputLimitBytes });
+  const sandboxes = new Sandboxes({ stateDir, store, log, outputLimitBytes, forwards });
   const tokens = createTokens(tokenSecret);
   let port = 0;
   const routerUrl = () => `https://${HOST}:${port}`;

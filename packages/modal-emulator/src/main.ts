@@ -1,5 +1,6 @@
-// Starts the emulator from the environment: CAPSTAN_EMULATOR_STATE, CAPSTAN_EMULATOR_PORT (0 or absent: any), MODAL_TOKEN_ID
-// and MODAL_TOKEN_SECRET. Writes one JSON line per event; `emulator.listening` carries the URL and what sandboxes get. SIGINT and SIGTERM stop it.
+// Starts the emulator from the environment: CAPSTAN_EMULATOR_STATE, CAPSTAN_EMULATOR_PORT (0 or absent: any), MODAL_TOKEN_ID,
+// MODAL_TOKEN_SECRET and CAPSTAN_EMULATOR_FORWARDS (127.0.0.1:PORT,... that sandboxes reach). Writes one JSON line per event;
+// `emulator.listening` carries the URL and what sandboxes get. SIGINT and SIGTERM stop it.
 import { writeSync } from 'node:fs';
 import { createLogger } from '@capstan/shared/logger';
 import { startEmulator } from './emulator.ts';
@@ -31,6 +32,7 @@ async function serve(isolation: Isolation): Promise<void> {
     port: Number(process.env.CAPSTAN_EMULATOR_PORT ?? 0),
     tokenId: variable('MODAL_TOKEN_ID'),
     tokenSecret: variable('MODAL_TOKEN_SECRET'),
+    forwards: (process.env.CAPSTAN_EMULATOR_FORWARDS ?? '').split(',').filter((text) => text !== ''),
     log,
   });
   const { url } = emulator;

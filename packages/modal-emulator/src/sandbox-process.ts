@@ -3,9 +3,11 @@
 // its namespaces. 2. It ends when the emulator does, twice over:
 // the kernel kills the parent with the emulator and the agent with the parent, and the agent ends with its order pipe.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { Server } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { PROGRAM_PATHS } from './confinement.ts';
+import { loopbackSetup, type Namespaces } from './sandbox-sockets.ts';
 
 const SETUP = readFileSync(new URL('./setup.sh', import.meta.url), 'utf8');
 const AGENT = readFileSync(new URL('./agent.sh', import.meta.url), 'utf8');
@@ -20,12 +22,16 @@ const NAMESPACES = ['--user', '--map-root-user', '--mount', '--pid', '--uts', '-
 
 export interface SandboxProcess {
   readonly runDirectory: string;
+  /** By port: they listen on 127.0.0.1 inside. */
+  readonly listeners: ReadonlyMap<number, Server>;
   /** Resolves when every process of the sandbox is gone. */
   readonly exited: Promise<void>;
   /** Runs `<runDirectory>/<runId>.sh` on the pipes beside it. */
   run(runId: string): void;
   /** Kills a process group, named as the sandbox numbers it. */
   killGroup(groupId: number): void;
+  /** Throws SandboxStartError when it has ended. */
+  openNamespaces(): Namespaces;
   stop(): Promise<void>;
 }
 
@@ -37,11 +43,14 @@ export interface StartOptions {
   ownerId: number | undefined;
   /** From `confinement`. */
   confinement: readonly string[];
+  /** Listened on inside, on 127.0.0.1. */
+  listenPorts: readonly number[];
 }
 
 /** Throws SandboxStartError with what setup complained of. */
 export async function startSandboxProcess(options: StartOptions): Promise<SandboxProcess> {
-  const { directory, runDirectory, ownerId, confinement } = options;
+  const { directory, runDirectory, ownerId, confinement, listenPorts } = options;
+  const network = loopbackSetup(listenPorts);
   const unshare = [
     'unshare',
     '--fork',
@@ -52,6 +61,8 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
     '-c',
     SETUP,
     'setup',
+    String(network.length),
+    ...network,
     ...confinement,
     'bash',
     ...PLAIN,
@@ -65,22 +76,24 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
     uid: ownerId,
     gid: ownerId,
     detached: true,
-    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'ipc'],
     env: SANDBOX_ENV,
   });
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
   });
-  await ready(child);
+  const [, listeners] = await Promise.all([ready(child), handedListeners(child, listenPorts.length)]);
   const orders = child.stdin;
   if (orders === null) throw new TypeError('A sandbox starts with an order pipe; spawn gave none.');
   orders.on('error', () => {});
   return {
     runDirectory,
+    listeners,
     exited,
     run: (runId) => order(orders, `x ${runId}`),
     killGroup: (groupId) => order(orders, `k ${groupId}`),
+    openNamespaces: () => openNamespaces(child),
     stop: async () => {
       killTree(child);
       await exited;
@@ -110,6 +123,31 @@ function ready(child: ChildProcess): Promise<void> {
   });
 }
 
+/** Takes `count` listeners from the setup, then closes the channel they came over; keeps none if they do not all come. */
+function handedListeners(child: ChildProcess, count: number): Promise<Map<number, Server>> {
+  const listeners = new Map<number, Server>();
+  return new Promise((resolve, reject) => {
+    const take = (message: unknown, handle: unknown) => {
+      if (handle instanceof Server) listeners.set(idOf(message), handle);
+      if (listeners.size === count) child.disconnect();
+    };
+    child.on('message', take);
+    child.once('disconnect', () => {
+      child.off('message', take);
+      if (listeners.size === count) resolve(listeners);
+      else {
+        for (const listener of listeners.values()) listener.close();
+        reject(new SandboxStartError('The sandbox ended before its network was up.'));
+      }
+    });
+    if (count === 0) child.disconnect();
+  });
+}
+
+function idOf(message: unknown): number {
+  return typeof message === 'object' && message !== null && 'id' in message ? Number(message.id) : 0;
+}
+
 export class SandboxStartError extends Error {
   override readonly name = 'SandboxStartError';
 }
@@ -131,6 +169,24 @@ function agentOf(parent: number): number | undefined {
   return children !== '' && Number.isInteger(agent) ? agent : undefined;
 }
 
+/** A process that is its parent's child before and after its namespaces are opened is the same, and so are they. */
+function openNamespaces(child: ChildProcess): Namespaces {
+  const ended = () => new SandboxStartError('The sandbox has ended.');
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) throw ended();
+  const agent = agentOf(child.pid);
+  if (agent === undefined) throw ended();
+  const network = openSync(`/proc/${agent}/ns/net`, 'r');
+  try {
+    const user = openSync(`/proc/${agent}/ns/user`, 'r');
+    if (agentOf(child.pid) === agent) return { network, user };
+    closeSync(user);
+    throw ended();
+  } catch (cause) {
+    closeSync(network);
+    throw cause;
+  }
+}
+
 /** Descriptors this process was started with would pass to children, unless they say close-on-exec; `bash` closes them. */
 function closingDescriptors(): string[] {
   const inherited = inheritedDescriptors();
@@ -145,7 +201,7 @@ function inheritedDescriptors(): number[] {
   for (const name of readdirSync('/proc/self/fd')) {
     const info = readDescriptor(name);
     const flags = /^flags:\s*(\d+)/m.exec(info)?.[1];
-    if (Number(name) > 3 && flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0)
+    if (Number(name) > 4 && flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0)
       open.push(Number(name));
   }
   return open;

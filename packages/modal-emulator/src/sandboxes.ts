@@ -9,9 +9,11 @@ import { confinement } from './confinement.ts';
 import { newId } from './identifiers.ts';
 import { type KeptLimits, KeptRuns } from './kept-runs.ts';
 import { NamedPipes } from './named-pipes.ts';
+import type { NetworkPolicy } from './network-policy.ts';
 import { type Base, prepareBase, prepareRoot } from './root-filesystem.ts';
 import { Run, type RunOptions } from './run.ts';
-import { type SandboxProcess, startSandboxProcess } from './sandbox-process.ts';
+import { SandboxNetwork } from './sandbox-network.ts';
+import { type SandboxProcess, type StartOptions, startSandboxProcess } from './sandbox-process.ts';
 import type { SandboxRecord, Store } from './store.ts';
 import { removeTrees } from './tree-removal.ts';
 import { makeVolatileDirectory, type VolatileDirectory } from './volatile-directory.ts';
@@ -42,6 +44,7 @@ export interface SandboxOptions {
   timeoutMs: number;
   /** Absent: an idle sandbox stays. */
   idleTimeoutMs?: number;
+  network: NetworkPolicy;
 }
 
 export interface LiveSandbox {
@@ -49,6 +52,7 @@ export interface LiveSandbox {
   readonly env: Record<string, string>;
   readonly workdir: string;
   readonly process: SandboxProcess;
+  readonly network: SandboxNetwork;
   readonly runs: KeptRuns<Run>;
   readonly ended: Promise<GenericResult>;
   touch(): void;
@@ -68,6 +72,8 @@ export interface SandboxesPorts {
   store: Store;
   log: Logger;
   outputLimitBytes: number;
+  /** Ports of this machine's loopback that sandboxes may reach. */
+  forwards: readonly number[];
 }
 
 export class NameTakenError extends Error {
@@ -178,13 +184,17 @@ export class Sandboxes {
   async #start(record: SandboxRecord, options: SandboxOptions): Promise<LiveSandbox> {
     const ownerId = this.#freeHostUser();
     const directory = join(this.#directory, record.id);
-    const sandboxProcess = await this.#startProcess(directory, ownerId);
+    const { forwards, log } = this.#ports;
+    const listenPorts = options.network.allowsForwards ? forwards : [];
+    const sandboxProcess = await this.#startProcess(directory, { ownerId, listenPorts });
+    const sandboxId = record.id;
     const { promise: ended, resolve } = Promise.withResolvers<GenericResult>();
     const entry: Entry = {
       record,
       env: { ...options.env, MODAL_SANDBOX_ID: record.id, MODAL_TASK_ID: record.taskId },
       workdir: options.workdir,
       process: sandboxProcess,
+      network: new SandboxNetwork({ sandboxId, process: sandboxProcess, ownerId, forwards, log }),
       runs: new KeptRuns(keptLimits(this.#ports.outputLimitBytes)),
       ended,
       touch: () => {},
@@ -203,7 +213,10 @@ export class Sandboxes {
     return entry;
   }
 
-  async #startProcess(directory: string, ownerId: number | undefined): Promise<SandboxProcess> {
+  async #startProcess(
+    directory: string,
+    { ownerId, listenPorts }: Pick<StartOptions, 'ownerId' | 'listenPorts'>,
+  ): Promise<SandboxProcess> {
     const runDirectory = join(this.#volatile.path, basename(directory));
     try {
       prepareRoot(directory, { base: this.#base, runDirectory, ownerId });
@@ -212,6 +225,7 @@ export class Sandboxes {
         runDirectory,
         ownerId,
         confinement: confinement(),
+        listenPorts,
       });
     } catch (cause) {
       void this.#remove(directory, runDirectory);
@@ -227,7 +241,7 @@ export class Sandboxes {
     const { idleTimeoutMs } = options;
     if (idleTimeoutMs === undefined) return;
     const idle = setTimeout(() => {
-      if (entry.runs.isBusy) idle.refresh();
+      if (entry.runs.isBusy || entry.network.isBusy) idle.refresh();
       else expire('The sandbox was idle for as long as it may be.');
     }, idleTimeoutMs);
     entry.timers.push(idle);
@@ -256,6 +270,7 @@ export class Sandboxes {
       return;
     }
     for (const timer of entry.timers) clearTimeout(timer);
+    entry.network.close();
     await entry.process.stop();
     this.#byId.delete(id);
     const removed = this.#remove(entry.directory, entry.process.runDirectory);

@@ -1,8 +1,13 @@
 # Runs as uid 0 of a sandbox's fresh namespaces, in the sandbox's directory: mounts its root, leaves the host's behind for
 # good, and becomes the program in its arguments, with no capability left. All paths go through the working directory,
-# because the mapped user may not be able to walk the directories above it.
+# because the mapped user may not be able to walk the directories above it. The first argument counts the words of the
+# program that comes before: it brings up the network and has descriptor 4, which nothing after it gets.
 set -e
 umask 022
+"${@:2:$1}"
+shift $(($1 + 1))
+exec 4>&-
+unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE
 # When memory runs out, the kernel takes a sandbox before anything of the host.
 echo 1000 >/proc/self/oom_score_adj
 mount --all --fstab ../../base/fstab --no-canonicalize
@@ -29,7 +34,6 @@ for mount in "${mounts[@]}"; do
   mount --no-canonicalize -o "remount,bind,$options" "$(printf %b "$point")"
 done
 hostname sandbox || :
-ip link set lo up || :
 ulimit -c 0
 ulimit -f 2097152
 ulimit -u 640

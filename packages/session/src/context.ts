@@ -5,7 +5,6 @@ import type { Carried, Entry, LoggedEntry } from './entry.ts';
 import type { ContextItem } from './harness.ts';
 import type { LogReader } from './log-reader.ts';
 import type { View } from './ports.ts';
-import { textSize } from './text-size.ts';
 
 export interface PlacedItem {
   /** The log position at which the agent saw it; positions never fall. */
@@ -54,9 +53,9 @@ export class ModelContext {
     return this.#items.slice();
   }
 
-  /** The size of all items together, as `sizeOfContent` counts it; with what the next call is the first to see. */
+  /** Characters of all items together, as `sizeOfContent` counts them; with what the next call is the first to see. */
   get chars(): number {
-    return this.#unseen.reduce((sum, { event }) => sum + textSize(outcomeText(event)), this.#chars);
+    return this.#unseen.reduce((sum, { event }) => sum + outcomeText(event).length, this.#chars);
   }
 
   /** The first row that no model call has seen yet; null: there is none. */
@@ -250,12 +249,12 @@ function sizeOf(item: ContextItem): number {
     case 'tool_result':
       return sizeOfContent(item.content);
     case 'system':
-      return textSize(item.text);
+      return item.text.length;
     case 'message':
-      return textSize(item.text) + (item.opaque?.length ?? 0);
+      return item.text.length + (item.opaque?.length ?? 0);
     case 'thinking':
       return item.opaque?.length ?? 0;
     case 'tool_call':
-      return item.name.length + textSize(JSON.stringify(item.input));
+      return item.name.length + JSON.stringify(item.input).length;
   }
 }

@@ -100,7 +100,8 @@ function frees({ outcome }: State, { event, note }: Entry): boolean {
     case 'span.outcome_evaluation_ongoing':
       return note?.span === undefined;
     case 'span.outcome_evaluation_end':
-      return outcome !== null && outcome.call !== null;
+    case 'session.thread_status_rescheduled':
+      return outcome !== null && outcome.reserved !== null;
     default:
       return false;
   }

@@ -58,9 +58,7 @@ const view = (status: SessionView['status'], updatedAt: number): SessionView => 
 
 function keeperOver(index: ControlPlane): IndexKeeper {
   const bills = { lines: async () => ({ lines: [], upTo: 0 }), recorded: () => {} };
-  const marks = { get: () => null, set: () => {} };
-  const ports = { index, bills, marks, logger: silentLogger, now: () => 0, random: () => 0 };
-  return new IndexKeeper(ports, () => {});
+  return new IndexKeeper({ index, bills, logger: silentLogger }, () => {});
 }
 
 describe('the row of a session', () => {

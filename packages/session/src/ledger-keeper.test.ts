@@ -23,15 +23,12 @@ class Books {
   waiting: { settle(): void; lose(): void }[] = [];
   settled = 0;
   seq = 0;
-  now = 0;
 
   keeper(): LedgerKeeper {
     const { spec } = new World();
     const ports = {
       log: this.log,
       logger: silentLogger,
-      now: () => this.now,
-      random: () => 1,
       marks: {
         get: (name: MarkName) => this.marks.get(name) ?? null,
         set: (name: MarkName, value: string) => {
@@ -115,7 +112,6 @@ describe('LedgerKeeper', () => {
     books.waiting.shift()?.lose();
     await quiesce();
     expect(keeper.done).toBe(false);
-    books.now = keeper.retryAt ?? 0;
     keeper.keep(0);
     await books.answer();
     await books.answer();
@@ -240,10 +236,8 @@ describe('the ledger of a session', () => {
     await quiesce();
     expect(stage.world.erased).toBe(false);
     stage.world.indexFails = false;
-    while (!stage.world.erased) {
-      await stage.world.ring(stage.runtime);
-      await quiesce();
-    }
+    await stage.world.ring(stage.runtime);
+    await until(() => stage.world.erased);
     expect(stage.world.ledger.size).toBe(1);
   });
 

@@ -1,1 +1,0 @@
-ALTER TABLE `ledger` ADD `estimated` integer DEFAULT false NOT NULL;
