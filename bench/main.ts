@@ -1,4 +1,9 @@
-// `npx -y pnpm@12.21.0 bench` measures the platform as a whole, `… bench engine` its session engine.
+// `npx -y pnpm@12.21.0 bench` measures the platform as a whole, `… bench engine` its session engine, `… bench sandboxes`
+// its sandboxes.
 import { argv } from 'node:process';
 
-await import(argv[2] === 'engine' ? './engine.ts' : './run.ts');
+const PARTS = new Map([
+  ['engine', './engine.ts'],
+  ['sandboxes', './sandboxes.ts'],
+]);
+await import(PARTS.get(argv[2] ?? '') ?? './run.ts');
