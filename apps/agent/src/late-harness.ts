@@ -1,6 +1,7 @@
 // A harness made when a turn first needs one: a session can be read, and archived, on a server whose models or sandboxes
 // are not configured. What is missing then ends the turn, as an error on the session that names it.
 import { isApiError } from '@capstan/schema/error';
+import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { type Harness, ModelFailure } from '@capstan/session/harness';
 
 /** `holds` answers while none was made: what an earlier process left. */
@@ -18,6 +19,7 @@ export function lateHarness(make: () => Harness, holds: () => boolean): Harness 
         if (!isApiError(error)) throw error;
         throw new ModelFailure('model_request_failed_error', error.message, {
           retryable: false,
+          usage: ZERO_MODEL_USAGE,
           cause: error,
         });
       }

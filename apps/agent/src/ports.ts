@@ -117,7 +117,7 @@ function createLedger(env: Env, spec: SessionSpec): Ledger {
 }
 
 function toLedgerEntry(
-  { usage, agent, nanoUsd, ...line }: LedgerLine,
+  { usage, agent, nanoUsd, estimated, ...line }: LedgerLine,
   { sessionId }: SessionSpec,
 ): LedgerEntry {
   return {
@@ -130,6 +130,7 @@ function toLedgerEntry(
     cacheReadTokens: usage.cache_read_input_tokens,
     cacheWriteTokens: usage.cache_creation_input_tokens,
     costNanoUsd: nanoUsd,
+    estimated: estimated === true,
   };
 }
 

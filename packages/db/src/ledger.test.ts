@@ -29,6 +29,7 @@ function entry(eventId: string, over: Partial<LedgerEntry> = {}): LedgerEntry {
     cacheReadTokens: 5,
     cacheWriteTokens: 2,
     costNanoUsd: 1_500,
+    estimated: false,
     at: start,
     ...over,
   };
@@ -59,8 +60,16 @@ describe('LedgerStore', () => {
         list_cost: { amount: '1', currency: 'USD' },
         list_cost_nano_usd: 3_000,
         unpriced_model_calls: 0,
+        estimated_model_calls: 0,
       },
     ]);
+  });
+
+  it('tells how many calls were billed by an estimate', async () => {
+    const ledger = ledgerOf('tnt_estimated');
+    await ledger.record([entry('sevt_told'), entry('sevt_untold', { estimated: true })]);
+    const { data } = await ledger.summary({ ...all, groupBy: 'day' });
+    expect(data).toMatchObject([{ model_calls: 2, estimated_model_calls: 1, input_tokens: 200 }]);
   });
 
   it('records thousands of calls at once', async () => {

@@ -24,6 +24,8 @@ export interface LedgerEntry {
   cacheWriteTokens: number;
   /** Billionths of a dollar; null when no list price was known. */
   costNanoUsd: number | null;
+  /** The call never answered: nobody told what it took. */
+  estimated: boolean;
   /** Epoch ms. */
   at: number;
 }
@@ -101,7 +103,7 @@ export class LedgerStore {
     const rows = sql`SELECT ${value('eventId')}, ${tenantId}, ${value('sessionId')}, ${value('threadId')},
         ${value('agentId')}, ${value('agentVersion')}, ${value('kind')}, ${value('provider')}, ${value('model')},
         ${value('inputTokens')}, ${value('outputTokens')}, ${value('cacheReadTokens')},
-        ${value('cacheWriteTokens')}, ${value('costNanoUsd')}, ${value('at')}
+        ${value('cacheWriteTokens')}, ${value('costNanoUsd')}, ${value('at')}, ${value('estimated')}
       FROM json_each(${JSON.stringify(entries)}) WHERE true`;
     return db.insert(ledger).select(rows).onConflictDoNothing({ target: ledger.eventId });
   }
@@ -115,6 +117,7 @@ const SUMS = {
   cacheWriteTokens: sql<number>`sum(${ledger.cacheWriteTokens})`,
   costNanoUsd: sql<number | null>`sum(${ledger.costNanoUsd})`,
   unpriced: sql<number>`count(*) - count(${ledger.costNanoUsd})`,
+  estimated: sql<number>`sum(${ledger.estimated})`,
 };
 
 interface Sums {
@@ -126,6 +129,7 @@ interface Sums {
   cacheWriteTokens: number;
   costNanoUsd: number | null;
   unpriced: number;
+  estimated: number;
 }
 
 function toSummary(sums: Sums): UsageSummary {
@@ -142,5 +146,6 @@ function toSummary(sums: Sums): UsageSummary {
     list_cost: cents === null ? null : { amount: String(cents), currency: 'USD' },
     list_cost_nano_usd: costNanoUsd,
     unpriced_model_calls: sums.unpriced,
+    estimated_model_calls: sums.estimated,
   };
 }

@@ -202,6 +202,8 @@ export const ledger = sqliteTable(
     /** Null: no list price was known. */
     costNanoUsd: integer('cost_nano_usd'),
     at: integer().notNull(),
+    /** The call never answered: nobody told what it took, and this is what it may have taken. */
+    estimated: integer({ mode: 'boolean' }).notNull().default(false),
   },
   (t) => [index('ledger_tenant').on(t.tenantId, t.at)],
 );

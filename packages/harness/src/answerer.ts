@@ -3,6 +3,7 @@
 //   2. In development with no provider at all, the development model answers for every id.
 //   3. `claude…` is Anthropic's; `gpt…`, `o1`, `o3`, `o4`, `chatgpt…`, `codex…`, `ft:…` are OpenAI's.
 //   4. Any other id goes to the OpenAI-compatible server at OPENAI_BASE_URL, else to the only provider there is.
+import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { type ModelChoice, ModelFailure } from '@capstan/session/harness';
 import type { HarnessConfig } from './config.ts';
 
@@ -57,7 +58,7 @@ function fallback(config: HarnessConfig, modelId: string): Provider {
     'model_request_failed_error',
     `The id "${modelId}" does not say which provider serves it, and two are configured. ` +
       `Write it as "openai/${modelId}" or "anthropic/${modelId}" in the agent's model.`,
-    { retryable: false },
+    { retryable: false, usage: ZERO_MODEL_USAGE },
   );
 }
 
@@ -70,7 +71,7 @@ function nobody(config: HarnessConfig, modelId: string, provider: Provider | nul
   return new ModelFailure(
     'model_request_failed_error',
     `${who} is configured, so nobody can answer for the model "${modelId}". ${what} ${whereToSet(config)}.`,
-    { retryable: false },
+    { retryable: false, usage: ZERO_MODEL_USAGE },
   );
 }
 

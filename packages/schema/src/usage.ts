@@ -103,6 +103,8 @@ export const usageSummary = z
     list_cost_nano_usd: tokens.nullable(),
     /** Calls without a known price: they are not in the cost. */
     unpriced_model_calls: tokens,
+    /** Calls that never answered (interrupted, cut off, dead with their process): what they took is an estimate. */
+    estimated_model_calls: tokens,
   })
   .meta({ id: 'UsageSummary' });
 export type UsageSummary = z.infer<typeof usageSummary>;

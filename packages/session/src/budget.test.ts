@@ -6,7 +6,14 @@ import type { Reserve } from './entry.ts';
 import { foldOf } from './fold.ts';
 import type { ModelChoice, Price } from './harness.ts';
 import { PRICE } from './scripted-harness.ts';
-import { NOTHING_SPENT, newThread, type Spent, type State, type ThreadState } from './state.ts';
+import {
+  NOTHING_SPENT,
+  newThread,
+  type OpenSpan,
+  type Spent,
+  type State,
+  type ThreadState,
+} from './state.ts';
 import { World } from './testing.ts';
 
 const { spec } = new World();
@@ -39,8 +46,11 @@ function stateOf({ budget, spent, held = [], waiting = 1 }: Scene): State {
 
 function running(id: string, reserved: Reserve | null): ThreadState {
   const thread = newThread({ id, name: 'a', createdAt: 0, member: null, parentId: null });
-  const openSpan = reserved && { id, provider: 'dev' as const, model: 'm', price: PRICE, reserved };
-  return { ...thread, status: 'running', openSpan };
+  return { ...thread, status: 'running', openSpan: reserved && callOf(id, reserved) };
+}
+
+function callOf(id: string, reserved: Reserve): OpenSpan {
+  return { id, kind: 'model', provider: 'dev', model: 'm', price: PRICE, reserved, startedAt: 0 };
 }
 
 const ask = (scene: Scene, inputTokens = 1_000, over: Partial<ModelChoice> = {}) =>
@@ -51,7 +61,7 @@ const dollars = (amount: number) => ({ amount: String(amount * 100), currency: '
 describe('what is set aside for a model call', () => {
   it('limits no reply without a budget, and counts the call all the same', () => {
     const nanoUsd = 1_000 * PRICE.cacheWrite + 8_000 * PRICE.output;
-    expect(ask({ budget: null })).toEqual({ nanoUsd, tokens: 9_000, output: null });
+    expect(ask({ budget: null })).toEqual({ nanoUsd, tokens: 9_000, input: 1_000, output: null });
   });
 
   it('is the whole reply where there is room, and the shorter one that fits where there is not', () => {
@@ -63,6 +73,7 @@ describe('what is set aside for a model call', () => {
     expect(ask({ budget })).toEqual({
       nanoUsd: 1_000 * PRICE.cacheWrite + output * PRICE.output,
       tokens: 1_000 + output,
+      input: 1_000,
       output,
     });
   });
@@ -80,20 +91,20 @@ describe('what is set aside for a model call', () => {
 
   it('counts what is spent and what calls under way may still take', () => {
     const budget = limit({ max_tokens: 10_000 });
-    const held = [{ nanoUsd: 0, tokens: 4_000, output: 3_000 }];
+    const held = [{ nanoUsd: 0, tokens: 4_000, input: 1_000, output: 3_000 }];
     expect(ask({ budget, held, spent: { tokens: 2_000 } })?.output).toBe(3_000);
     expect(ask({ budget: limit({ max_model_calls: 3 }), held, spent: { modelCalls: 1 } })).not.toBeNull();
     expect(ask({ budget: limit({ max_model_calls: 2 }), held, spent: { modelCalls: 1 } })).toBeNull();
     const cost = limit({ max_list_cost: dollars(1) });
-    const dear = [{ nanoUsd: 99 * CENT, tokens: 4_000, output: 3_000 }];
+    const dear = [{ nanoUsd: 99 * CENT, tokens: 4_000, input: 1_000, output: 3_000 }];
     expect(ask({ budget: cost, held: dear, spent: { nanoUsd: 0.9 * CENT } })).toBeNull();
   });
 
   it('counts what the grader has set aside', () => {
-    const reserved = { nanoUsd: 0, tokens: 9_000, output: 8_000 };
-    const outcome = { id: 'o', description: '', rubric: '', maxIterations: 1, iteration: 0, spanId: 's' };
+    const call = callOf('o', { nanoUsd: 0, tokens: 9_000, input: 1_000, output: 8_000 });
+    const outcome = { id: 'o', description: '', eventId: 'e', maxIterations: 1, iteration: 0, spanId: 's' };
     const state = stateOf({ budget: limit({ max_tokens: 10_000, max_model_calls: 2 }) });
-    const judged = { ...state, outcome: { ...outcome, phase: 'evaluating' as const, reserved } };
+    const judged = { ...state, outcome: { ...outcome, phase: 'evaluating' as const, call } };
     expect(grant(judged, spec, { choice: choice(), inputTokens: 500 })?.output).toBe(500);
     const last = { ...judged, spent: { ...NOTHING_SPENT, modelCalls: 1 } };
     expect(grant(last, spec, { choice: choice(), inputTokens: 500 })).toBeNull();
@@ -118,6 +129,7 @@ describe('what is set aside for a model call', () => {
     expect(ask({ budget: limit({ max_tokens: 5_000 }) }, 1_000, unpriced)).toEqual({
       nanoUsd: 0,
       tokens: 5_000,
+      input: 1_000,
       output: 4_000,
     });
   });

@@ -59,7 +59,7 @@ export function grant(state: State, spec: SessionSpec, estimate: Estimate): Rese
 
 function reserve({ choice: { price }, inputTokens }: Estimate, output: number): Omit<Reserve, 'output'> {
   const nanoUsd = price === null ? 0 : inputTokens * dearestInput(price) + output * price.output;
-  return { nanoUsd, tokens: inputTokens + output };
+  return { nanoUsd, tokens: inputTokens + output, input: inputTokens };
 }
 
 /** Tokens of a reply that a share of what is left pays for; below zero when it does not even pay for the prompt. */
@@ -93,7 +93,7 @@ function leftOf(state: State, limits: Budget): Left {
 function reservedBy(state: State): Left {
   const held = { nanoUsd: 0, tokens: 0, calls: 0 };
   const open = state.threads.flatMap((thread) => (thread.openSpan ? [thread.openSpan.reserved] : []));
-  if (state.outcome?.reserved) open.push(state.outcome.reserved);
+  if (state.outcome?.call) open.push(state.outcome.call.reserved);
   for (const { nanoUsd, tokens } of open) {
     held.nanoUsd += nanoUsd;
     held.tokens += tokens;

@@ -1,5 +1,5 @@
 // Compaction on the log: the context from some position back is replaced by a summary of it. The rows stay as they are.
-import type { ModelUsage } from '@capstan/schema/usage';
+import { type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { billOf } from './bill.ts';
 import { abandonSpan, giveUp } from './endings.ts';
 import { type Carried, type Entry, made, noted, ownedBy, type Stamp } from './entry.ts';
@@ -28,7 +28,7 @@ export function compacted(
     is_error: false,
     model_usage: usage,
   });
-  const bill = thread.openSpan === null ? {} : { bill: billOf('compaction', thread.openSpan, usage) };
+  const bill = thread.openSpan === null ? {} : { bill: billOf(thread.openSpan, usage) };
   const event = made(stamp, 'agent.thread_context_compacted', {});
   const kept = carried.rules.length === 0 && carried.outcome === null ? {} : { carried };
   return ownedBy(thread, [noted(end, bill), noted(event, { summary, compactedTo: upTo, ...kept })]);
@@ -38,16 +38,20 @@ interface TooLong {
   message: string;
   /** What was to be compacted does not fit either. */
   transcript?: true;
+  /** Known before anybody asked the model. */
+  unasked?: true;
 }
 
 /** The context does not fit: it is compacted next, unless that has been tried often enough. */
 export function compactionLimit(
   context: Context,
   thread: ThreadState,
-  { message, transcript }: TooLong,
+  { message, transcript, unasked }: TooLong,
 ): Entry[] {
   const tooLong = transcript ? 'transcript' : 'context';
-  const span = abandonSpan(thread, { isError: true, note: { tooLong } }, context.stamp);
+  // A model does not read what is too long for it.
+  const took = unasked ? ('unasked' as const) : ZERO_MODEL_USAGE;
+  const span = abandonSpan(thread, { isError: true, note: { tooLong }, took }, context.stamp);
   const state = evolveAll(context.state, span);
   if (again(state, thread).compactions < MAX_COMPACTIONS) return span;
   const error = { type: 'compaction_limit_reached_error' as const, message };

@@ -109,6 +109,25 @@ describe('a context near the end of its window', () => {
     expect(await count(world, 'session.status_running')).toBe(1);
   });
 
+  it.each([
+    ['Chinese', '这是一个很长的问题。'],
+    ['Japanese', 'これは長い質問です。'],
+    ['Korean', '이것은 긴 질문입니다. '],
+  ])('is compacted in time when it is %s, whose characters are tokens', async (_, words) => {
+    const world = small();
+    const runtime = await world.open();
+    for (let turn = 0; turn < 8; turn++) {
+      await runtime.send([message(words.repeat(50))]);
+      const reply = await nextReply(world, words.repeat(5));
+      // Its own words alone, at a token each.
+      const tokens = [...JSON.stringify(reply.input)].filter((char) => char > '\u2e80').length;
+      expect(tokens).toBeLessThan(3_000);
+      reply.settle([say(words.repeat(20))]);
+      await idle(runtime);
+    }
+    expect(await count(world, 'agent.thread_context_compacted')).toBeGreaterThan(0);
+  });
+
   it('leaves every row in the log, and the list as it was', async () => {
     const world = small();
     const runtime = await filled(world);

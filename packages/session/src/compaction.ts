@@ -5,19 +5,17 @@
 // K3. Rules given in the conversation and the outcome that is worked for are carried over word for word.
 import type { Estimate } from './budget.ts';
 import { MAX_COMPACTIONS } from './compaction-commands.ts';
-import { sizeOfContent } from './content-size.ts';
+import { OVERHEAD_TOKENS } from './content-size.ts';
 import type { ModelContext, PlacedItem } from './context.ts';
 import type { Carried } from './entry.ts';
 import { type ContextItem, type ModelChoice, ModelFailure } from './harness.ts';
 import { toFailure } from './model-failures.ts';
-import type { Input, ThreadState } from './state.ts';
-import { dueInput } from './taking.ts';
+import type { ThreadState } from './state.ts';
+import { dueInput, sizeOfInput } from './taking.ts';
+import { shortened, sizeOfTokens, textSize, tokensOf } from './text-size.ts';
 import { agentOf, threadById } from './thread.ts';
 import type { Desk, Turn } from './turn.ts';
 
-const CHARS_PER_TOKEN = 3.5;
-/** What system prompt and tools take up, beside the context, when nothing has been measured yet. */
-const OVERHEAD_TOKENS = 1_500;
 /** How much of the window is kept word for word, and how much the transcript for the summary may take. */
 const TAIL_SHARE = 0.2;
 const TRANSCRIPT_SHARE = 0.5;
@@ -38,14 +36,7 @@ const INSTRUCTIONS =
 export function contextSize(context: ModelContext, thread: ThreadState): number {
   const due = thread.openSpan === null ? dueInput(thread) : [];
   const chars = due.reduce((sum, input) => sum + sizeOfInput(input), context.chars);
-  return Math.max(thread.contextTokens, Math.ceil(chars / CHARS_PER_TOKEN) + OVERHEAD_TOKENS);
-}
-
-function sizeOfInput(input: Input): number {
-  const content =
-    input.kind === 'message' ? input.content : 'content' in input.event ? input.event.content : [];
-  const spilled = (input.spill ?? []).reduce((sum, { bytes, chars = bytes }) => sum + chars, 0);
-  return sizeOfContent(content ?? []) + spilled;
+  return Math.max(thread.contextTokens, tokensOf(chars) + OVERHEAD_TOKENS);
 }
 
 export function isTooLong({ choice, inputTokens }: Estimate, thread: ThreadState): boolean {
@@ -72,13 +63,13 @@ export async function compact(turn: Turn, desk: Desk, { thread, choice }: Compac
   const items = await context.items();
   // Where one compaction was not enough, the next keeps less.
   const shrunk = SHRINKING ** thread.compactions;
-  const window = choice.contextWindow * CHARS_PER_TOKEN * shrunk;
+  const window = sizeOfTokens(choice.contextWindow) * shrunk;
   const head = headOf(items, window * TAIL_SHARE, context.unseenRow);
   const transcript = transcriptOf(head, thread, {
     room: window * TRANSCRIPT_SHARE,
     longest: LONGEST_QUOTE * shrunk,
   });
-  const inputTokens = Math.ceil(transcript.length / CHARS_PER_TOKEN) + OVERHEAD_TOKENS;
+  const inputTokens = tokensOf(textSize(transcript)) + OVERHEAD_TOKENS;
   const estimate = {
     choice: { ...choice, maxOutputTokens: Math.min(SUMMARY_TOKENS, choice.maxOutputTokens) },
     inputTokens,
@@ -165,7 +156,8 @@ async function summarise(turn: Turn, desk: Desk, { thread, transcript, maxTokens
     // Nothing is cut off for nothing.
     if (text.trim() === '') {
       const message = 'The model gave an empty summary of the conversation.';
-      throw new ModelFailure('model_request_failed_error', message, { retryable: true });
+      const options = { retryable: true, usage: part.usage };
+      throw new ModelFailure('model_request_failed_error', message, options);
     }
     return { text, usage: part.usage };
   }
@@ -190,25 +182,24 @@ function transcriptOf(
 ): string {
   // What an earlier compaction left of all that came before is worth more than any other item.
   const notes = head.filter(({ seq, item }) => seq <= contextFrom && item.type === 'user');
-  const before = notes.map(({ item }) => quote(wordsOf(item), Math.max(SHORTEST_QUOTE, room / 3)));
+  const before = notes.map(({ item }) => shortened(wordsOf(item), Math.max(SHORTEST_QUOTE, room / 3)));
   const words = head
     .slice(notes.length)
     .map(({ item }) => wordsOf(item))
     .filter((line) => line !== '');
-  const left = room - before.reduce((chars, line) => chars + line.length, 0);
+  const left = room - before.reduce((size, line) => size + textSize(line), 0);
   const each = Math.max(SHORTEST_QUOTE, Math.min(longest, fairShare(words, left)));
-  const whole = [...before, ...words.map((line) => quote(line, each))].join('\n\n');
-  const fits = whole.length <= room ? whole : quote(whole, room);
-  return `<transcript>\n${fits}\n</transcript>\n\nWrite the summary of this transcript now.`;
+  const whole = [...before, ...words.map((line) => shortened(line, each))].join('\n\n');
+  return `<transcript>\n${shortened(whole, room)}\n</transcript>\n\nWrite the summary of this transcript now.`;
 }
 
 /** How long each may be, so that together they have room: what the short ones leave, the long ones share. */
 function fairShare(words: readonly string[], room: number): number {
   let [left, count] = [room, words.length];
-  for (const length of words.map((line) => line.length).sort((one, other) => one - other)) {
+  for (const size of words.map(textSize).sort((one, other) => one - other)) {
     const share = Math.floor(left / count);
-    if (length > share) return share;
-    left -= length;
+    if (size > share) return share;
+    left -= size;
     count -= 1;
   }
   return Number.POSITIVE_INFINITY;
@@ -233,9 +224,4 @@ function wordsOf(item: ContextItem): string {
 
 function blockWords(block: { type: string; text?: string; title?: string | null }): string {
   return block.text ?? `[${block.type}${block.title ? ` "${block.title}"` : ''}]`;
-}
-
-function quote(text: string, most: number): string {
-  if (text.length <= most) return text;
-  return `${text.slice(0, most / 2)} […] ${text.slice(-most / 2)}`;
 }

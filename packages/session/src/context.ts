@@ -5,6 +5,7 @@ import type { Carried, Entry, LoggedEntry } from './entry.ts';
 import type { ContextItem } from './harness.ts';
 import type { LogReader } from './log-reader.ts';
 import type { View } from './ports.ts';
+import { textSize } from './text-size.ts';
 
 export interface PlacedItem {
   /** The log position at which the agent saw it; positions never fall. */
@@ -53,9 +54,9 @@ export class ModelContext {
     return this.#items.slice();
   }
 
-  /** Characters of all items together, as `sizeOfContent` counts them; with what the next call is the first to see. */
+  /** The size of all items together, as `sizeOfContent` counts it; with what the next call is the first to see. */
   get chars(): number {
-    return this.#unseen.reduce((sum, { event }) => sum + outcomeText(event).length, this.#chars);
+    return this.#unseen.reduce((sum, { event }) => sum + textSize(outcomeText(event)), this.#chars);
   }
 
   /** The first row that no model call has seen yet; null: there is none. */
@@ -249,12 +250,12 @@ function sizeOf(item: ContextItem): number {
     case 'tool_result':
       return sizeOfContent(item.content);
     case 'system':
-      return item.text.length;
+      return textSize(item.text);
     case 'message':
-      return item.text.length + (item.opaque?.length ?? 0);
+      return textSize(item.text) + (item.opaque?.length ?? 0);
     case 'thinking':
       return item.opaque?.length ?? 0;
     case 'tool_call':
-      return item.name.length + JSON.stringify(item.input).length;
+      return item.name.length + textSize(JSON.stringify(item.input));
   }
 }

@@ -7,7 +7,7 @@ import type { Hub } from './hub.ts';
 import type { LogReader } from './log-reader.ts';
 import type { EventLog, Ports } from './ports.ts';
 import type { SessionSpec } from './spec.ts';
-import type { OpenCall, State } from './state.ts';
+import type { OpenCall, Outcome, State } from './state.ts';
 import { primaryOf, threadById } from './thread.ts';
 import type { Desk } from './turn.ts';
 import type { TurnStep } from './turn-commands.ts';
@@ -76,9 +76,15 @@ export class Desktop implements Desk {
     }
   }
 
-  async inputOf({ id, input, spill }: OpenCall): Promise<Record<string, unknown>> {
+  async inputOf({ id, input, spill }: OpenCall): Promise<Record<string, unknown> | null> {
     if (spill === undefined) return input;
     const whole = await this.#session.reader.entry(id);
-    return whole && 'input' in whole.event ? whole.event.input : input;
+    return whole && 'input' in whole.event ? whole.event.input : null;
+  }
+
+  async rubricOf({ eventId }: Outcome): Promise<string | null> {
+    const event = (await this.#session.reader.entry(eventId))?.event;
+    if (event?.type !== 'user.define_outcome') return null;
+    return event.rubric.type === 'text' ? event.rubric.content : event.rubric.file_id;
   }
 }

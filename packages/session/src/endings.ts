@@ -2,12 +2,12 @@
 import type { ThreadContent } from '@capstan/schema/content';
 import type { StopDetails, StopReason } from '@capstan/schema/events/session-events';
 import { type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
-import { billOf } from './bill.ts';
+import { billFor, type Took } from './bill.ts';
 import { type Entry, made, type Note, noted, ownedBy, type Stamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import { type Context, named } from './frame.ts';
 import type { ModelErrorType } from './harness.ts';
-import { endOutcome } from './outcome.ts';
+import { abandonGrading, endOutcome } from './outcome.ts';
 import type { OpenCall, State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
 import { blocking, nextStep, threadById } from './thread.ts';
@@ -40,17 +40,18 @@ export function waiting(thread: ThreadState, stamp: Stamp): Entry[] {
 /** Ends a model request that gave no reply: `isError` is null when it was stopped on purpose. */
 export function abandonSpan(
   thread: ThreadState,
-  { isError, note, usage }: { isError: true | null; note?: Note; usage?: ModelUsage },
+  { isError, note, took }: { isError: true | null; note?: Note; took: Took },
   stamp: Stamp,
 ): Entry[] {
   if (thread.openSpan === null) return [];
   const end = made(stamp, 'span.model_request_end', {
     model_request_start_id: thread.openSpan.id,
     is_error: isError,
-    model_usage: usage ?? ZERO_MODEL_USAGE,
+    model_usage: typeof took === 'string' ? ZERO_MODEL_USAGE : took,
   });
   const [owned = end] = ownedBy(thread, [note === undefined ? end : noted(end, note)]);
-  return [usage === undefined ? owned : noted(owned, { bill: billOf('model', thread.openSpan, usage) })];
+  const bill = billFor(thread.openSpan, took, stamp.now);
+  return [bill === null ? owned : noted(owned, { bill })];
 }
 
 export interface Closing {
@@ -91,7 +92,7 @@ export interface Failure {
   restart?: boolean;
   /** On the request's end. */
   note?: Note;
-  /** What the request took, where that is known: it is billed like any other. */
+  /** What the request took, where that is known; otherwise it is billed by an estimate. */
   usage?: ModelUsage;
   /** 0 to 1: spreads retries of many sessions apart. */
   jitter: number;
@@ -101,9 +102,11 @@ export interface Failure {
 export function fail(context: Context, thread: ThreadState, failure: Failure): Entry[] {
   const { stamp } = context;
   const retry = failure.restart ? restartOf(context.state, thread) : retryOf(thread, failure);
-  const { note, usage } = failure;
-  const ends = { isError: true as const, ...(note ? { note } : {}), ...(usage ? { usage } : {}) };
-  const span = abandonSpan(thread, ends, stamp);
+  const { note } = failure;
+  const took: Took = failure.usage ?? 'untold';
+  const ends = { isError: true as const, took, ...(note ? { note } : {}) };
+  const grading = thread.parentId === null ? abandonGrading(context.state, took, stamp) : [];
+  const span = [...abandonSpan(thread, ends, stamp), ...grading];
   if (retry === null) return [...span, ...giveUp(evolved(context, span), thread.id, failure)];
   const error = { ...failure.error, retry_status: { type: 'retrying' as const } };
   const { delayMs, ...counts } = retry;

@@ -8,6 +8,8 @@ import type { ModelChoice, Opaque, Price } from './harness.ts';
 export interface Reserve {
   nanoUsd: number;
   tokens: number;
+  /** Of those, what the call reads. */
+  input: number;
   /** What its reply may have at most, in tokens; null when no budget limits it. */
   output: number | null;
 }
@@ -20,6 +22,8 @@ export interface Bill {
   usage: ModelUsage;
   /** Null: the model has no list price. */
   nanoUsd: number | null;
+  /** The call never answered: nobody told what it took, and this is what it may have taken. */
+  estimated?: true;
 }
 
 /** A field that stands in a blob; the row has an empty value in its place. */
@@ -34,6 +38,8 @@ export interface Spilled {
 
 /** Of the model that is asked, as ModelChoice has them. */
 export type Limits = Pick<ModelChoice, 'contextWindow' | 'maxOutputTokens'>;
+/** The model that is asked, where the event does not name it. */
+export type Asked = Pick<ModelChoice, 'provider' | 'model'>;
 
 /** What a compaction keeps word for word. */
 export interface Carried {
@@ -63,7 +69,7 @@ export interface Note {
   /** On `agent.thread_message_received`: the `agent.thread_message_sent` it delivers. */
   delivers?: string;
   /** On `span.model_request_start` and `span.outcome_evaluation_ongoing`: what is set aside for the request. */
-  span?: { price: Price | null; reserved: Reserve; limits?: Limits };
+  span?: { price: Price | null; reserved: Reserve; limits?: Limits; grader?: Asked };
   bill?: Bill;
   /** On `span.model_request_end`: the context, or what was to be compacted of it, was longer than the model can read. */
   tooLong?: 'context' | 'transcript';

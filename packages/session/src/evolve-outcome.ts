@@ -1,8 +1,9 @@
 // What an event means for the outcome the session works for.
+import type { SessionEvent } from '@capstan/schema/events';
 import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
-import type { Entry } from './entry.ts';
+import type { Entry, Note } from './entry.ts';
 import { overflows } from './log-row.ts';
-import type { Outcome, State } from './state.ts';
+import type { OpenSpan, Outcome, State } from './state.ts';
 
 export const DEFAULT_ITERATIONS = 3;
 /** Of earlier evaluations: the newest may take two rows of the log, and a row in the control plane ends at 2 MB. */
@@ -11,18 +12,17 @@ const MOST_BYTES = 400_000;
 export function evolveOutcome(state: State, { event, note }: Entry): State {
   switch (event.type) {
     case 'user.define_outcome': {
-      const { outcome_id: id, description } = event;
-      const rubric = event.rubric.type === 'text' ? event.rubric.content : event.rubric.file_id;
+      const { id: eventId, outcome_id: id, description } = event;
       const maxIterations = event.max_iterations ?? DEFAULT_ITERATIONS;
       const outcome: Outcome = {
         id,
         description,
-        rubric,
+        eventId,
         maxIterations,
         iteration: 0,
         phase: 'working',
         spanId: null,
-        reserved: null,
+        call: null,
       };
       const evaluation: OutcomeEvaluation = {
         type: 'outcome_evaluation',
@@ -42,11 +42,11 @@ export function evolveOutcome(state: State, { event, note }: Entry): State {
         { result: 'evaluating', iteration: event.iteration },
       );
     case 'span.outcome_evaluation_ongoing':
-      return judged(state, { reserved: note?.span?.reserved ?? null }, {});
+      return judged(state, { call: callOf(event, note?.span) }, {});
     case 'span.outcome_evaluation_end': {
       const { result, explanation, iteration } = event;
       const told = { result, explanation, iteration, completed_at: event.processed_at };
-      const free = { spanId: null, reserved: null };
+      const free = { spanId: null, call: null };
       if (result === 'needs_revision') {
         const again = { ...told, completed_at: null };
         return judged(state, { ...free, phase: 'working', iteration: iteration + 1 }, again);
@@ -54,11 +54,6 @@ export function evolveOutcome(state: State, { event, note }: Entry): State {
       if (result === 'max_iterations_reached') return judged(state, { ...free, phase: 'last' }, told);
       return { ...judged(state, free, told), outcome: null };
     }
-    case 'session.thread_status_rescheduled':
-      // The call failed, or died with its process.
-      return state.outcome?.reserved && note?.thread === undefined
-        ? judged(state, { reserved: null }, {})
-        : state;
     case 'session.thread_status_idle':
       return state.outcome?.phase === 'last' && note?.thread === undefined && !paused(event)
         ? { ...state, outcome: null }
@@ -66,6 +61,15 @@ export function evolveOutcome(state: State, { event, note }: Entry): State {
     default:
       return state;
   }
+}
+
+type Ongoing = Extract<SessionEvent, { type: 'span.outcome_evaluation_ongoing' }>;
+
+/** The call that begins there; null where one has ended. */
+function callOf({ id, processed_at }: Ongoing, span: Note['span']): OpenSpan | null {
+  if (span === undefined) return null;
+  const { price, reserved, grader = { provider: 'dev', model: '' } } = span;
+  return { id, kind: 'grading', ...grader, price, reserved, startedAt: Date.parse(processed_at) };
 }
 
 /** Earlier ones, as far as a session's row has room for them beside the newest: the log has them all. */

@@ -176,14 +176,18 @@ function closed(thread: ThreadState, id: string): ThreadState {
   return progressed({ ...thread, calls, unanswered: true });
 }
 
+export const NOTHING_RESERVED = { nanoUsd: 0, tokens: 0, input: 0, output: null };
+
 type RequestStart = Extract<SessionEvent, { type: 'span.model_request_start' }>;
 
 function requested(thread: ThreadState, event: RequestStart, note: Note | undefined): ThreadState {
   const { provider = 'dev', model = '' } = event.capstan ?? {};
-  const { price = null, reserved = { nanoUsd: 0, tokens: 0, output: null } } = note?.span ?? {};
+  const { price = null, reserved = NOTHING_RESERVED, limits } = note?.span ?? {};
+  const kind = limits === undefined ? ('compaction' as const) : ('model' as const);
+  const startedAt = Date.parse(event.processed_at);
   return {
     ...thread,
-    openSpan: { id: event.id, provider, model, price, reserved },
+    openSpan: { id: event.id, kind, provider, model, price, reserved, startedAt },
     steps: thread.steps + 1,
     unanswered: thread.unanswered || thread.unseen,
     unseen: false,

@@ -100,8 +100,7 @@ function frees({ outcome }: State, { event, note }: Entry): boolean {
     case 'span.outcome_evaluation_ongoing':
       return note?.span === undefined;
     case 'span.outcome_evaluation_end':
-    case 'session.thread_status_rescheduled':
-      return outcome !== null && outcome.reserved !== null;
+      return outcome !== null && outcome.call !== null;
     default:
       return false;
   }

@@ -3,10 +3,12 @@
 import { type GradeInput, gradeInput } from '@capstan/schema/engine-tools';
 import { addModelUsage, type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { costOf } from './budget.ts';
+import { OVERHEAD_TOKENS } from './content-size.ts';
 import type { Bill } from './entry.ts';
 import type { ContextItem, EngineTool, ModelChoice, ModelOutput } from './harness.ts';
 import { toFailure } from './model-failures.ts';
 import type { Outcome, ThreadState } from './state.ts';
+import { textSize, tokensOf } from './text-size.ts';
 import { agentOf } from './thread.ts';
 import type { Desk, Turn } from './turn.ts';
 
@@ -16,9 +18,6 @@ const MAX_CALLS = 12;
 /** What a grader may look with: tools that change nothing. */
 const READING = new Set(['read', 'glob', 'grep']);
 const EVIDENCE_CHARS = 60_000;
-const CHARS_PER_TOKEN = 3.5;
-/** What instructions and tools take up, beside what is judged. */
-const OVERHEAD_TOKENS = 1_500;
 
 const INSTRUCTIONS =
   'You judge whether the work of an agent meets a rubric. Be exact and fair: check every point of the rubric against what ' +
@@ -87,8 +86,10 @@ class Grading {
   /** Null: the session pauses, or goes on without this turn. */
   async run(): Promise<GradeInput | null> {
     const { desk, thread, outcome } = this.#place;
+    const rubric = await desk.rubricOf(outcome);
+    if (rubric === null) return { result: 'failed', explanation: 'The rubric can no longer be read.' };
     const said = (await desk.context(thread.id).items()).map(({ item }) => item);
-    this.#items = [userItem(question(outcome, said))];
+    this.#items = [userItem(question({ ...outcome, rubric }, said))];
     for (let calls = 0; calls < MAX_CALLS; calls++) {
       if (!(await this.#begin())) return null;
       const outputs = await this.#call();
@@ -103,7 +104,7 @@ class Grading {
 
   async #begin(): Promise<boolean> {
     const { turn, desk } = this.#place;
-    const inputTokens = Math.ceil(JSON.stringify(this.#items).length / CHARS_PER_TOKEN) + OVERHEAD_TOKENS;
+    const inputTokens = tokensOf(textSize(JSON.stringify(this.#items))) + OVERHEAD_TOKENS;
     const estimate = { choice: this.#choice, inputTokens };
     const entries = await desk.submit(turn.id, { kind: 'begin_grading', estimate });
     return entries.some(({ event }) => event.type === 'span.outcome_evaluation_ongoing');
@@ -127,7 +128,7 @@ class Grading {
       context: this.#items,
       tools: [TOOL],
       builtIn: true,
-      maxOutputTokens: desk.state().outcome?.reserved?.output ?? null,
+      maxOutputTokens: desk.state().outcome?.call?.reserved.output ?? null,
       mediaFrom: 0,
     };
     for await (const part of desk.harness.call(call, turn.signal)) {
@@ -196,14 +197,19 @@ function userItem(text: string): ContextItem {
   return { type: 'user', content: [{ type: 'text', text }] };
 }
 
+interface Asked {
+  description: string;
+  rubric: string;
+}
+
 /** The rubric and the end of the conversation: what the work came to. */
-function question({ description, rubric }: Outcome, said: readonly ContextItem[]): string {
+function question({ description, rubric }: Asked, said: readonly ContextItem[]): string {
   const lines: string[] = [];
   let chars = 0;
   for (const item of said.toReversed()) {
     const line = lineOf(item);
     if (line === '') continue;
-    chars += line.length;
+    chars += textSize(line);
     if (chars > EVIDENCE_CHARS) break;
     lines.unshift(line);
   }

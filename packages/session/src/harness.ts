@@ -130,6 +130,7 @@ export interface FailureOptions {
   retryAfterMs?: number;
   contextTooLong?: boolean;
   badMedia?: boolean;
+  usage?: ModelUsage;
   cause?: unknown;
 }
 
@@ -143,6 +144,8 @@ export class ModelFailure extends Error {
   contextTooLong: boolean;
   /** The provider refused an image or document: the same context may work with a later `mediaFrom`. */
   badMedia: boolean;
+  /** What the call took: nothing where the model never had it. Undefined: nobody knows. */
+  usage: ModelUsage | undefined;
 
   constructor(type: ModelErrorType, message: string, options: FailureOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -151,6 +154,7 @@ export class ModelFailure extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.contextTooLong = options.contextTooLong ?? false;
     this.badMedia = options.badMedia ?? false;
+    this.usage = options.usage;
   }
 }
 

@@ -58,7 +58,9 @@ const view = (status: SessionView['status'], updatedAt: number): SessionView => 
 
 function keeperOver(index: ControlPlane): IndexKeeper {
   const bills = { lines: async () => ({ lines: [], upTo: 0 }), recorded: () => {} };
-  return new IndexKeeper({ index, bills, logger: silentLogger }, () => {});
+  const marks = { get: () => null, set: () => {} };
+  const ports = { index, bills, marks, logger: silentLogger, now: () => 0, random: () => 0 };
+  return new IndexKeeper(ports, () => {});
 }
 
 describe('the row of a session', () => {

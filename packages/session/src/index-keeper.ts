@@ -1,6 +1,7 @@
 // Keeps the session's row in the control plane right. The row is owed until its write is confirmed; writing it twice is
 // harmless (M3). Never part of a turn's path: a slow control plane does not slow a session down.
 import type { Logger } from '@capstan/shared/logger';
+import { Backoff, type BackoffPorts } from './backoff.ts';
 import type { LedgerLine, SessionIndex } from './ports.ts';
 import type { SessionView } from './service.ts';
 
@@ -16,7 +17,7 @@ interface Bills {
   recorded(upTo: number): void;
 }
 
-interface KeeperPorts {
+interface KeeperPorts extends BackoffPorts {
   index: SessionIndex;
   bills: Bills;
   logger: Logger;
@@ -29,15 +30,22 @@ export class IndexKeeper {
   /** What the row is known to show; null when nothing is, e.g. after a write whose answer was lost. */
   #shown: string | null = null;
   #writing = false;
+  #backoff: Backoff;
 
-  /** `settled` is called whenever a write is confirmed. */
+  /** `settled` is called whenever a write is confirmed, or has failed. */
   constructor(ports: KeeperPorts, settled: () => void) {
     this.#ports = ports;
     this.#settled = settled;
+    this.#backoff = new Backoff(ports, 'index');
   }
 
   get confirmed(): boolean {
     return this.#wanted === null;
+  }
+
+  /** When it is tried again, epoch ms; null: nothing waits for that. */
+  get retryAt(): number | null {
+    return this.#backoff.until;
   }
 
   keep(row: SessionView, seq: number): void {
@@ -49,7 +57,7 @@ export class IndexKeeper {
       return;
     }
     this.#wanted = wanted;
-    if (!this.#writing) void this.#write();
+    if (!this.#writing && this.#backoff.allows(keyOf(wanted))) void this.#write();
   }
 
   async #put({ row, seq }: Wanted): Promise<void> {
@@ -62,17 +70,22 @@ export class IndexKeeper {
 
   async #write(): Promise<void> {
     this.#writing = true;
+    let tried = '';
     try {
       while (this.#wanted !== null) {
         const wanted: Wanted = this.#wanted;
+        tried = keyOf(wanted);
         await this.#put(wanted);
-        this.#shown = keyOf(wanted);
+        this.#backoff.worked();
+        this.#shown = tried;
         if (this.#wanted === wanted || keyOf(this.#wanted) === this.#shown) this.#wanted = null;
       }
       this.#settled();
     } catch (error) {
-      // Still wanted: the alarm stays armed and the next look at the session tries again. It may have been written.
+      // Still wanted: the alarm stays armed and a later look at the session tries again. It may have been written.
       this.#shown = null;
+      this.#backoff.failed(tried);
+      this.#settled();
       this.#ports.logger.warn('session_index.put_failed', describe(error));
     } finally {
       this.#writing = false;

@@ -67,7 +67,7 @@ const END: Ending = { reason: { type: 'end_turn' } };
 function cutShort(thread: ThreadState, stamp: Stamp): Entry[] {
   const text = 'Execution was interrupted by the user.';
   return [
-    ...abandonSpan(thread, { isError: null }, stamp),
+    ...abandonSpan(thread, { isError: null, took: 'untold' }, stamp),
     ...closeCalls(thread, { text, cancel: true }, stamp),
   ];
 }

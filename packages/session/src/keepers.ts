@@ -2,7 +2,7 @@
 // is owed until it is done, and none is on a turn's path.
 import { IndexKeeper } from './index-keeper.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
-import type { Owed } from './machine.ts';
+import { LEASE_MS, type Owed } from './machine.ts';
 import type { Ports } from './ports.ts';
 import { Releaser } from './releaser.ts';
 import type { SessionSpec } from './spec.ts';
@@ -15,8 +15,8 @@ const BILLS = 20;
 interface Session {
   spec: SessionSpec;
   state(): State;
-  /** Something that was owed is done. */
-  confirmed(): void;
+  /** Something that was owed is done, or has failed. */
+  settled(): void;
   /** Nothing is left of the session. */
   erased(): void;
 }
@@ -28,13 +28,13 @@ export class Keepers {
   #stopper: Stopper;
   #bills = 0;
 
-  constructor(ports: Ports, { spec, state, confirmed, erased }: Session) {
-    this.#releaser = new Releaser(ports, { released: confirmed, erased });
-    this.#stopper = new Stopper(ports, confirmed);
+  constructor(ports: Ports, { spec, state, settled, erased }: Session) {
+    this.#releaser = new Releaser(ports, { settled, erased });
+    this.#stopper = new Stopper(ports, settled);
     const memberOf = (id: string | undefined) =>
       state().threads.find((thread) => thread.id === id)?.member ?? null;
-    this.ledger = new LedgerKeeper(ports, { spec, memberOf }, confirmed);
-    this.#index = new IndexKeeper({ ...ports, bills: this.ledger }, confirmed);
+    this.ledger = new LedgerKeeper(ports, { spec, memberOf }, settled);
+    this.#index = new IndexKeeper({ ...ports, bills: this.ledger }, settled);
   }
 
   keep(debt: Owed, { seq, billed }: { seq: number; billed: boolean }): void {
@@ -56,9 +56,13 @@ export class Keepers {
     if (release && (!erase || this.ledger.done)) this.#releaser.keep(erase);
   }
 
-  /** Nothing is owed any more. */
-  done({ release, erase }: Owed): boolean {
-    const kept = this.#index.confirmed && this.#stopper.done && this.ledger.done && this.#bills === 0;
-    return kept && !erase && (!release || this.#releaser.done);
+  /** When the session is to be looked at again because of what is owed, epoch ms; null: nothing is. */
+  due({ release, erase }: Owed, now: number): number | null {
+    const open: (number | null)[] = [];
+    if (!erase && !this.#index.confirmed) open.push(this.#index.retryAt);
+    if (!this.#stopper.done) open.push(this.#stopper.retryAt);
+    if (!this.ledger.done || this.#bills > 0) open.push(this.ledger.retryAt);
+    if (erase || (release && !this.#releaser.done)) open.push(this.#releaser.retryAt);
+    return open.length === 0 ? null : Math.min(...open.map((at) => at ?? now + LEASE_MS));
   }
 }

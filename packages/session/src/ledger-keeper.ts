@@ -1,16 +1,16 @@
 // Keeps the tenant's ledger right: each bill of the log becomes a line of it, under the id of its event. Read off the log
 // from where it was last known to be right, so that nothing is lost with a process, and nothing counts twice.
 import type { Logger } from '@capstan/shared/logger';
+import { Backoff, type BackoffPorts } from './backoff.ts';
 import type { LoggedEntry } from './entry.ts';
 import { readEntries } from './log-reader.ts';
-import type { EventLog, Ledger, LedgerLine, Marks } from './ports.ts';
+import type { EventLog, Ledger, LedgerLine } from './ports.ts';
 import type { SessionSpec } from './spec.ts';
 import { agentOf } from './thread.ts';
 
-interface KeeperPorts {
+interface KeeperPorts extends BackoffPorts {
   log: EventLog;
   ledger: Ledger;
-  marks: Marks;
   logger: Logger;
 }
 
@@ -22,6 +22,8 @@ interface Session {
 
 /** Lines of one write. */
 const BATCH = 200;
+/** Later lines go the same way as earlier ones. */
+const LINES = 'lines';
 
 export class LedgerKeeper {
   #ports: KeeperPorts;
@@ -30,12 +32,19 @@ export class LedgerKeeper {
   /** Everything up to here has to be in the ledger. */
   #wanted = 0;
   #working = false;
+  #backoff: Backoff;
 
-  /** `settled` is called whenever the ledger is right. */
+  /** `settled` is called whenever the ledger is right, or a write has failed. */
   constructor(ports: KeeperPorts, session: Session, settled: () => void) {
     this.#ports = ports;
     this.#session = session;
     this.#settled = settled;
+    this.#backoff = new Backoff(ports, 'ledger');
+  }
+
+  /** When it is tried again, epoch ms; null: nothing waits for that. */
+  get retryAt(): number | null {
+    return this.#backoff.until;
   }
 
   get done(): boolean {
@@ -50,11 +59,15 @@ export class LedgerKeeper {
   /** Records what is owed, up to that log position too. */
   keep(seq = 0): void {
     this.owe(seq);
-    if (this.#working || this.done) return;
+    if (this.#working || this.done || !this.#backoff.allows(LINES)) return;
     this.#working = true;
     this.#work()
-      // The alarm stays armed and the next look at the session tries again.
-      .catch((error: unknown) => this.#ports.logger.warn('ledger.record_failed', { cause: String(error) }))
+      // The alarm stays armed and a later look at the session tries again.
+      .catch((error: unknown) => {
+        this.#backoff.failed(LINES);
+        this.#settled();
+        this.#ports.logger.warn('ledger.record_failed', { cause: String(error) });
+      })
       .finally(() => {
         this.#working = false;
       });
@@ -89,6 +102,7 @@ export class LedgerKeeper {
       this.recorded(upTo);
       read = upTo > before;
     }
+    this.#backoff.worked();
     this.#settled();
   }
 

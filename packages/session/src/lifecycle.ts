@@ -6,7 +6,7 @@ import { budgetOf, exhausted } from './budget.ts';
 import { abandonSpan, closeCalls, evolved, fail, idle, report } from './endings.ts';
 import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { type Context, conclude, frame, named } from './frame.ts';
-import { endOutcome } from './outcome.ts';
+import { abandonGrading, endOutcome } from './outcome.ts';
 import type { Draft } from './ports.ts';
 import type { SessionChange } from './service.ts';
 import type { State, ThreadState } from './state.ts';
@@ -124,7 +124,7 @@ function takenOver(context: Context): Entry[] {
     // The primary thread has not ended here: the session begins with it.
     if (thread.status === 'terminated' && thread.parentId !== null) return [];
     return [
-      ...abandonSpan(thread, { isError: null }, stamp),
+      ...abandonSpan(thread, { isError: null, took: 'unasked' }, stamp),
       ...closeCalls(
         thread,
         { text: 'Not run: the session was forked before this call had a result.' },
@@ -134,7 +134,9 @@ function takenOver(context: Context): Entry[] {
       ...idle(thread, { reason: { type: 'end_turn' } }, stamp),
     ];
   });
-  const outcome = endOutcome(state, { result: 'interrupted', explanation }, stamp);
+  // What was asked there is paid for there.
+  const unasked = evolved({ state, spec, stamp }, abandonGrading(state, 'unasked', stamp)).state;
+  const outcome = endOutcome(unasked, { result: 'interrupted', explanation }, stamp);
   return frame(context, [begun, ...outcome, ...rests]);
 }
 

@@ -3,9 +3,9 @@ import type { SessionEvent } from '@capstan/schema/events';
 import type { Page } from '@capstan/schema/page';
 import type { Entry, LoggedEntry } from './entry.ts';
 import type { Line } from './line.ts';
-import type { Blobs, EventLog, View } from './ports.ts';
+import type { EventLog, View } from './ports.ts';
 import type { EventQuery } from './service.ts';
-import { type Shelf, unspill, unspillData } from './spill.ts';
+import { type Shelf, unspill, unspillData, unspillWhole } from './spill.ts';
 
 /** What a send was answered with, as it was answered. */
 export interface Answered {
@@ -19,7 +19,7 @@ export interface LogReader {
   lines(after: number, limit: number, view?: View): Promise<Line[]>;
   /** Rows after `after`, whole, in order. */
   entries(after: number, view?: View): AsyncGenerator<LoggedEntry>;
-  /** The event of that id, whole, as it was processed. Null: see EventLog.position. */
+  /** The event of that id, whole, as it was processed. Null: see EventLog.position; or something of it is gone. */
   entry(eventId: string): Promise<Entry | null>;
   page(query: EventQuery & { thread?: string }): Promise<Page<SessionEvent>>;
   answered(name: string, now: number): Promise<Answered | null>;
@@ -52,7 +52,7 @@ export function readable(log: EventLog, ports: Shelf): LogReader {
       const seq = await log.position(eventId);
       if (seq === null) return null;
       const [line] = await log.lines(seq - 1, 1);
-      return line ? unspill(toEntry(line), shelf) : null;
+      return line ? unspillWhole(toEntry(line), shelf) : null;
     },
     async page(query) {
       const { data, next_page } = await log.page(query);
@@ -66,11 +66,9 @@ export function readable(log: EventLog, ports: Shelf): LogReader {
 }
 
 /** Whoever asks for a blob that is being read gets the same text: five hundred streams hold one. */
-function shared(blobs: Blobs): Blobs {
+function shared(blobs: Shelf['blobs']): Shelf['blobs'] {
   const reading = new Map<string, Promise<string | null>>();
   return {
-    put: (key, text) => blobs.put(key, text),
-    removeAll: () => blobs.removeAll(),
     get: (key) => {
       const text = reading.get(key) ?? blobs.get(key).finally(() => reading.delete(key));
       reading.set(key, text);

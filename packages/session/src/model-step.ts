@@ -26,12 +26,10 @@ export async function callModel(turn: Turn, desk: Desk, thread: ThreadState): Pr
   } catch (error) {
     if (turn.signal.aborted) return;
     const failure = toFailure(error, desk, thread);
-    const usage = error instanceof EmptyReply ? { usage: error.usage } : {};
     await previews.settled();
     const kept = previews.kept();
-    if (failure !== 'too_long') {
-      await desk.submit(turn.id, { kind: 'failed', failure: { ...failure, ...usage }, kept });
-    } else await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG, kept });
+    if (failure !== 'too_long') await desk.submit(turn.id, { kind: 'failed', failure, kept });
+    else await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG, kept });
   } finally {
     turn.signal.removeEventListener('abort', stop);
     previews.close();
@@ -39,16 +37,6 @@ export async function callModel(turn: Turn, desk: Desk, thread: ThreadState): Pr
 }
 
 const TOO_LONG = 'The conversation is longer than the model can read, and compacting it has not helped.';
-
-/** A reply with nothing in it: it may be tried again, and is billed. */
-class EmptyReply extends ModelFailure {
-  usage: ModelUsage;
-
-  constructor(usage: ModelUsage) {
-    super('model_request_failed_error', 'The model gave an empty reply.', { retryable: true });
-    this.usage = usage;
-  }
-}
 
 interface Attempt {
   thread: ThreadState;
@@ -62,7 +50,8 @@ async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): P
   const estimate = { choice, inputTokens: contextSize(context, thread) };
   if (isTooLong(estimate, thread)) {
     // Begun with what made it due, before anybody knew how long it is.
-    if (thread.openSpan !== null) await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG });
+    if (thread.openSpan !== null)
+      await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG, unasked: true });
     else await compact(turn, desk, { thread, choice });
     return;
   }
@@ -113,11 +102,16 @@ async function stream(
     else if (part.type === 'thinking') previews.start(part.output, 'agent.thinking');
     else if (part.type === 'tool_call') desk.harness.prepare(part.name);
     else if (part.outputs.length > 0 || part.refusal !== null) return part;
-    else throw new EmptyReply(part.usage);
+    else throw emptyReply(part.usage);
   }
   throw new ModelFailure('model_request_failed_error', 'The model stopped in the middle of its reply.', {
     retryable: true,
   });
+}
+
+function emptyReply(usage: ModelUsage): ModelFailure {
+  const message = 'The model gave an empty reply.';
+  return new ModelFailure('model_request_failed_error', message, { retryable: true, usage });
 }
 
 async function identified(output: End['outputs'][number], id: string): Promise<IdentifiedOutput> {

@@ -1,6 +1,7 @@
 // Outcomes (spec §8.4): the agent works, what it brought is judged against a rubric, and it goes on until that is met.
 import type { GradeInput } from '@capstan/schema/engine-tools';
 import { type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
+import { billFor, type Took } from './bill.ts';
 import { type Bill, type Entry, made, noted, type Stamp } from './entry.ts';
 import type { State, ThreadState } from './state.ts';
 import { hasInput, livingChildren } from './thread.ts';
@@ -46,21 +47,29 @@ export function endEvaluation(
   return [bill === null ? end : noted(end, { bill })];
 }
 
-/** The outcome is over before it was met. */
+/** The grader's call under way has ended without an answer. */
+export function abandonGrading(state: State, took: Took, stamp: Stamp): Entry[] {
+  const call = state.outcome?.call;
+  if (!call) return [];
+  const bill = billFor(call, took, stamp.now);
+  return [bill === null ? goingOn(state, stamp) : noted(goingOn(state, stamp), { bill })];
+}
+
+/** The outcome is over before it was met, also in the middle of a grader's call. */
 export function endOutcome(
   { outcome }: State,
   { result, explanation }: { result: 'interrupted' | 'failed'; explanation: string },
   stamp: Stamp,
 ): Entry[] {
   if (outcome === null || outcome.phase === 'last') return [];
-  return [
-    made(stamp, 'span.outcome_evaluation_end', {
-      outcome_id: outcome.id,
-      outcome_evaluation_start_id: outcome.spanId ?? '',
-      iteration: outcome.iteration,
-      result,
-      explanation,
-      usage: ZERO_MODEL_USAGE,
-    }),
-  ];
+  const end = made(stamp, 'span.outcome_evaluation_end', {
+    outcome_id: outcome.id,
+    outcome_evaluation_start_id: outcome.spanId ?? '',
+    iteration: outcome.iteration,
+    result,
+    explanation,
+    usage: ZERO_MODEL_USAGE,
+  });
+  const bill = outcome.call === null ? null : billFor(outcome.call, 'untold', stamp.now);
+  return [bill === null ? end : noted(end, { bill })];
 }

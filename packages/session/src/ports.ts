@@ -100,12 +100,17 @@ export interface Alarm {
   disarm(): void;
 }
 
-/** What is known to be done, and up to where: `stopped` a call's id, `billed` a log position. Survives a crash. */
+/**
+ * What is known to be done, and up to where: `stopped` a call's id, `billed` a log position; and how often in a row what is
+ * owed has failed. Survives a crash.
+ */
 export interface Marks {
   get(name: MarkName): string | null;
   set(name: MarkName, value: string): void;
 }
-export type MarkName = 'stopped' | 'billed';
+/** What a session owes the world around it. */
+export type Debt = 'index' | 'ledger' | 'stopping' | 'release';
+export type MarkName = 'stopped' | 'billed' | `${Debt}_failures`;
 
 /** A model call as the tenant's ledger has it; the event that ended it is its identity. */
 export interface LedgerLine extends Bill {

@@ -46,7 +46,7 @@ function requestEnd(
     model_usage: usage,
   });
   const [owned = end] = ownedBy(thread, [end]);
-  return thread.openSpan === null ? owned : noted(owned, { bill: billOf('model', thread.openSpan, usage) });
+  return thread.openSpan === null ? owned : noted(owned, { bill: billOf(thread.openSpan, usage) });
 }
 
 interface Said {

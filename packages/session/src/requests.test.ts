@@ -3,6 +3,7 @@ import { accept } from './accept.ts';
 import { withRequests } from './requests.ts';
 import { PRICE, USAGE } from './scripted-harness.ts';
 import { CHOICE, Machine, typesOf } from './testing/machine.ts';
+import { tokensOf } from './text-size.ts';
 
 const hello = { type: 'user.message' as const, content: [{ type: 'text' as const, text: 'hello' }] };
 const priced = { ...CHOICE, price: PRICE };
@@ -14,19 +15,23 @@ function sent(machine: Machine, choose: Parameters<typeof withRequests>[2]) {
 }
 
 describe('a request that is begun with what makes it due', () => {
-  it('names who answers, and sets aside what its context was measured to be', () => {
+  it('names who answers, and sets aside what its context was measured to be, with what has come to it', () => {
     const machine = new Machine();
     machine.send(hello);
-    machine.replies([{ type: 'message', id: 'sevt_m', text: 'hi' }]);
-    expect(machine.primary.contextTokens).toBe(USAGE.input_tokens + USAGE.output_tokens);
+    machine.replies([{ type: 'message', id: 'sevt_m', text: 'hi' }], machine.primary, {
+      ...USAGE,
+      input_tokens: 4_998,
+    });
+    expect(machine.primary.contextTokens).toBe(5_000);
     const start = sent(machine, () => priced).at(-1);
     expect(start?.event).toMatchObject({
       type: 'span.model_request_start',
       capstan: { provider: 'openai', model: 'real' },
     });
-    const tokens = 12 + CHOICE.maxOutputTokens;
-    const nanoUsd = 12 * PRICE.cacheWrite + CHOICE.maxOutputTokens * PRICE.output;
-    expect(start?.note).toMatchObject({ span: { price: PRICE, reserved: { tokens, nanoUsd } } });
+    const input = 5_000 + tokensOf(JSON.stringify(hello.content[0]).length);
+    const tokens = input + CHOICE.maxOutputTokens;
+    const nanoUsd = input * PRICE.cacheWrite + CHOICE.maxOutputTokens * PRICE.output;
+    expect(start?.note).toMatchObject({ span: { price: PRICE, reserved: { tokens, input, nanoUsd } } });
     expect(machine.primary.openSpan).toMatchObject({ provider: 'openai', price: PRICE });
   });
 

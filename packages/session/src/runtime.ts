@@ -73,7 +73,7 @@ export class SessionRuntime {
     this.#keepers = new Keepers(ports, {
       spec,
       state,
-      confirmed: () => this.#confirmed(),
+      settled: () => this.#settled(),
       erased: () => {
         // Its streams were told and end by themselves.
         this.#dead = notFound(spec);
@@ -312,13 +312,13 @@ export class SessionRuntime {
     this.#desk.forget((threadId) => this.#turns.runs(threadId));
     const debt = owed(this.#state, this.#spec, this.#ports.now());
     this.#keepers.keep(debt, { seq: this.#seq, billed });
-    if (debt.wakeAt !== null) this.#ports.alarm.arm(debt.wakeAt);
-    else if (this.#keepers.done(debt)) this.#ports.alarm.disarm();
-    else this.#ports.alarm.arm(this.#ports.now() + LEASE_MS);
+    const at = debt.wakeAt ?? this.#keepers.due(debt, this.#ports.now());
+    if (at === null) this.#ports.alarm.disarm();
+    else this.#ports.alarm.arm(at);
   }
 
   /** Through the mailbox: an append under way has armed the alarm for a state that is not current yet. */
-  #confirmed(): void {
+  #settled(): void {
     this.#enqueue(async () => this.#settle(false)).catch(() => undefined);
   }
 

@@ -33,8 +33,10 @@ const FIELDS: Record<Field, { of: 'event' | 'note'; empty: unknown; lost: unknow
 };
 
 export interface Shelf {
-  blobs: Blobs;
+  blobs: Pick<Blobs, 'get'>;
   logger: Logger;
+  /** Told of each field whose blob is gone. */
+  lost?(field: Field): void;
 }
 
 /**
@@ -161,6 +163,16 @@ export async function unspill({ event, note }: Entry, shelf: Shelf): Promise<Ent
   return Object.keys(left).length === 0 ? { event: whole } : { event: whole, note: left };
 }
 
+/** As unspill; null when something of the event is gone. */
+export async function unspillWhole(entry: Entry, shelf: Shelf): Promise<Entry | null> {
+  let whole = true;
+  const lost = (field: Field) => {
+    if (FIELDS[field].of === 'event') whole = false;
+  };
+  const read = await unspill(entry, { ...shelf, lost });
+  return whole ? read : null;
+}
+
 /** The event of a row whole, as JSON: its members in the order they were appended in. */
 export async function unspillData(data: string, note: string | null, shelf: Shelf): Promise<string> {
   const texts = await textsOf(spilledOf(note), 'event', shelf);
@@ -181,12 +193,13 @@ async function textsOf(
   return texts;
 }
 
-async function textOf({ key, field }: Spilled, { blobs, logger }: Shelf): Promise<string | undefined> {
+async function textOf({ key, field }: Spilled, { blobs, logger, lost }: Shelf): Promise<string | undefined> {
   const text = await blobs.get(key).catch((cause: unknown) => {
     const message = 'The stored content of an event cannot be read right now. Try again in a moment.';
     throw new ApiError('unavailable', message, { retryAfterSeconds: 1, cause });
   });
   if (text !== null) return text;
   logger.warn('session.blob_missing', { key });
+  lost?.(field);
   return JSON.stringify(FIELDS[field].lost);
 }

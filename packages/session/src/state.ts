@@ -8,7 +8,7 @@ import type { Metadata } from '@capstan/schema/metadata';
 import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import { type SessionUsage, ZERO_USAGE } from '@capstan/schema/usage';
-import type { Reserve, Spilled } from './entry.ts';
+import type { Bill, Reserve, Spilled } from './entry.ts';
 import type { ModelChoice, Price } from './harness.ts';
 
 /** Events a client sends, as the log keeps them. */
@@ -47,10 +47,13 @@ export interface OpenCall {
 /** A model request without its end, and what of the budget is set aside for it. */
 export interface OpenSpan {
   id: string;
+  kind: Bill['kind'];
   provider: ModelChoice['provider'];
   model: string;
   price: Price | null;
   reserved: Reserve;
+  /** Epoch ms. */
+  startedAt: number;
 }
 
 export interface Stop {
@@ -108,15 +111,16 @@ export interface ThreadState {
 export interface Outcome {
   id: string;
   description: string;
-  rubric: string;
+  /** Of the event that defined it, and has its rubric. */
+  eventId: string;
   maxIterations: number;
   iteration: number;
   /** The agent works; the result is judged; the agent has its last word. */
   phase: 'working' | 'evaluating' | 'last';
   /** The `span.outcome_evaluation_start` of the evaluation under way. */
   spanId: string | null;
-  /** Of the grader's model call under way; null: there is none. */
-  reserved: Reserve | null;
+  /** The grader's model call under way; null: there is none. */
+  call: OpenSpan | null;
 }
 
 /** What the session has used, as budgets count it. */

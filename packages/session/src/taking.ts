@@ -1,4 +1,5 @@
 // Input taken by its thread: what is due with the next model call, and how it then stands on the log.
+import { sizeOfContent } from './content-size.ts';
 import { type Entry, made, type Note, noted, ownedBy, type Stamp, toTimestamp } from './entry.ts';
 import type { Input, ThreadState } from './state.ts';
 
@@ -36,4 +37,12 @@ export function take(thread: ThreadState, inputs: readonly Input[], stamp: Stamp
 
 function withNote(entry: Entry, note: Note): Entry {
   return Object.keys(note).length === 0 ? entry : noted(entry, note);
+}
+
+/** How much of a context it takes up. */
+export function sizeOfInput(input: Input): number {
+  const content =
+    input.kind === 'message' ? input.content : 'content' in input.event ? input.event.content : [];
+  const spilled = (input.spill ?? []).reduce((sum, { bytes, chars = bytes }) => sum + chars, 0);
+  return sizeOfContent(content ?? []) + spilled;
 }

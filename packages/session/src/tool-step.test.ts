@@ -6,8 +6,9 @@ import { ModelContext } from './context.ts';
 import { foldOf } from './fold.ts';
 import { Hub } from './hub.ts';
 import { readable } from './log-reader.ts';
-import { outcome } from './scripted-harness.ts';
+import { outcome, use } from './scripted-harness.ts';
 import type { OpenCall } from './state.ts';
+import { hello, Stage } from './testing/stage.ts';
 import { ManualPulse, quiesce, until, World } from './testing.ts';
 import { performCalls } from './tool-step.ts';
 import { type Desk, Turn } from './turn.ts';
@@ -21,6 +22,7 @@ function deskOf(world: World, logger: Logger): Desk {
     hub: new Hub(reader, new ManualPulse(), 0),
     context: () => new ModelContext({ log: reader, thread: null, from: 0 }),
     inputOf: async ({ input }) => input,
+    rubricOf: async () => null,
     logger,
     state: () => foldOf(world.spec).initial,
     submit: async () => [],
@@ -37,6 +39,49 @@ const calls = (count: number): OpenCall[] =>
     waitsFor: 'nobody',
     begun: false,
   }));
+
+describe('a call whose input is too large for a row of the log', () => {
+  const command = 'true '.repeat(60_000);
+
+  /** What a call of it comes to. */
+  const performed = async (stage: Stage) => {
+    await stage.send(hello);
+    const call = await stage.model();
+    call.settle([use('bash', { command })]);
+    await until(
+      async () => stage.world.harness.waitingTools.length > 0 || stage.world.harness.models.length > 1,
+    );
+  };
+
+  it('is performed with all of it', async () => {
+    const stage = await Stage.open();
+    await performed(stage);
+    expect((await stage.tool()).input.input).toEqual({ command });
+  });
+
+  it('that is gone is not performed, and the model is told', async () => {
+    const stage = await Stage.open();
+    stage.world.blobs.get = async () => null;
+    await performed(stage);
+    expect(stage.world.harness.performed).toEqual([]);
+    const [, , result] = (await stage.model()).input;
+    expect(result).toMatchObject({
+      type: 'tool_result',
+      isError: true,
+      content: [{ text: expect.stringMatching(/^Not run: the input of this call is no longer stored/) }],
+    });
+  });
+
+  it('that is gone after its process died has an unknown outcome', async () => {
+    const stage = await Stage.open();
+    await performed(stage);
+    stage.world.blobs.get = async () => null;
+    await stage.recover();
+    const [, , result] = (await stage.model()).input;
+    expect(result).toMatchObject({ content: [{ text: expect.stringMatching(/^Outcome unknown/) }] });
+    expect(stage.world.harness.recovered).toEqual([]);
+  });
+});
 
 describe('the calls of a step', () => {
   it('leave nothing on the signal of a turn that goes on', async () => {

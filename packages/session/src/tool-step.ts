@@ -12,6 +12,8 @@ const UNKNOWN = failed(
     'have taken effect. Check before you run it again.',
 );
 
+const GONE = failed('Not run: the input of this call is no longer stored. Make the call again.');
+
 const CHANGED = failed('Not run: the call is not the one that was approved.');
 
 export async function performCalls(turn: Turn, desk: Desk, calls: readonly OpenCall[]): Promise<void> {
@@ -26,7 +28,9 @@ async function perform(turn: Turn, desk: Desk, open: OpenCall): Promise<void> {
 
 async function outcomeOf(turn: Turn, desk: Desk, open: OpenCall): Promise<ToolOutcome> {
   try {
-    const call = await toToolCall(desk, open);
+    const input = await desk.inputOf(open);
+    if (input === null) return open.begun ? UNKNOWN : GONE;
+    const call = toToolCall(desk, open, input);
     // Defence in depth: the log cannot change, and what was approved is what is performed.
     if (open.hash !== undefined && open.hash !== (await inputHash(call.input))) return CHANGED;
     if (!open.begun) return await desk.harness.perform(call, turn.signal);
@@ -60,10 +64,9 @@ function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | nu
   });
 }
 
-async function toToolCall(desk: Desk, open: OpenCall): Promise<ToolCall> {
+function toToolCall(desk: Desk, open: OpenCall, input: ToolCall['input']): ToolCall {
   const thread = threadOfCall(desk.state(), open.id);
   const member = thread?.member ?? null;
-  const input = await desk.inputOf(open);
   return {
     effectId: open.id,
     name: open.name,

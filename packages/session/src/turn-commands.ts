@@ -35,7 +35,7 @@ export type TurnStep =
   | { kind: 'graded'; judgement: GradeInput; usage: ModelUsage; bill: Bill | null }
   | { kind: 'failed'; failure: Failure; kept: readonly KeptText[] }
   /** The model could not read the whole context: it is compacted. */
-  | { kind: 'too_long'; message: string; transcript?: true; kept?: readonly KeptText[] };
+  | { kind: 'too_long'; message: string; transcript?: true; unasked?: true; kept?: readonly KeptText[] };
 
 export type TurnCommand = TurnStep & { turnId: string };
 
@@ -67,8 +67,9 @@ function decideStep(command: TurnStep, context: Context, thread: ThreadState): E
     }
     case 'begin_grading': {
       const { estimate } = command;
+      const { provider, model, price } = estimate.choice;
       const start = (reserved: Reserve) =>
-        noted(goingOn(state, stamp), { span: { price: estimate.choice.price, reserved } });
+        noted(goingOn(state, stamp), { span: { price, reserved, grader: { provider, model } } });
       return pauseUnless(context, thread, { estimate, start });
     }
     case 'graded_call':

@@ -6,7 +6,7 @@ import type { Harness } from './harness.ts';
 import type { Hub } from './hub.ts';
 import type { EventLog } from './ports.ts';
 import type { SessionSpec } from './spec.ts';
-import type { OpenCall, State } from './state.ts';
+import type { OpenCall, Outcome, State } from './state.ts';
 import type { TurnStep } from './turn-commands.ts';
 
 /** What a turn sees of the session it works for. */
@@ -19,8 +19,10 @@ export interface Desk {
   state(): State;
   /** The context of a thread's model calls. */
   context(threadId: string): ModelContext;
-  /** The input of a call, also of one that is too large for the log's row. */
-  inputOf(call: OpenCall): Promise<Record<string, unknown>>;
+  /** The input of a call, also of one that is too large for the log's row. Null: it is gone. */
+  inputOf(call: OpenCall): Promise<Record<string, unknown> | null>;
+  /** What an outcome is judged by. Null: it is gone. */
+  rubricOf(outcome: Outcome): Promise<string | null>;
   /** Decides and commits; what was appended. A step of a turn that has been stopped brings nothing. */
   submit(turnId: string, step: TurnStep): Promise<readonly Entry[]>;
   newEventId(): string;

@@ -1,3 +1,4 @@
+import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { type ContextItem, isModelFailure, type ModelFailure } from '@capstan/session/harness';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -68,6 +69,21 @@ describe.each(DIALECTS)('a failure over %s', (dialect) => {
     const found = await failureOf(dialect, { status, body: bodyFor(dialect, 'The words of the provider') });
     expect([found.type, found.retryable]).toEqual([type, retryable]);
     expect(found.message).toContain('The words of the provider');
+    // Refused at the door: the model has read nothing.
+    expect(found.usage).toEqual(ZERO_MODEL_USAGE);
+  });
+
+  it('of a server that is not there took nothing, and of a reply that breaks off nobody knows', async () => {
+    server = await startServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(': working\n\n');
+      setImmediate(() => response.destroy());
+    });
+    const { url } = server;
+    expect((await failure(dialect, url)).usage).toBeUndefined();
+    await server.stop();
+    server = undefined;
+    expect((await failure(dialect, url)).usage).toEqual(ZERO_MODEL_USAGE);
   });
 
   it('names the variable of a refused key and never the key', async () => {

@@ -1,4 +1,5 @@
 // What went wrong with a model call, sorted once by what to do next. Keys never appear in a message.
+import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { isModelFailure, type ModelErrorType, ModelFailure } from '@capstan/session/harness';
 import { type Facts, factsOf } from './fault-facts.ts';
 import { refusesMedia, saysTooLong } from './refusal-reasons.ts';
@@ -38,9 +39,17 @@ export function toModelFailure(error: unknown, context: FailureContext): ModelFa
     contextTooLong: verdict.contextTooLong ?? false,
     badMedia: verdict.badMedia ?? false,
     ...(verdict.retryable && wait !== null ? { retryAfterMs: Math.min(wait, LONGEST_WAIT_MS) } : {}),
+    ...(isUnread(facts) ? { usage: ZERO_MODEL_USAGE } : {}),
     cause: new Error(detail),
   });
 }
+
+/** The model never had the call: the provider refused it at its door, or was not reached. */
+function isUnread({ status, message }: Facts): boolean {
+  return status !== null || UNREACHED.test(message);
+}
+
+const UNREACHED = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/;
 
 const FAILED = 'model_request_failed_error';
 

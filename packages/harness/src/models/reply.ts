@@ -67,11 +67,11 @@ export class Reply {
     if (this.stop === 'cut') throw cut();
     const outputs = this.#outputs();
     const refused = this.stop === 'refused';
-    // What a refused reply meant to call is not performed.
-    const kept = refused ? outputs.filter((output) => output.type !== 'tool_call') : outputs;
-    if (!refused && !kept.some((output) => output.type !== 'thinking')) throw empty(this.stop);
     const speed = this.#speed === undefined ? {} : { speed: this.#speed };
     const usage = { ...toUsage(this.#done?.usage), ...speed };
+    // What a refused reply meant to call is not performed.
+    const kept = refused ? outputs.filter((output) => output.type !== 'tool_call') : outputs;
+    if (!refused && !kept.some((output) => output.type !== 'thinking')) throw empty(this.stop, usage);
     return { type: 'end', outputs: kept, usage, refusal: refused ? this.refusal : null };
   }
 
@@ -106,10 +106,10 @@ function cut(): ModelFailure {
   });
 }
 
-function empty(stop: Stop): ModelFailure {
+function empty(stop: Stop, usage: ModelUsage): ModelFailure {
   const limit = stop === 'limit';
   const message = limit
     ? 'The model reached its output limit before it said anything. Lower the effort or shorten the conversation.'
     : 'The model gave an empty reply.';
-  return new ModelFailure('model_request_failed_error', message, { retryable: !limit });
+  return new ModelFailure('model_request_failed_error', message, { retryable: !limit, usage });
 }

@@ -1,9 +1,9 @@
 // What a model or a tool answered, read off the rows that its answer became.
 import type { SessionEvent } from '@capstan/schema/events';
 import type { StopDetails } from '@capstan/schema/events/session-events';
-import { type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
+import { contextTokens, type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { DELEGATE } from '../delegation.ts';
-import type { LoggedEntry, Note } from '../entry.ts';
+import type { Bill, LoggedEntry, Note } from '../entry.ts';
 import { GRADE } from '../grading.ts';
 import { type ModelErrorType, ModelFailure, type ModelOutput, type ToolOutcome } from '../harness.ts';
 import type { Answer } from './recorded-harness.ts';
@@ -20,10 +20,14 @@ export function toOutcome({
 
 /** Null: none of these rows is the end of a model's answer. */
 export function toAnswer(rows: Rows, told: () => Promise<void>): Answer | null {
-  const [first] = rows;
+  const [first, then] = rows;
   if (first?.event.type === 'span.outcome_evaluation_end')
     return ended(toVerdict(first.event), first.note?.bill?.usage);
-  if (first?.event.type === 'span.outcome_evaluation_ongoing') return ended([], first.note?.bill?.usage);
+  if (first?.event.type === 'span.outcome_evaluation_ongoing') {
+    const bill = first.note?.bill;
+    const failed = then?.event.type === 'session.error' && bill && isUnanswered(bill);
+    return failed ? { failure: toFailure(rows, 0), texts: [], told } : ended([], bill?.usage);
+  }
   if (first?.event.type === 'session.error') return { failure: toFailure(rows, 0), texts: [], told };
   const at = rows.findIndex(({ event }) => event.type === 'span.model_request_end');
   const end = rows[at];
@@ -37,10 +41,12 @@ export function toAnswer(rows: Rows, told: () => Promise<void>): Answer | null {
     const outputs = rows.slice(0, at).flatMap((row) => toOutputs(row, rows));
     return ended(outputs, usage, refusalOf(rows.slice(at)));
   }
-  // An empty reply is the one failure that is billed.
-  if (end.note?.bill !== undefined) return ended([], usage);
   const texts = rows.slice(0, at).map(({ event }) => (event.type === 'agent.message' ? wordsOf(event) : ''));
   return { failure: toFailure(rows, at), texts, told };
+}
+
+function isUnanswered({ estimated, usage }: Bill): boolean {
+  return estimated === true || contextTokens(usage) === 0;
 }
 
 function ended(
@@ -107,6 +113,7 @@ function toCall({ id, name, input, evaluated_permission }: Use, rows: Rows): Too
 
 function toFailure(rows: Rows, at: number): ModelFailure {
   const { note } = rows[at] ?? {};
+  const bill = note?.bill;
   const error = rows.slice(at).find(({ event }) => event.type === 'session.error')?.event;
   const {
     type = 'unknown_error',
@@ -117,6 +124,7 @@ function toFailure(rows: Rows, at: number): ModelFailure {
     retryable: retry_status?.type === 'retrying',
     contextTooLong: note?.tooLong !== undefined,
     badMedia: note?.badMedia !== undefined,
+    ...(bill === undefined || bill.estimated ? {} : { usage: bill.usage }),
   });
 }
 

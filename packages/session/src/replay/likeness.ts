@@ -12,11 +12,14 @@ type Side = 'recorded' | 'replayed';
 export class Likeness {
   #names = { recorded: new Map<string, string>(), replayed: new Map<string, string>() };
   #ids = { recorded: new Map<string, string>(), replayed: new Map<string, string>() };
+  /** What an estimated call took depends on how long it was under way. */
+  #estimated = false;
   /** Since the beginning of a trial. */
   #added: (() => void)[] | null = null;
 
   /** The rows as far as they can be compared, or null when they say the same. */
   difference(recorded: Entry, replayed: Entry): { recorded: string; replayed: string } | null {
+    if (recorded.note?.bill?.estimated) this.#estimated = true;
     const [one, other] = [this.#plain('recorded', recorded), this.#plain('replayed', replayed)];
     return one === other ? null : { recorded: one, replayed: other };
   }
@@ -51,7 +54,7 @@ export class Likeness {
   }
 
   #plain(side: Side, entry: Entry): string {
-    return JSON.stringify(this.#value(side, timeless(entry)));
+    return JSON.stringify(this.#value(side, timeless(entry, this.#estimated)));
   }
 
   /** Members in order of their names, as a row that went through a blob has them in another. */
@@ -89,8 +92,8 @@ function without(row: Entry, { event, note }: Entry): Entry {
 const SOME_TIME = 'some time';
 
 /** Without instants, what is worked out from them, and what only says where the engine keeps something. */
-function timeless({ event, note = {} }: Entry): unknown {
-  const { spill: _place, approved, retry, badMedia, span, ...rest } = note;
+function timeless({ event, note = {} }: Entry, estimated: boolean): unknown {
+  const { spill: _place, approved, retry, badMedia, span, bill, ...rest } = note;
   // What a grader looks up is on no log, so neither is how long its conversation is.
   const reserved = event.type === 'span.outcome_evaluation_ongoing' ? {} : { reserved: span?.reserved };
   ID.lastIndex = 0;
@@ -100,12 +103,15 @@ function timeless({ event, note = {} }: Entry): unknown {
       processed_at: event.processed_at === null ? null : SOME_TIME,
       // Of an input that has ids in it, which differ.
       ...(event.type === 'agent.tool_use' && ID.test(JSON.stringify(event.input)) ? { capstan: null } : {}),
-      ...(event.type === 'session.usage' ? { usage: { ...event.usage, active_seconds: SOME_TIME } } : {}),
+      ...(event.type === 'session.usage'
+        ? { usage: estimated ? null : { ...event.usage, active_seconds: SOME_TIME } }
+        : {}),
     },
     note: {
       ...rest,
       ...(approved ? { approved: 'the hash of its call' } : {}),
       ...(retry ? { retry: { ...retry, at: SOME_TIME } } : {}),
+      ...(bill ? { bill: bill.estimated ? { ...bill, usage: null, nanoUsd: null } : bill } : {}),
       ...(badMedia ? { badMedia: SOME_TIME } : {}),
       ...(span ? { span: { price: span.price, limits: span.limits, ...reserved } } : {}),
     },

@@ -72,9 +72,9 @@ export class Machine {
   }
 
   /** Begins a model call, which replies. */
-  replies(outputs: IdentifiedOutput[], thread = this.primary): Entry[] {
+  replies(outputs: IdentifiedOutput[], thread = this.primary, usage = USAGE): Entry[] {
     this.begins(thread);
-    return this.step({ kind: 'reply', outputs, usage: USAGE, refusal: null }, thread);
+    return this.step({ kind: 'reply', outputs, usage, refusal: null }, thread);
   }
 
   context(): Context {

@@ -1,0 +1,1 @@
+ALTER TABLE `ledger` ADD `estimated` integer DEFAULT false NOT NULL;
