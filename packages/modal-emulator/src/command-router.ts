@@ -4,15 +4,18 @@ import { type CallContext, Status } from 'nice-grpc';
 import { environmentOf, fail, policyOf } from './control-plane.ts';
 import type { CommandRouterMethods, Method } from './definitions.ts';
 import { FILE_TOOLS_PATH, parseFileOperation } from './file-tools.ts';
+import { failImage } from './image-errors.ts';
 import { type Run, StdinError } from './run.ts';
 import { SandboxSocketError } from './sandbox-sockets.ts';
 import type { LiveSandbox, Sandboxes } from './sandboxes.ts';
 import { CommandError, commandScript, prologue } from './shell-script.ts';
+import type { Snapshots } from './snapshots.ts';
 import type { Tokens } from './tokens.ts';
 import * as wire from './wire.ts';
 
 export interface CommandRouterPorts {
   sandboxes: Sandboxes;
+  snapshots: Snapshots;
   tokens: Tokens;
 }
 
@@ -84,15 +87,26 @@ export function createCommandRouter(ports: CommandRouterPorts): Implementation<C
       await setNetworkAccess(live, request);
       return {};
     },
+    // Images are kept until they are deleted, whatever time to live is asked for.
+    taskSnapshotFilesystem: async ({ taskId, snapshotId }, context) => {
+      assertTask(ports, taskId, context);
+      ports.sandboxes.byTask(taskId)?.touch();
+      const image = await ports.snapshots.take(taskId, snapshotId).catch(failImage);
+      return { imageId: image?.id ?? fail(Status.NOT_FOUND, 'The sandbox has already shut down.') };
+    },
   };
 }
 
-function sandboxOf(ports: CommandRouterPorts, taskId: string, { metadata }: CallContext): LiveSandbox {
+function sandboxOf(ports: CommandRouterPorts, taskId: string, context: CallContext): LiveSandbox {
+  assertTask(ports, taskId, context);
+  return ports.sandboxes.byTask(taskId) ?? fail(Status.NOT_FOUND, 'The sandbox has already shut down.');
+}
+
+function assertTask(ports: CommandRouterPorts, taskId: string, { metadata }: CallContext): void {
   const token = /^Bearer (.+)$/.exec(metadata.get('authorization') ?? '')?.[1];
   const subject = token && ports.tokens.verify(token);
   if (!subject) fail(Status.UNAUTHENTICATED, 'The task token is missing, expired or not of this emulator.');
   if (subject !== taskId) fail(Status.PERMISSION_DENIED, 'The task token is for another task.');
-  return ports.sandboxes.byTask(taskId) ?? fail(Status.NOT_FOUND, 'The sandbox has already shut down.');
 }
 
 function start(sandboxes: Sandboxes, sandbox: LiveSandbox, request: wire.ExecStartRequest): void {

@@ -95,7 +95,7 @@ describe('a confined sandbox', { timeout: 30_000 }, () => {
     ]);
     // Programs with the set-user-ID bit, a filter that allows all, and the way out that prctl would be.
     const allowAll = 'my $i = pack("SCCL", 6, 0, 0, 0x7fff0000); my $p = pack("S x6 P", 1, $i);';
-    const prctl = confinement()[confinement().length - 3];
+    const prctl = confinement()[confinement().length - 4];
     const undo = `${allowAll} print syscall(${prctl}, 22, 2, $p), " "; print syscall(${prctl}, 22, 0, 0), " ", syscall(${prctl}, 38, 0, 0, 0, 0), " "; print syscall(${numbers.socket}, 40, 1, 0) < 0 ? 0 + $! : "made"`;
     expect(await perl(undo)).toBe(`0 -1 -1 ${EAFNOSUPPORT}`);
   });
@@ -146,7 +146,7 @@ describe.each(['perl', 'python3'] as const)('confinement by %s', (interpreter: I
   const confined = (argv: string[], change = (words: string[]) => words) =>
     execFileSync(
       'perl',
-      ['-e', WITH_KEY, 'setpriv', '--no-new-privs', ...change(confinement(interpreter)), ...argv],
+      ['-e', WITH_KEY, 'setpriv', '--no-new-privs', ...change(confinement({ interpreter })), ...argv],
       {
         env: { PATH: '/usr/bin:/bin' },
         stdio: 'pipe',

@@ -32,14 +32,23 @@ export class ConfinementError extends Error {
   }
 }
 
-/** What goes before a program's argv to confine it; it needs no_new_privs. Throws ConfinementError. */
-export function confinement(interpreter: Interpreter = presentInterpreter()): string[] {
+/**
+ * What goes before a program's argv to confine it; it needs no_new_privs. With `entrance` it also makes the working
+ * directory its "/", and needs the capabilities for that instead. Throws ConfinementError.
+ */
+export function confinement({
+  interpreter = presentInterpreter(),
+  entrance = false,
+}: {
+  interpreter?: Interpreter;
+  entrance?: boolean;
+} = {}): string[] {
   if (!isFiltered(process.arch))
     throw new ConfinementError(
       `There is no system call filter for ${process.arch}.`,
       'Use a machine with x64 or arm64, or real Modal.',
     );
-  return [interpreter, ...INTERPRETERS[interpreter], ...confinementArguments(process.arch)];
+  return [interpreter, ...INTERPRETERS[interpreter], ...confinementArguments(process.arch, entrance)];
 }
 
 export function isInstalled(name: string): boolean {

@@ -4,6 +4,8 @@ import { type CallContext, ServerError, Status } from 'nice-grpc';
 import { MAX_USER_DATA } from './connect-token.ts';
 import type { ControlPlaneMethods, Method } from './definitions.ts';
 import { newId } from './identifiers.ts';
+import { toStatus } from './image-errors.ts';
+import type { ImageTrees } from './image-trees.ts';
 import { buildImage, DEFAULT_WORKDIR, ImageBuildError, ImageNotFoundError } from './images.ts';
 import { type NetworkPolicy, NetworkPolicyError, networkPolicy } from './network-policy.ts';
 import { NameTakenError, type Sandboxes } from './sandboxes.ts';
@@ -14,6 +16,7 @@ import * as wire from './wire.ts';
 export interface ControlPlanePorts {
   store: Store;
   sandboxes: Sandboxes;
+  trees: ImageTrees;
   tokens: Tokens;
   /** Where the command router listens, as `https:` (the SDK insists, and dials loopback in plain text). */
   routerUrl: () => string;
@@ -45,6 +48,11 @@ export function createControlPlane(ports: ControlPlanePorts): Implementation<Con
     appGetOrCreate: async (request) => ({ appId: getOrCreateApp(store, request) }),
     imageGetOrCreate: async (request) => getOrCreateImage(store, request),
     imageFromId: async ({ imageId }) => ({ imageId: existingImage(store, imageId).id }),
+    imageDelete: async ({ imageId }) => {
+      if (!store.images.delete(imageId)) fail(Status.NOT_FOUND, `Could not find image with ID ${imageId}`);
+      ports.trees.collect();
+      return {};
+    },
     sandboxCreateV2: async (request) => createSandbox(ports, request),
     sandboxGetTaskIdV2: async ({ sandboxId }) => {
       const { taskId, result } = sandbox(sandboxId);
@@ -115,7 +123,7 @@ function getOrCreateImage(store: Store, request: wire.ImageRequest): wire.ImageR
 }
 
 function existingImage(store: Store, id: string) {
-  return store.findImage('id', id) ?? fail(Status.NOT_FOUND, `Could not find image with ID ${id}`);
+  return store.images.find(id) ?? fail(Status.NOT_FOUND, `Could not find image with ID ${id}`);
 }
 
 async function createSandbox(
@@ -130,7 +138,7 @@ async function createSandbox(
   try {
     const { record } = await ports.sandboxes.create({
       appId: request.appId,
-      imageId: image.id,
+      image,
       name: definition.name ?? '',
       tags: request.tags,
       env: { ...image.env, ...environmentOf(request.secretSources, definition.secretIds) },
@@ -146,10 +154,8 @@ async function createSandbox(
     };
   } catch (cause) {
     if (cause instanceof NameTakenError) fail(Status.ALREADY_EXISTS, cause.message);
-    throw new ServerError(
-      Status.FAILED_PRECONDITION,
-      `The sandbox did not start: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
+    const message = `The sandbox did not start: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw toStatus(cause) ?? new ServerError(Status.FAILED_PRECONDITION, message);
   }
 }
 

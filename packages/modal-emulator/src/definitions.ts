@@ -27,6 +27,7 @@ export type ControlPlaneMethods = {
   appGetOrCreate: Unary<wire.AppRequest, { appId: string }>;
   imageGetOrCreate: Unary<wire.ImageRequest, wire.ImageResponse>;
   imageFromId: Unary<{ imageId: string }, { imageId: string }>;
+  imageDelete: Unary<{ imageId: string }, wire.Empty>;
   sandboxCreateV2: Unary<wire.SandboxCreateRequest, wire.SandboxCreateResponse>;
   sandboxGetTaskIdV2: Unary<wire.SandboxId, { taskId: string; taskResult?: wire.GenericResult }>;
   sandboxWaitV2: Unary<
@@ -52,6 +53,7 @@ export type CommandRouterMethods = {
   taskExecPoll: Unary<wire.ExecId, wire.ExitStatus>;
   taskExecWait: Unary<wire.ExecId, wire.ExitStatus>;
   taskSetNetworkAccess: Unary<wire.SetNetworkAccessRequest, wire.Empty>;
+  taskSnapshotFilesystem: Unary<wire.SnapshotRequest, { imageId: string }>;
 };
 
 export interface Definitions {
@@ -77,12 +79,13 @@ const CONTROL_PLANE: Expected<ControlPlaneMethods> = {
   authTokenGet: ['', 'token'],
   environmentGetOrCreate: ['deploymentName objectCreationType', 'environmentId metadata'],
   appGetOrCreate: ['appName environmentName objectCreationType', 'appId'],
-  imageGetOrCreate: ['image existingImageId', 'imageId result'],
+  imageGetOrCreate: ['image existingImageId forceBuild', 'imageId result'],
   imageFromId: ['imageId', 'imageId'],
   sandboxCreateV2: [
     `appId secretSources.secretId secretSources.env.contents tags.tagName tags.tagValue ${DEFINITION}`,
     'sandboxId taskId commandRouterAccess.url commandRouterAccess.jwt',
   ],
+  imageDelete: ['imageId', ''],
   sandboxGetTaskIdV2: ['sandboxId', 'taskId taskResult'],
   sandboxWaitV2: ['sandboxId timeout', 'result metadata'],
   sandboxTerminateV2: ['sandboxId', 'existingResult'],
@@ -107,6 +110,7 @@ const COMMAND_ROUTER: Expected<CommandRouterMethods> = {
   taskExecPoll: ['taskId execId', 'code signal'],
   taskExecWait: ['taskId execId', 'code signal'],
   taskSetNetworkAccess: [`taskId ${NETWORK_ACCESS}`, ''],
+  taskSnapshotFilesystem: ['taskId snapshotId ttlSeconds', 'imageId'],
 };
 
 /** Reads and checks the definitions of the installed SDK; throws one error naming everything that is missing. */

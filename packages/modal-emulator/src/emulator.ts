@@ -1,21 +1,28 @@
 // A local Modal: the part of its gRPC API that sandboxes need, on one loopback port, each sandbox an isolated set of
 // Linux processes. The official SDK works against it unchanged, given MODAL_SERVER_URL and the tokens.
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Logger, silentLogger } from '@capstan/shared/logger';
 import { type CallContext, createServer, type ServerMiddlewareCall, Status } from 'nice-grpc';
 import { createCommandRouter } from './command-router.ts';
 import { createControlPlane, fail } from './control-plane.ts';
 import { loadDefinitions } from './definitions.ts';
+import { type ImageLimits, ImageTrees } from './image-trees.ts';
+import { chooseLayout, type LayoutChoice } from './layout.ts';
 import { parseForwards } from './network-policy.ts';
+import { prepareBase } from './root-filesystem.ts';
 import { Sandboxes } from './sandboxes.ts';
+import { Snapshots } from './snapshots.ts';
 import { Store } from './store.ts';
 import { createTokens, sameSecret } from './tokens.ts';
 
 /** Only programs of this machine may reach it: it runs what it is asked to. */
 const HOST = '127.0.0.1';
+/** The sandboxes' host users pass through the state, and can neither list nor write it. */
+const STATE_MODE = 0o711;
 const MESSAGE_BYTES = 100 * 1024 * 1024;
 const OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024;
+const IMAGE_LIMITS: ImageLimits = { totalBytes: 32 * 1024 ** 3, reserveBytes: 512 * 1024 ** 2 };
 
 export interface EmulatorOptions {
   /** Made if missing. One emulator at a time. */
@@ -29,6 +36,9 @@ export interface EmulatorOptions {
   outputLimitBytes?: number;
   /** `127.0.0.1:PORT` each: what sandboxes reach of this machine, at the same address of their own loopback. */
   forwards?: readonly string[];
+  imageLimits?: Partial<ImageLimits>;
+  /** Default: layers where the machine allows them. */
+  layout?: LayoutChoice;
 }
 
 export interface Emulator {
@@ -51,8 +61,16 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const privateDir = join(stateDir, 'state');
   mkdirSync(privateDir, { recursive: true, mode: 0o700 });
   const store = new Store(join(privateDir, 'emulator.sqlite'));
+  const base = prepareBase(join(stateDir, 'base'));
+  chmodSync(stateDir, STATE_MODE);
+  const { layout, reason } = options.layout ?? (await chooseLayout(stateDir, base));
+  log.info('emulator.layout', { layout, reason });
+  const limits = { ...IMAGE_LIMITS, ...options.imageLimits };
+  const { images } = store;
+  const trees = new ImageTrees({ stateDir, base, layout, images, limits, log });
   const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES;
-  const sandboxes = new Sandboxes({ stateDir, store, log, outputLimitBytes, forwards });
+  const sandboxes = new Sandboxes({ stateDir, base, layout, trees, store, log, outputLimitBytes, forwards });
+  const snapshots = new Snapshots({ sandboxes, images, trees, layout });
   const tokens = createTokens(tokenSecret);
   let port = 0;
   const routerUrl = () => `https://${HOST}:${port}`;
@@ -62,8 +80,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   });
   server
     .with((call, context) => authenticate({ call, context, tokenId, tokenSecret }))
-    .add(definitions.controlPlane, createControlPlane({ store, sandboxes, tokens, routerUrl }));
-  server.add(definitions.commandRouter, createCommandRouter({ sandboxes, tokens }));
+    .add(definitions.controlPlane, createControlPlane({ store, sandboxes, trees, tokens, routerUrl }));
+  server.add(definitions.commandRouter, createCommandRouter({ sandboxes, snapshots, tokens }));
   try {
     port = await server.listen(`${HOST}:${options.port}`);
   } catch (cause) {

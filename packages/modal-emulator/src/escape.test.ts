@@ -94,6 +94,17 @@ describe.each(users)('a sandbox of the emulator run by user %s', (owner) => {
     expect((await bash(neighbour, 'cat /tmp/neighbour')).stdout).toBe('theirs\n');
   });
 
+  it('changes no program or library of the host or of another sandbox, whatever it does to its own', async () => {
+    const changed = `for f in /usr/bin/capstan-probe /usr/lib/capstan-probe /usr/bin/env /usr/local/bin/capstan-probe; do echo changed >$f; done
+      rm -f /usr/bin/cksum; mv /usr/bin/factor /usr/bin/moved; chmod 777 /usr/bin /usr/bin/id; rm -rf /usr/share/doc; ls /usr/bin`;
+    await bash(sandbox, changed);
+    const look =
+      'ls -ld /usr/bin /usr/share/doc /usr/bin/id /usr/bin/factor /usr/bin/cksum | cut -c-10; cksum /usr/bin/env; ls /usr/*/capstan-probe /usr/local/bin/capstan-probe /usr/bin/moved 2>/dev/null; :';
+    const host = spawnSync('bash', ['-c', look], { env: { PATH: process.env.PATH } }).stdout.toString();
+    expect(host).not.toMatch(/probe|moved/);
+    expect((await bash(neighbour, look)).stdout).toBe(host);
+  });
+
   it('leads no file call to the host', async () => {
     const { filesystem } = sandbox;
     const { secretPath } = at;

@@ -2,7 +2,8 @@
 // WORKDIR are honoured; whatever would have to build something fails the build and says so.
 import { createHash } from 'node:crypto';
 import { newId } from './identifiers.ts';
-import type { ImageRecord, Store } from './store.ts';
+import type { ImageRecord } from './image-store.ts';
+import type { Store } from './store.ts';
 import type { ImageDefinition } from './wire.ts';
 
 export const DEFAULT_WORKDIR = '/root';
@@ -21,18 +22,19 @@ export function buildImage(store: Store, definition: ImageDefinition): ImageReco
   const key = createHash('sha256')
     .update(JSON.stringify([definition.baseImages, definition.dockerfileCommands]))
     .digest('hex');
-  const known = store.findImage('content_key', key);
+  const known = store.images.findByContent(key);
   if (known !== undefined) return known;
-  const image: ImageRecord = { id: newId('im'), env: {}, workdir: DEFAULT_WORKDIR };
+  const image: ImageRecord = { id: newId('im'), env: {}, workdir: DEFAULT_WORKDIR, layers: [] };
   for (const { imageId } of definition.baseImages) {
-    const base = store.findImage('id', imageId);
+    const base = store.images.find(imageId);
     if (base === undefined) throw new ImageNotFoundError(`Image ${imageId} does not exist.`);
     Object.assign(image.env, base.env);
-    image.workdir = base.workdir;
+    const { workdir, layers, tree, layout } = base;
+    Object.assign(image, { workdir, layers, tree, layout });
   }
   for (const line of definition.dockerfileCommands.flatMap((text) => text.split('\n')))
     apply(line.trim(), image);
-  store.addImage(image, key);
+  store.images.add(image, key);
   return image;
 }
 

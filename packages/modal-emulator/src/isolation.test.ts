@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import type { Sandbox } from 'modal';
@@ -70,9 +70,21 @@ describe('a sandbox', { timeout: 30_000 }, () => {
     expect(seen).toBeLessThan(10);
   });
 
-  it('cannot write the programs it shares with the host', async () => {
-    for (const path of ['/usr/bin/x', '/bin/x', '/lib/x', '/__modal/x', '/__modal/etc/x', '/__modal/run/x'])
-      expect([path, (await bash(sandbox, `echo x >${path}`)).code]).toEqual([path, 1]);
+  it('changes the programs it shares with the host for itself alone', async () => {
+    const name = `of-a-sandbox-${process.pid}`;
+    for (const path of ['/usr/bin', '/bin', '/lib', '/usr/local/bin'].map((parent) => `${parent}/${name}`)) {
+      expect([
+        path,
+        (await bash(sandbox, `echo x >${path} && rm /usr/bin/cksum || [ ! -e /usr/bin/cksum ]`)).code,
+      ]).toEqual([path, 0]);
+      expect([path, existsSync(path), existsSync('/usr/bin/cksum')]).toEqual([path, false, true]);
+    }
+    const other = await world.create();
+    expect((await bash(other, `ls /usr/bin/${name} /lib/${name}; cksum </dev/null`)).stdout).toBe(
+      '4294967295 0\n',
+    );
+    expect((await bash(sandbox, 'echo x >/__modal/x')).code).not.toBe(0);
+    await other.terminate();
   });
 
   it('does not learn from its environment where the host keeps it', async () => {

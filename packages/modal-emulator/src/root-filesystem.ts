@@ -1,5 +1,6 @@
-// What a sandbox sees as "/": a private writable tree, the host's programs read-only, and nothing else of the host.
-// Every path handed to `mount` is relative to the sandbox's directory, which the mapped user may be unable to name.
+// What a sandbox sees as "/": a private writable tree, its image, the host's programs, and nothing else of the host. Where
+// the kernel lays one directory over another (`layers`), /usr is writable too and images are shared; elsewhere
+// (`copies`) /usr is read-only and each sandbox gets a copy of its image.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -15,6 +16,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { commonLines, DEVICES, HERE, overlayLines, plainLines, toTable } from './mount-table.ts';
+import type { Shift } from './ownership.ts';
+
+export type Layout = 'layers' | 'copies';
 
 /** Host configuration programs need; anything with secrets, users or networks in it is not here. */
 const SHARED_ETC = [
@@ -70,7 +75,6 @@ const DIRECTORIES = [
   'workspace',
   '__modal',
 ];
-const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 const DEVICE_LINKS: Record<string, string> = {
   fd: '/proc/self/fd',
   stdin: '/proc/self/fd/0',
@@ -78,23 +82,33 @@ const DEVICE_LINKS: Record<string, string> = {
   stderr: '/proc/self/fd/2',
   ptmx: 'pts/ptmx',
 };
-/** Names the keys of the host user, who is the emulator's own where that is not root; not every kernel has it. */
-const KEYS = 'proc/keys';
 const PROGRAM_DIRECTORIES = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
+/** Who owns the layers of images on disk when root runs the emulator: nobody who runs anything. */
+export const IMAGE_USER = 231_070;
+
+/** What the host has in "/" for programs: directories of their own on some systems, links into /usr on others. */
+export interface Programs {
+  mounted: string[];
+  links: [name: string, target: string][];
+}
 
 /** What all sandboxes of an emulator have in common; made once per start. */
 export interface Base {
   directory: string;
-  /** Host directories that become mount points of the root, beside those in DIRECTORIES. */
-  mounted: string[];
-  /** Symlinks below `shared/`, hard-linked into each root: that is faster than making them and takes no inode. */
+  programs: Programs;
+  /** Symlinks of the lowest layer, hard-linked into roots that are copies: faster than making them, and no inode. */
   links: string[];
+  /** The part of a sandbox's mount table that is the same for all. */
+  lines: string[];
 }
 
-/** Makes `modal/` (seen as /__modal), `dev/`, `shared/` and the `fstab` that setup.sh mounts. */
+/**
+ * Makes `modal/` (seen as /__modal), `dev/` and `layer/`, the lowest of every image: `root/`, and `usr/` for what goes over
+ * the host's.
+ */
 export function prepareBase(directory: string): Base {
   rmSync(directory, { recursive: true, force: true });
-  for (const name of ['modal/etc', 'modal/run', 'dev/pts', 'dev/shm', 'shared/etc'])
+  for (const name of ['modal/etc', 'modal/run', 'dev/pts', 'dev/shm', 'layer/usr'])
     mkdirSync(join(directory, name), { recursive: true });
   copyEtc(join(directory, 'modal/etc'));
   for (const [name, text] of Object.entries(FIXED_ETC))
@@ -102,42 +116,98 @@ export function prepareBase(directory: string): Base {
   for (const name of DEVICES) writeFileSync(join(directory, 'dev', name), '');
   for (const [name, target] of Object.entries(DEVICE_LINKS))
     symlinkSync(target, join(directory, 'dev', name));
-  const etc = join(directory, 'shared/etc');
-  for (const name of readdirSync(join(directory, 'modal/etc')))
-    symlinkSync(`/__modal/etc/${name}`, join(etc, name));
-  symlinkSync('/proc/self/mounts', join(etc, 'mtab'));
-  const mounted: string[] = [];
-  const links = readdirSync(etc).map((name) => join('etc', name));
-  for (const name of PROGRAM_DIRECTORIES) {
-    const host = lstatSync(join('/', name), { throwIfNoEntry: false });
-    if (host?.isDirectory()) mounted.push(name);
-    if (!host?.isSymbolicLink()) continue;
-    symlinkSync(readlinkSync(join('/', name)), join(directory, 'shared', name));
+  const programs = programDirectories();
+  const root = join(directory, 'layer/root');
+  makeTree(root, programs.mounted);
+  const links = ['etc/mtab'];
+  symlinkSync('/proc/self/mounts', join(root, 'etc/mtab'));
+  for (const name of readdirSync(join(directory, 'modal/etc'))) {
+    symlinkSync(`/__modal/etc/${name}`, join(root, 'etc', name));
+    links.push(join('etc', name));
+  }
+  for (const [name, target] of programs.links) {
+    symlinkSync(target, join(root, name));
     links.push(name);
   }
-  writeFileSync(join(directory, 'fstab'), fstab(['usr', ...mounted]));
-  return { directory, mounted, links };
+  return { directory, programs, links, lines: commonLines(`${HERE}/../../base`, programs.mounted) };
 }
 
 export interface RootOptions {
   base: Base;
+  layout: Layout;
   /** The directory the agent finds its runs in. */
   runDirectory: string;
   /** The sandbox's host uid; absent: this user. */
   ownerId: number | undefined;
+  /** Directories of the image's layers, lowest first; with `layers` only. */
+  layers: readonly string[];
+  /** A copy of another sandbox's changes comes into `changesOf`. */
+  isPlanted: boolean;
 }
 
-/** Lays out one sandbox's directory, beside others in one next to the base: `root/`, and `run` for its runs. */
-export function prepareRoot(directory: string, { base, runDirectory, ownerId }: RootOptions): void {
-  const root = join(directory, 'root');
-  const created = [directory, root, runDirectory];
+/**
+ * Lays out one sandbox's directory, beside others in one next to the base: `root/`, `run` for its runs, the `fstab` that
+ * setup.sh mounts and, with layers, `upper/`, where the sandbox's changes go. Returns what root has to show it as its own.
+ */
+export function prepareRoot(directory: string, options: RootOptions): Shift[] {
+  const { base, runDirectory, ownerId, layers } = options;
+  const created = [directory, runDirectory];
   for (const path of created) mkdirSync(path, { mode: 0o700 });
-  for (const name of [...DIRECTORIES, ...base.mounted]) created.push(makeDirectory(join(root, name)));
+  symlinkSync(runDirectory, join(directory, 'run'));
+  const names = layers.map((_, index) => String(index));
+  const isLayered = options.layout === 'layers';
+  const lines = [...(isLayered ? overlayLines(names) : plainLines()), ...base.lines];
+  created.push(makeFile(join(directory, 'fstab'), toTable(lines)));
+  const root = join(directory, 'root');
+  if (isLayered) {
+    for (const name of ['root', 'upper', 'upper/root', 'upper/usr', 'work', 'work/root', 'work/usr', 'lower'])
+      created.push(makeDirectory(join(directory, name)));
+  } else if (options.isPlanted) created.push(makeDirectory(root));
+  else {
+    created.push(...makeTree(root, base.programs.mounted));
+    for (const name of base.links) linkSync(join(base.directory, 'layer/root', name), join(root, name));
+  }
+  if (ownerId !== undefined) for (const path of created) lchownSync(path, ownerId, ownerId);
+  return isLayered ? placeLower(directory, options) : [];
+}
+
+/** Where a sandbox's changes are, as the sandbox's user reads and writes them: all its image adds to the base, too. */
+export function changesOf(directory: string, layout: Layout): string {
+  return join(directory, layout === 'layers' ? 'upper' : 'root');
+}
+
+/** Names everything below the sandbox's changes in `lower/`: by a link, or by a mount point that root fills. */
+function placeLower(directory: string, { base, ownerId, layers }: RootOptions): Shift[] {
+  const lower: [name: string, source: string, diskUser: number][] = [
+    ['host', '/usr', 0],
+    ['base', join(base.directory, 'layer'), 0],
+    ...layers.map((source, index): [string, string, number] => [String(index), source, IMAGE_USER]),
+  ];
+  return lower.flatMap(([name, source, diskUser]) => {
+    const target = join('lower', name);
+    if (ownerId === undefined) symlinkSync(source, join(directory, target));
+    else mkdirSync(join(directory, target));
+    return ownerId === undefined ? [] : [{ diskUser, source, target }];
+  });
+}
+
+function makeTree(root: string, mounted: readonly string[]): string[] {
+  const created = [makeDirectory(root)];
+  for (const name of [...DIRECTORIES, ...mounted]) created.push(makeDirectory(join(root, name)));
   for (const name of ['tmp', 'var/tmp']) chmodSync(join(root, name), 0o1777);
   for (const [name, text] of Object.entries(OWN_ETC)) created.push(makeFile(join(root, 'etc', name), text));
-  for (const name of base.links) linkSync(join(base.directory, 'shared', name), join(root, name));
-  symlinkSync(runDirectory, join(directory, 'run'));
-  if (ownerId !== undefined) for (const path of created) lchownSync(path, ownerId, ownerId);
+  return created;
+}
+
+function programDirectories(): Programs {
+  const mounted: Programs['mounted'] = [];
+  const links: Programs['links'] = [];
+  for (const name of PROGRAM_DIRECTORIES) {
+    const host = lstatSync(join('/', name), { throwIfNoEntry: false });
+    if (host?.isDirectory()) mounted.push(name);
+    if (host?.isSymbolicLink()) links.push([name, readlinkSync(join('/', name))]);
+  }
+  return { mounted, links };
 }
 
 function copyEtc(target: string): void {
@@ -145,25 +215,6 @@ function copyEtc(target: string): void {
   // What this user may not read is not public: cp skips it, reports it by its exit code, and goes on.
   spawnSync('cp', ['-R', '-H', '--preserve=mode,links', ...present, target], { stdio: 'ignore' });
   rmSync(join(target, 'ssl/private'), { recursive: true, force: true });
-}
-
-function fstab(programs: string[]): string {
-  const here = '/proc/self/cwd';
-  const base = `${here}/../../base`;
-  const lines = [
-    `${here}/root ${here}/root none bind,nosuid,nodev`,
-    ...programs.map((name) => `/${name} ${here}/root/${name} none rbind,ro,nosuid,nodev`),
-    `${base}/dev ${here}/root/dev none bind,ro,nosuid,noexec`,
-    ...DEVICES.map((name) => `/dev/${name} ${here}/root/dev/${name} none bind`),
-    `devpts ${here}/root/dev/pts devpts newinstance,ptmxmode=0666,mode=620`,
-    `tmpfs ${here}/root/dev/shm tmpfs nosuid,nodev,mode=1777,size=64m`,
-    `proc ${here}/root/proc proc nosuid,nodev,noexec`,
-    `${here}/root/proc/sys ${here}/root/proc/sys none bind`,
-    ...(existsSync(join('/', KEYS)) ? [`/dev/null ${here}/root/${KEYS} none bind`] : []),
-    `${base}/modal ${here}/root/__modal none bind,ro,nosuid,nodev`,
-    `${here}/run ${here}/root/__modal/run none bind,ro,nosuid,nodev,noexec`,
-  ];
-  return lines.map((line) => `${line} 0 0\n`).join('');
 }
 
 function makeDirectory(path: string): string {

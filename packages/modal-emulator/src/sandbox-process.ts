@@ -7,6 +7,7 @@ import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { Server } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { PROGRAM_PATHS } from './confinement.ts';
+import { asOwner, type Shift } from './ownership.ts';
 import { loopbackSetup, type Namespaces } from './sandbox-sockets.ts';
 
 const SETUP = readFileSync(new URL('./setup.sh', import.meta.url), 'utf8');
@@ -41,6 +42,8 @@ export interface StartOptions {
   runDirectory: string;
   /** The sandbox's host uid; absent: this user. */
   ownerId: number | undefined;
+  /** What is shown to that user as its own. */
+  shifts: readonly Shift[];
   /** From `confinement`. */
   confinement: readonly string[];
   /** Listened on inside, on 127.0.0.1. */
@@ -49,7 +52,7 @@ export interface StartOptions {
 
 /** Throws SandboxStartError with what setup complained of. */
 export async function startSandboxProcess(options: StartOptions): Promise<SandboxProcess> {
-  const { directory, runDirectory, ownerId, confinement, listenPorts } = options;
+  const { directory, runDirectory, ownerId, shifts, confinement, listenPorts } = options;
   const network = loopbackSetup(listenPorts);
   const unshare = [
     'unshare',
@@ -70,11 +73,12 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
     AGENT,
     'agent',
   ];
-  const [program, ...args] = [...closingDescriptors(), 'setpriv', '--pdeathsig', 'KILL', ...unshare];
-  const child = spawn(program ?? 'setpriv', args, {
+  const argv = [...closingDescriptors(), 'setpriv', '--pdeathsig', 'KILL', ...unshare];
+  const { program, args, uid, gid } = asOwner(ownerId, argv, shifts);
+  const child = spawn(program, args, {
     cwd: directory,
-    uid: ownerId,
-    gid: ownerId,
+    uid,
+    gid,
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'ipc'],
     env: SANDBOX_ENV,

@@ -7,10 +7,12 @@ import { basename, join } from 'node:path';
 import type { Logger } from '@capstan/shared/logger';
 import { confinement } from './confinement.ts';
 import { newId } from './identifiers.ts';
+import type { ImageRecord } from './image-store.ts';
+import type { ImageTrees, SandboxPlace } from './image-trees.ts';
 import { type KeptLimits, KeptRuns } from './kept-runs.ts';
 import { NamedPipes } from './named-pipes.ts';
 import type { NetworkPolicy } from './network-policy.ts';
-import { type Base, prepareBase, prepareRoot } from './root-filesystem.ts';
+import { type Base, type Layout, prepareRoot } from './root-filesystem.ts';
 import { Run, type RunOptions } from './run.ts';
 import { SandboxNetwork } from './sandbox-network.ts';
 import { type SandboxProcess, type StartOptions, startSandboxProcess } from './sandbox-process.ts';
@@ -35,8 +37,9 @@ const TRIM_MS = 60_000;
 const KILLED_EXIT_CODE = 137;
 
 export interface SandboxOptions {
+  /** '': the emulator's own, which no list shows. */
   appId: string;
-  imageId: string;
+  image: ImageRecord;
   name: string;
   tags: NamedTag[];
   env: Record<string, string>;
@@ -49,6 +52,7 @@ export interface SandboxOptions {
 
 export interface LiveSandbox {
   readonly record: SandboxRecord;
+  readonly image: ImageRecord;
   readonly env: Record<string, string>;
   readonly workdir: string;
   readonly process: SandboxProcess;
@@ -58,9 +62,10 @@ export interface LiveSandbox {
   touch(): void;
 }
 
-interface Entry extends LiveSandbox {
-  ownerId: number | undefined;
-  directory: string;
+interface Entry extends LiveSandbox, SandboxPlace {
+  releaseImage(): void;
+  /** What reads its directory and ends before that is removed. */
+  readers: Set<Promise<unknown>>;
   started: number;
   timers: NodeJS.Timeout[];
   result: GenericResult | undefined;
@@ -69,6 +74,9 @@ interface Entry extends LiveSandbox {
 
 export interface SandboxesPorts {
   stateDir: string;
+  base: Base;
+  layout: Layout;
+  trees: ImageTrees;
   store: Store;
   log: Logger;
   outputLimitBytes: number;
@@ -83,15 +91,14 @@ export class NameTakenError extends Error {
 export class Sandboxes {
   readonly #ports: SandboxesPorts;
   readonly #pipes: NamedPipes;
-  readonly #base: Base;
   readonly #volatile: VolatileDirectory;
   readonly #directory: string;
   readonly #byId = new Map<string, Entry>();
   readonly #byTask = new Map<string, Entry>();
   readonly #removals = new Set<Promise<void>>();
   readonly #trimming: NodeJS.Timeout;
+  readonly #stop = new AbortController();
   #lastCreatedAt = 0;
-  #stopping = false;
 
   constructor(ports: SandboxesPorts) {
     this.#ports = ports;
@@ -104,9 +111,8 @@ export class Sandboxes {
     const spool = join(ports.stateDir, 'spool');
     rmSync(spool, { recursive: true, force: true });
     mkdirSync(spool, { mode: 0o700 });
-    this.#base = prepareBase(join(ports.stateDir, 'base'));
-    // The sandboxes' host users pass through these two directories, and can neither list nor write them.
-    for (const path of [ports.stateDir, this.#directory]) chmodSync(path, 0o711);
+    // As through the state itself, their host users pass through it.
+    chmodSync(this.#directory, 0o711);
     this.#volatile = makeVolatileDirectory(ports.stateDir);
     this.#pipes = new NamedPipes(join(this.#volatile.path, 'pipes'));
     this.#trimming = setInterval(() => {
@@ -114,14 +120,15 @@ export class Sandboxes {
     }, TRIM_MS).unref();
   }
 
-  /** Throws NameTakenError, or SandboxStartError when the host does not let the sandbox start. */
+  /** Throws NameTakenError, an error of the image's files, or SandboxStartError when the host does not let it start. */
   async create(options: SandboxOptions): Promise<LiveSandbox> {
-    const { appId, imageId, name, tags } = options;
+    const { appId, image, name, tags } = options;
+    this.#ports.trees.assertUsable(image);
     const record: SandboxRecord = {
       id: newId('sb'),
       taskId: newId('ta'),
       appId,
-      imageId,
+      imageId: image.id,
       name,
       tags,
       createdAt: this.#now(),
@@ -163,6 +170,23 @@ export class Sandboxes {
     return run;
   }
 
+  /** Has the sandbox's directory read while it runs, and keeps it until that is done; undefined when it has ended. */
+  async read<T>(
+    id: string,
+    read: (place: SandboxPlace, signal: AbortSignal) => Promise<T>,
+  ): Promise<T | undefined> {
+    const entry = this.#byId.get(id);
+    if (entry === undefined || entry.result !== undefined) return undefined;
+    const reading = read(entry, this.#stop.signal);
+    const settled = reading.then(
+      () => {},
+      () => {},
+    );
+    entry.readers.add(settled);
+    void settled.then(() => entry.readers.delete(settled));
+    return reading;
+  }
+
   /** Returns the result the sandbox already had, if any; resolves when every process of it is gone. */
   async terminate(id: string): Promise<GenericResult | undefined> {
     const existing = this.#ports.store.findSandbox('id', id)?.result;
@@ -173,7 +197,7 @@ export class Sandboxes {
 
   /** Ends every sandbox; none can be created afterwards. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     await Promise.all([...this.#byId.keys()].map((id) => this.terminate(id)));
     clearInterval(this.#trimming);
     for (const entry of this.#byTask.values()) entry.runs.dispose();
@@ -182,15 +206,24 @@ export class Sandboxes {
   }
 
   async #start(record: SandboxRecord, options: SandboxOptions): Promise<LiveSandbox> {
-    const ownerId = this.#freeHostUser();
-    const directory = join(this.#directory, record.id);
-    const { forwards, log } = this.#ports;
+    const { image } = options;
+    const place = { directory: join(this.#directory, record.id), ownerId: this.#freeHostUser() };
+    const { forwards, log, trees } = this.#ports;
     const listenPorts = options.network.allowsForwards ? forwards : [];
-    const sandboxProcess = await this.#startProcess(directory, { ownerId, listenPorts });
+    const releaseImage = trees.hold(image);
+    const sandboxProcess = await this.#startProcess(place, { image, listenPorts }).catch((cause: unknown) => {
+      releaseImage();
+      throw cause;
+    });
     const sandboxId = record.id;
+    const { ownerId } = place;
     const { promise: ended, resolve } = Promise.withResolvers<GenericResult>();
     const entry: Entry = {
+      ...place,
       record,
+      image,
+      releaseImage,
+      readers: new Set(),
       env: { ...options.env, MODAL_SANDBOX_ID: record.id, MODAL_TASK_ID: record.taskId },
       workdir: options.workdir,
       process: sandboxProcess,
@@ -198,8 +231,6 @@ export class Sandboxes {
       runs: new KeptRuns(keptLimits(this.#ports.outputLimitBytes)),
       ended,
       touch: () => {},
-      ownerId,
-      directory,
       started: 0,
       timers: [],
       result: undefined,
@@ -209,22 +240,28 @@ export class Sandboxes {
     this.#byTask.set(record.taskId, entry);
     this.#limit(entry, options);
     this.#watch(entry);
-    if (this.#stopping) await this.terminate(record.id);
+    if (this.#stop.signal.aborted) await this.terminate(record.id);
     return entry;
   }
 
   async #startProcess(
-    directory: string,
-    { ownerId, listenPorts }: Pick<StartOptions, 'ownerId' | 'listenPorts'>,
+    place: SandboxPlace,
+    { image, listenPorts }: Pick<StartOptions, 'listenPorts'> & Pick<SandboxOptions, 'image'>,
   ): Promise<SandboxProcess> {
+    const { directory, ownerId } = place;
+    const { base, layout, trees } = this.#ports;
     const runDirectory = join(this.#volatile.path, basename(directory));
     try {
-      prepareRoot(directory, { base: this.#base, runDirectory, ownerId });
+      const layers = trees.layersOf(image);
+      const isPlanted = image.tree !== undefined;
+      const shifts = prepareRoot(directory, { base, layout, runDirectory, ownerId, layers, isPlanted });
+      if (image.tree !== undefined) await trees.plant(image.tree, place, this.#stop.signal);
       return await startSandboxProcess({
         directory,
         runDirectory,
         ownerId,
-        confinement: confinement(),
+        shifts,
+        confinement: confinement({ entrance: true }),
         listenPorts,
       });
     } catch (cause) {
@@ -273,6 +310,8 @@ export class Sandboxes {
     entry.network.close();
     await entry.process.stop();
     this.#byId.delete(id);
+    await Promise.all(entry.readers);
+    entry.releaseImage();
     const removed = this.#remove(entry.directory, entry.process.runDirectory);
     if (!this.#recordEnd(id, entry.result)) {
       // The disk may be full of this very sandbox.

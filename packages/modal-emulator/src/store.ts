@@ -2,13 +2,8 @@
 // 1. A running sandbox's name is unique in its app. 2. Sandboxes die with the emulator, so opening the store records
 // every sandbox that still counts as running as terminated, which frees its name.
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { IMAGE_SCHEMA, ImageStore } from './image-store.ts';
 import { type GenericResult, GenericStatus, type NamedTag } from './wire.ts';
-
-export interface ImageRecord {
-  id: string;
-  env: Record<string, string>;
-  workdir: string;
-}
 
 export interface SandboxRecord {
   id: string;
@@ -33,9 +28,6 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS apps (
     id TEXT PRIMARY KEY, environment TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (environment, name)
   ) STRICT;
-  CREATE TABLE IF NOT EXISTS images (
-    id TEXT PRIMARY KEY, content_key TEXT NOT NULL UNIQUE, env TEXT NOT NULL, workdir TEXT NOT NULL
-  ) STRICT;
   CREATE TABLE IF NOT EXISTS sandboxes (
     id TEXT PRIMARY KEY, task_id TEXT NOT NULL UNIQUE, app_id TEXT NOT NULL, name TEXT NOT NULL, image_id TEXT NOT NULL,
     tags TEXT NOT NULL, created_at REAL NOT NULL, status INTEGER, exit_code INTEGER, exception TEXT
@@ -51,6 +43,7 @@ export class StateInUseError extends Error {
 }
 
 export class Store {
+  readonly images: ImageStore;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
 
@@ -61,7 +54,7 @@ export class Store {
       this.#database.exec(
         'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
       );
-      this.#database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+      this.#database.exec(`BEGIN IMMEDIATE; ${SCHEMA} ${IMAGE_SCHEMA} COMMIT;`);
     } catch (cause) {
       this.#database.close();
       if (!String(cause).includes('locked')) throw cause;
@@ -70,6 +63,7 @@ export class Store {
         { cause },
       );
     }
+    this.images = new ImageStore(this.#database);
     this.#run(
       'UPDATE sandboxes SET status = ?, exit_code = 137, exception = ? WHERE status IS NULL',
       GenericStatus.terminated,
@@ -92,21 +86,6 @@ export class Store {
 
   addApp(id: string, environment: string, name: string): void {
     this.#run('INSERT INTO apps (id, environment, name) VALUES (?, ?, ?)', id, environment, name);
-  }
-
-  findImage(column: 'id' | 'content_key', value: string): ImageRecord | undefined {
-    const row = this.#row(`SELECT id, env, workdir FROM images WHERE ${column} = ?`, value);
-    return row && { id: text(row.id), env: JSON.parse(text(row.env)), workdir: text(row.workdir) };
-  }
-
-  addImage(image: ImageRecord, contentKey: string): void {
-    this.#run(
-      'INSERT INTO images (id, content_key, env, workdir) VALUES (?, ?, ?, ?)',
-      image.id,
-      contentKey,
-      JSON.stringify(image.env),
-      image.workdir,
-    );
   }
 
   /** Returns false when a running sandbox of the app has the name. */
@@ -156,10 +135,11 @@ export class Store {
     return row && toSandbox(row);
   }
 
-  /** Newest first, a page at a time: pass the last one's creation time for the next page. */
+  /** Newest first, a page at a time, without those of no app, which the emulator made for itself: pass the last one's creation time for the next page. */
   listSandboxes(filter: SandboxFilter): SandboxRecord[] {
     const rows = this.#statement(
       `SELECT * FROM sandboxes WHERE (?1 = '' OR app_id = ?1) AND (?2 = 0 OR created_at < ?2) AND (?3 OR status IS NULL)
+       AND app_id <> ''
        AND NOT EXISTS (
          SELECT 1 FROM json_each(?4) AS wanted WHERE NOT EXISTS (
            SELECT 1 FROM json_each(sandboxes.tags) AS own

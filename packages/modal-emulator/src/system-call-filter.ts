@@ -4,7 +4,11 @@
 /** The numbers of x64 and arm64, from the kernel's own tables; null where there is no such call. */
 type Numbers = readonly [x64: number | null, arm64: number | null];
 
+/** What a sandbox comes to its root directory with, before it is confined. */
+const ENTRANCE = { pivot_root: [155, 41], umount2: [166, 39] } as const;
+
 const REFUSED: Readonly<Record<string, Numbers>> = {
+  ...ENTRANCE,
   add_key: [248, 217],
   request_key: [249, 218],
   keyctl: [250, 219],
@@ -17,9 +21,7 @@ const REFUSED: Readonly<Record<string, Numbers>> = {
   open_by_handle_at: [304, 265],
   setns: [308, 268],
   chroot: [161, 51],
-  pivot_root: [155, 41],
   mount: [165, 40],
-  umount2: [166, 39],
   open_tree: [428, 428],
   move_mount: [429, 429],
   fsopen: [430, 430],
@@ -154,10 +156,12 @@ export function systemCallFilter(architecture: Architecture): Instruction[] {
   ];
 }
 
-/** What `confine` is told: the numbers of the two calls it makes, and the program in the kernel's form, in hex. */
-export function confinementArguments(architecture: Architecture): string[] {
-  const { prctl, keyctl } = ARCHITECTURES[architecture];
-  return [String(prctl), String(keyctl), encode(systemCallFilter(architecture)).toString('hex')];
+/** What `confine` is told: the numbers of the calls it makes, and the program in the kernel's form, in hex. */
+export function confinementArguments(architecture: Architecture, entrance: boolean): string[] {
+  const { column, prctl, keyctl } = ARCHITECTURES[architecture];
+  const entry = entrance ? Object.values(ENTRANCE).map((numbers) => numbers[column]) : ['stay'];
+  const filter = encode(systemCallFilter(architecture)).toString('hex');
+  return [String(prctl), String(keyctl), entry.join(','), filter];
 }
 
 /** struct sock_filter, one after another, of a little-endian machine. */

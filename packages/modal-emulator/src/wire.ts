@@ -101,6 +101,7 @@ export interface AppRequest {
 export interface ImageRequest {
   image?: ImageDefinition;
   existingImageId: string;
+  forceBuild: boolean;
 }
 
 export interface ImageResponse {
@@ -154,6 +155,12 @@ export interface ExecStartRequest extends ExecId {
   secretIds: string[];
   secretSources: SecretSource[];
   ptyInfo?: { enabled: boolean };
+}
+
+export interface SnapshotRequest {
+  taskId: string;
+  /** The client's, the same when it asks again. */
+  snapshotId: string;
 }
 
 export interface StdioReadRequest extends ExecId {

@@ -123,16 +123,6 @@ function files({ secretPath, secret }: Surroundings): Probe[] {
     },
     { name: 'passwords of the host', script: '[ -s /etc/shadow ] && echo escaped', control: 'plain' },
     {
-      name: 'a program of the host, replaced',
-      script: `f=/usr/bin/capstan-probe; ${write('/usr/bin/capstan-probe')}; rm -f $f`,
-      control: 'plain',
-    },
-    {
-      name: 'a library of the host, replaced',
-      script: `${write('/usr/lib/capstan-probe')}; rm -f /usr/lib/capstan-probe`,
-      control: 'plain',
-    },
-    {
       name: 'a program of the host, by its hard link',
       script:
         'ln /usr/bin/env /tmp/env-link && [ -w /tmp/env-link ] && : 2>/dev/null >>/tmp/env-link && echo escaped',

@@ -1,0 +1,18 @@
+// How errors about images and their files reach the SDK: as statuses that say whether it is the caller, the disk or this
+// machine. None is one that the SDK repeats a request for.
+import { ServerError, Status } from 'nice-grpc';
+import { ImageLayoutError, ImageSpaceError } from './image-trees.ts';
+import { TreeCopyError } from './tree-copy.ts';
+
+/** Throws the status for `cause`, or `cause` itself when it is not about images. */
+export function failImage(cause: unknown): never {
+  throw toStatus(cause) ?? cause;
+}
+
+/** The status for an error about images, undefined for any other. */
+export function toStatus(cause: unknown): ServerError | undefined {
+  if (cause instanceof ImageSpaceError) return new ServerError(Status.RESOURCE_EXHAUSTED, cause.message);
+  if (cause instanceof ImageLayoutError || cause instanceof TreeCopyError)
+    return new ServerError(Status.FAILED_PRECONDITION, cause.message);
+  return undefined;
+}

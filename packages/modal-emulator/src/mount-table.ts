@@ -1,0 +1,88 @@
+// What is mounted for a sandbox, as lines of a table that `mount --all` works through. Paths go through the working
+// directory of the one who mounts: the sandbox's own, whose parents its user may be unable to walk.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const HERE = '/proc/self/cwd';
+export const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+/** Names the keys of the host user, who is the emulator's own where that is not root; not every kernel has it. */
+const KEYS = 'proc/keys';
+
+/** Lines for everything but the root directory itself; `programs` are names of directories in "/". */
+export function commonLines(base: string, programs: readonly string[]): string[] {
+  return [
+    ...programs.flatMap(readOnlyLines),
+    `${base}/dev ${HERE}/root/dev none bind,ro,nosuid,noexec`,
+    ...DEVICES.map((name) => `/dev/${name} ${HERE}/root/dev/${name} none bind`),
+    `devpts ${HERE}/root/dev/pts devpts newinstance,ptmxmode=0666,mode=620`,
+    `tmpfs ${HERE}/root/dev/shm tmpfs nosuid,nodev,mode=1777,size=64m`,
+    `proc ${HERE}/root/proc proc nosuid,nodev,noexec`,
+    `${HERE}/root/proc/sys ${HERE}/root/proc/sys none bind`,
+    ...(existsSync(join('/', KEYS)) ? [`/dev/null ${HERE}/root/${KEYS} none bind`] : []),
+    `${base}/modal ${HERE}/root/__modal none bind,ro,nosuid,nodev`,
+    `${HERE}/run ${HERE}/root/__modal/run none bind,ro,nosuid,nodev,noexec`,
+  ];
+}
+
+/** A root directory that is one plain tree, and the host's /usr as it is. */
+export function plainLines(): string[] {
+  return [`${HERE}/root ${HERE}/root none bind,nosuid,nodev`, ...readOnlyLines('usr')];
+}
+
+/**
+ * The root directory and /usr as overlays: the sandbox's own changes over its image's layers, given lowest first as the
+ * names they have in `lower/`, over `base` and the host's /usr.
+ */
+export function overlayLines(layers: readonly string[]): string[] {
+  const stack = (part: string, lowest: string[]) => {
+    const lower = [...layers.toReversed(), 'base'].map((name) => `lower/${name}/${part}`);
+    const directories = `lowerdir=${[...lower, ...lowest].join(':')},upperdir=upper/${part},workdir=work/${part}`;
+    return `${directories},userxattr,nosuid,nodev`;
+  };
+  return [
+    `overlay ${HERE}/root overlay ${stack('root', [])}`,
+    `overlay ${HERE}/root/usr overlay ${stack('usr', ['lower/host'])}`,
+    ...bindLines(mountsBelow('/usr')),
+  ];
+}
+
+export function toTable(lines: readonly string[]): string {
+  return lines.map((line) => `${line} 0 0\n`).join('');
+}
+
+function readOnlyLines(name: string): string[] {
+  const below = mountsBelow(`/${name}`);
+  return [`/${name} ${HERE}/root/${name} none rbind,ro,nosuid,nodev`, ...below.map(toReadOnly)];
+}
+
+interface Mount {
+  /** As the kernel writes it. */
+  point: string;
+  isNoexec: boolean;
+}
+
+function mountsBelow(directory: string): Mount[] {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return lines.flatMap((line) => {
+    const [, , , , point = '', options = ''] = line.split(' ');
+    if (!point.startsWith(`${directory}/`) || !existsSync(unescaped(point))) return [];
+    return [{ point, isNoexec: options.split(',').includes('noexec') }];
+  });
+}
+
+/** A layer shows what lies on its own file system: the rest is brought along with all that is mounted below it. */
+function bindLines(mounts: readonly Mount[]): string[] {
+  const highest = mounts.filter(({ point }) => !mounts.some((other) => point.startsWith(`${other.point}/`)));
+  const bound = highest.map(({ point }) => `${point} ${HERE}/root${point} none rbind`);
+  return [...bound, ...mounts.map(toReadOnly)];
+}
+
+/** One by one: read-only is a property of one mount, and "no programs" stays where the host has it. */
+function toReadOnly({ point, isNoexec }: Mount): string {
+  return `none ${HERE}/root${point} none remount,bind,ro,nosuid,nodev${isNoexec ? ',noexec' : ''}`;
+}
+
+/** The kernel writes blanks, line ends and backslashes as octal, and reads them so. */
+function unescaped(point: string): string {
+  return point.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
