@@ -34,7 +34,7 @@ const VENDORS = {
 };
 
 const NODE_PROGRAMS =
-  '^(apps/(gateway|node|console/(vite\\.config|docs-assets))|packages/(modal-emulator|dev-model)/|packages/sandbox/src/modal|scripts/|bench/|tests/)';
+  '^(apps/(gateway|node|console/(vite\\.config|docs-assets))|packages/(modal-emulator|dev-model)/|packages/sandbox/src/(modal|egress/)|scripts/|bench/|tests/)';
 const WORKERS = '^apps/(main|agent|jobs|integrations)/';
 
 const rooms = (folder, table) =>
