@@ -39,7 +39,7 @@ const stopped = ['bash', '-c', 'kill -STOP $$'];
 
 describe('a command that is stopped inside its sandbox', { timeout: 60_000 }, () => {
   it('is a timeout to whoever waits for its output, its end, or its reading of input', async () => {
-    const stdin = Buffer.alloc(4 * 1024 * 1024);
+    const stdin = [Buffer.alloc(4 * 1024 * 1024)];
     for (const more of [{}, { complete: true }, { stdin }, { signal: new AbortController().signal }]) {
       const startedAt = performance.now();
       const invoked = connection.invoke(sandboxId, { argv: stopped, maxBytes: 64, ...more });

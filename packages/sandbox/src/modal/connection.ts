@@ -30,7 +30,8 @@ export interface Settings {
 
 export interface Invocation {
   argv: string[];
-  stdin?: Uint8Array;
+  /** One after another. */
+  stdin?: readonly Uint8Array[];
   /** Kept of stdout and of stderr, each; the rest is read and dropped. */
   maxBytes: number;
   /** Without it, stderr is not read and the exit code is not waited for. */
@@ -229,11 +230,12 @@ async function collect(stream: ReadableStream<Uint8Array>, maxBytes: number, sig
 
 const STDIN_CHUNK_BYTES = 2 * 1024 * 1024;
 
-async function feed(process: ContainerProcess<Uint8Array>, bytes: Uint8Array): Promise<void> {
+async function feed(process: ContainerProcess<Uint8Array>, parts: readonly Uint8Array[]): Promise<void> {
   const writer = process.stdin.getWriter();
   try {
-    for (let at = 0; at < bytes.length; at += STDIN_CHUNK_BYTES) {
-      await writer.write(bytes.subarray(at, at + STDIN_CHUNK_BYTES));
+    for (const bytes of parts) {
+      for (let at = 0; at < bytes.length; at += STDIN_CHUNK_BYTES)
+        await writer.write(bytes.subarray(at, at + STDIN_CHUNK_BYTES));
     }
     await writer.close();
   } catch {

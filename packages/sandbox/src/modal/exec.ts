@@ -32,7 +32,7 @@ export async function exec(connection: Connection, request: Exec, signal?: Abort
   const startedAt = performance.now();
   const invoked = await connection.invoke(request.sandboxId, {
     argv: ['bash', '-c', program, 'bash', ...(staged ? ['@', path] : stage)],
-    stdin,
+    ...(stdin && { stdin: [stdin] }),
     maxBytes,
     complete: true,
     signal,

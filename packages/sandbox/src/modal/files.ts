@@ -16,15 +16,19 @@ const MAX_ENTRIES = 10_000;
 const MAX_LIST_BYTES = MAX_ENTRIES * 400;
 
 const FAIL = 'fail() { printf "capstan !%s\\n" "$1"; exit; }; exec 2>/dev/null';
+// dd alone knows no size: a piece that comes short is the end, and only a full one asks for it.
 const READ = `${FAIL}
 [[ -e $1 ]] || fail file_not_found
 [[ -d $1 ]] && fail is_directory
 [[ -f $1 ]] || fail invalid
 [[ -r $1 ]] || fail forbidden
-stat -L -c 'capstan %s' -- "$1"
+echo capstan read
 exec dd if="$1" bs=131072 skip="$2" count="$3" iflag=skip_bytes,count_bytes,fullblock status=none`;
+const SIZE = `${FAIL}
+exec stat -L -c 'capstan %s' -- "$1"`;
 
-// A link keeps pointing where it does, and a file keeps its permissions.
+// Content that fits is an argument of printf, which is no process; the rest comes as input. A link keeps pointing where it
+// does, and a file keeps its permissions. A line behind the input says that it came whole.
 const WRITE = `${FAIL}
 file=$1
 [[ -L $file ]] && file=$(readlink -f -- "$file")
@@ -33,12 +37,17 @@ file=$1
 [[ -d \${file%/*}/ ]] || mkdir -p -- "\${file%/*}/" || { [[ -e \${file%/*} && ! -d \${file%/*} ]] && fail not_directory; fail forbidden; }
 new=$file.capstan-$$
 trap 'rm -f -- "$new"' EXIT
-cat >"$new" || { [[ -e $new ]] && fail internal; fail forbidden; }
-[[ $(stat -c %s -- "$new") == "$2" ]] || fail internal
+if [[ $2 == - ]]; then printf %b "$3"; else head -c "$2" && { read -r end || :; }; fi >"$new" || {
+  [[ -e $new || -w \${file%/*}/ ]] && fail quota_exceeded
+  fail forbidden
+}
+[[ $2 == - || $end == whole ]] || fail internal
 [[ -e $file ]] && { chmod --reference="$file" -- "$new"; [[ -O $file ]] || chown --reference="$file" -- "$new"; }
 mv -f -- "$new" "$file" || fail forbidden
 trap - EXIT
 echo capstan written`;
+/** Room for the script itself, below the 64 KiB of arguments that the SDK takes. */
+const MAX_INLINE_LENGTH = 48_000;
 
 const FORMAT = "'%y %s %T@ %m %f\\0'";
 const LIST = `${FAIL}
@@ -55,15 +64,33 @@ find "$1" -maxdepth 0 -printf ${FORMAT}`;
 export async function readFile(connection: Connection, request: ReadFile): Promise<FileChunk> {
   const { offset = 0, maxBytes = DEFAULT_CHUNK_BYTES } = request;
   const args = [String(offset), String(maxBytes)];
-  const { value, data } = await ask(connection, request, { script: READ, args, maxBytes: maxBytes + 128 });
-  // A file of /proc says 0 and has more: the end is where reading came short.
-  const sizeBytes = Math.max(Number(value), offset + data.length);
-  return { bytes: data, sizeBytes, eof: offset + data.length >= sizeBytes && data.length < maxBytes };
+  const { data } = await ask(connection, request, { script: READ, args, maxBytes: maxBytes + 128 });
+  const end = offset + data.length;
+  const short = data.length < maxBytes;
+  if (short && (data.length > 0 || offset === 0)) return { bytes: data, sizeBytes: end, eof: true };
+  // A file of /proc says 0 and has more, and another may have grown: never less than what was read.
+  const { value } = await ask(connection, request, { script: SIZE, args: [], maxBytes: 128 });
+  const sizeBytes = Math.max(Number(value), data.length > 0 ? end : 0);
+  return { bytes: data, sizeBytes, eof: short };
 }
 
 export async function writeFile(connection: Connection, request: WriteFile): Promise<void> {
-  const args = [String(request.content.length)];
-  await ask(connection, request, { script: WRITE, args, maxBytes: 128, stdin: request.content });
+  const { content } = request;
+  const escaped = content.length <= MAX_INLINE_LENGTH ? toPrintable(content) : '';
+  const inline = escaped.length <= MAX_INLINE_LENGTH && content.length <= MAX_INLINE_LENGTH;
+  await ask(connection, request, {
+    script: WRITE,
+    args: inline ? ['-', escaped] : [String(content.length)],
+    maxBytes: 128,
+    ...(!inline && { stdin: [content, Buffer.from('whole\n')] }),
+  });
+}
+
+/** For printf's %b: letters as they are, every other byte by its number. */
+function toPrintable(content: Uint8Array): string {
+  return Buffer.from(content)
+    .toString('latin1')
+    .replace(/[^ !#-&(-[\]-~]/g, (byte) => `\\0${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
 export async function listFiles(connection: Connection, key: FileKey): Promise<FileList> {
@@ -112,7 +139,8 @@ const PROBLEMS: readonly [SandboxErrorCode, string][] = [
   ['not_directory', 'is not a directory'],
   ['forbidden', 'permission denied'],
   ['invalid', 'is neither a file nor a directory'],
-  ['internal', 'could not be written whole; the disk may be full'],
+  ['quota_exceeded', 'could not be written: the sandbox has no room for it'],
+  ['internal', 'did not arrive whole'],
 ];
 
 const TYPES: Readonly<Record<string, FileStat['type']>> = { f: 'file', d: 'directory', l: 'symlink' };
