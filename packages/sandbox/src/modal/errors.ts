@@ -6,6 +6,7 @@ const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
 const PERMISSION_DENIED = 7;
 const FAILED_PRECONDITION = 9;
+const UNIMPLEMENTED = 12;
 const UNAUTHENTICATED = 16;
 
 /** True for an error that a terminated or unknown sandbox may be the reason of: ask for its status. */
@@ -44,6 +45,10 @@ export function toSandboxError(error: unknown, doing: string): SandboxError {
   }
   if (code === INVALID_ARGUMENT || nameOf(error) === 'InvalidError') {
     return new SandboxError('invalid', `Modal refuses the request (${doing}): ${message}`, { cause: error });
+  }
+  if (code === UNIMPLEMENTED) {
+    const why = 'this Modal does not know the call, which Modal and this version of its emulator do';
+    return new SandboxError('misconfigured', `${doing}: ${why}`, { cause: error });
   }
   if (nameOf(error) === 'TimeoutError')
     return new SandboxError('timeout', `Modal did not answer in time (${doing})`, { cause: error });

@@ -1,0 +1,27 @@
+// What the parts of the contract share: the implementation under test and a sandbox of it.
+import { isSandboxError, type SandboxErrorCode } from '../error.ts';
+import type { RunChunk, Sandboxes, StartRun } from '../port.ts';
+
+export interface Subject {
+  sandboxes: Sandboxes;
+  close(): Promise<void>;
+}
+
+/** Filled before the first test of a part runs. */
+export interface World {
+  sandboxes: Sandboxes;
+  /** A sandbox that no test ends. */
+  sandboxId: string;
+  /** What a command writes to stdout there. */
+  sh: (command: string) => Promise<string>;
+  /** A run there with room to end in this call. */
+  start: (command: StartRun['command'], more?: Partial<StartRun>) => Promise<RunChunk>;
+}
+
+export const newName = () => `contract-${crypto.randomUUID()}`;
+export const newRunId = () => `run_${crypto.randomUUID()}`;
+export const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+export const refuses = (code: SandboxErrorCode) => ({
+  asymmetricMatch: (error: unknown) => isSandboxError(error, code),
+});
+export const ALL_BYTES = Uint8Array.from({ length: 1024 }, (_, i) => i % 256);
