@@ -26,6 +26,7 @@ describe('networkPolicy', () => {
     [[], ['localhost'], true],
     [[], ['LocalHost'], true],
     [[], ['127.0.0.1'], true],
+    [[], ['*'], true],
     [[], [], false],
     [['127.0.0.2/32'], [], false],
     [['10.0.0.0/8'], ['example.com'], false],
@@ -50,7 +51,7 @@ describe('networkPolicy', () => {
     expect(() => allowlist(['127.0.0.1/32', cidr])).toThrow(/is no CIDR/);
   });
 
-  it.each([['*'], ['a..b'], ['http://localhost'], ['localhost:8080'], ['']])(
+  it.each([['**'], ['a..b'], ['http://localhost'], ['localhost:8080'], ['']])(
     'grants nothing for %j, which is no domain',
     (domain) => {
       expect(() => allowlist([], ['localhost', domain])).toThrow(/is no domain/);

@@ -4,6 +4,8 @@ import { BlockList, isIP } from 'node:net';
 import { type NetworkAccess, NetworkAccessType } from './wire.ts';
 
 export const LOOPBACK = '127.0.0.1';
+/** The SDK documents it as allowing everything. */
+const EVERYWHERE = '*';
 const NAMES_OF_LOOPBACK: readonly string[] = [LOOPBACK, 'localhost'];
 /** The ports below are for privileged programs, which no sandbox has. */
 const FIRST_PORT = 1024;
@@ -65,12 +67,12 @@ function blockList(cidrs: readonly string[]): BlockList {
 
 function checkDomain(domain: string): string {
   const name = domain.toLowerCase();
-  if (DOMAIN.test(name)) return name;
+  if (name === EVERYWHERE || DOMAIN.test(name)) return name;
   throw new NetworkPolicyError(
     `${JSON.stringify(domain)} is no domain: write a name such as example.com or *.example.com.`,
   );
 }
 
 function names(domain: string): boolean {
-  return NAMES_OF_LOOPBACK.includes(domain);
+  return domain === EVERYWHERE || NAMES_OF_LOOPBACK.includes(domain);
 }
