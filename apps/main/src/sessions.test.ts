@@ -295,6 +295,7 @@ describe('usage', () => {
       cacheReadTokens: 0,
       cacheWriteTokens: 0,
       costNanoUsd: 15_000_000,
+      estimated: false,
       at,
     };
     await stores(world.db, 'tnt_default').ledger.record([entry]);
