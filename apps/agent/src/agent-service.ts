@@ -34,6 +34,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
     return this.#session(parseSocketUrl(request.url).address).fetch(request);
   }
 
+  expect(address: SessionAddress): Promise<void> {
+    return this.#session(address).expect(address);
+  }
+
   send(address: SessionAddress, events: EventParam[], claim?: Claim): Promise<Sent> {
     return this.#session(address).send(address, events, claim);
   }

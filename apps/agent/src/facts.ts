@@ -2,7 +2,7 @@
 import type { MarkName } from '@capstan/session/ports';
 import type { Sql } from '@capstan/session/sql';
 
-export type FactName = 'spec' | 'indexed_seq' | 'sandbox_id' | `mark_${MarkName}`;
+export type FactName = 'spec' | 'expected' | 'indexed_seq' | 'sandbox_id' | `mark_${MarkName}`;
 
 export class Facts {
   #sql: Sql;

@@ -6,6 +6,7 @@ import { openD1 } from '@capstan/db/d1';
 import { stores } from '@capstan/db/stores';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Sessions } from '@capstan/session/service';
+import { newId } from '@capstan/shared/ids';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 
@@ -115,6 +116,32 @@ describe('a session in workerd', () => {
     await expect
       .poll(async () => (await row())?.usage, { timeout: 15_000 })
       .toEqual((await sessions.view(address)).usage);
+  });
+
+  it('that was announced begins by itself once it is created, also when nobody comes to say so', async () => {
+    const address = { tenantId: TENANT, sessionId: newId('session', Date.now()) };
+    await sessions.expect(address);
+    await stores(db, TENANT).sessions.create({
+      id: address.sessionId,
+      agent: { id: agentId },
+      environmentId: null,
+      title: null,
+      metadata: {},
+      initialEvents: [message('begin')],
+      now: Date.now(),
+    });
+    const row = () => stores(db, TENANT).sessions.find(address.sessionId);
+    await expect.poll(async () => (await row())?.status, { timeout: 15_000 }).toBe('idle');
+    const { data } = await sessions.listEvents(address, { limit: 100, order: 'asc' });
+    expect(data.filter(({ type }) => type === 'user.message')).toHaveLength(1);
+    expect(data.map(({ type }) => type)).toContain('agent.message');
+  });
+
+  it('that was announced and is not created yet is unknown', async () => {
+    const address = { tenantId: TENANT, sessionId: newId('session', Date.now()) };
+    await sessions.expect(address);
+    const view = async () => sessions.view(address);
+    await expect(view()).rejects.toMatchObject({ code: 'not_found' });
   });
 
   it('walks a log that is larger than a page may be', async () => {

@@ -1,10 +1,11 @@
 // One session's object: opens its runtime over its own storage, and passes calls on. It decides nothing.
 //
 // D1. The object learns its definition from the control plane on its first call and keeps it: later calls ask nobody.
-// D2. An address the control plane does not know leaves no trace: nothing is stored for it.
+// D2. An address the control plane does not know leaves no trace: nothing is stored for it, but for the minutes in which
+//     it may be about to be created (expectation.ts).
 // D3. A runtime that died is never asked again: the next call opens another from the log.
 import { DurableObject } from 'cloudflare:workers';
-import { ApiError } from '@capstan/schema/error';
+import { ApiError, isApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Claim } from '@capstan/schema/idempotency';
@@ -28,6 +29,7 @@ import eventsTable from '../../../migrations/session-do/0001_events.sql';
 import receiptsTable from '../../../migrations/session-do/0002_receipts.sql';
 import threadsTables from '../../../migrations/session-do/0003_threads.sql';
 import type { Env } from './env.ts';
+import { Expectation } from './expectation.ts';
 import { Facts } from './facts.ts';
 import { createPorts, failpointsOf, loadSpec } from './ports.ts';
 import { Sockets, type Teller } from './sockets.ts';
@@ -46,6 +48,14 @@ export class SessionDO extends DurableObject<Env> {
     this.#sql = toSql(ctx.storage);
     this.#alarm = StorageAlarm.open(ctx.storage);
     this.#sockets = new Sockets(ctx, consoleLogger);
+  }
+
+  async expect(address: SessionAddress): Promise<void> {
+    if (this.#storedSpec() !== null) return;
+    migrate(this.#sql, MIGRATIONS);
+    const look = new Expectation(new Facts(this.#sql)).begin(address, Date.now());
+    (await this.#alarm).arm(look);
+    await this.ctx.storage.sync();
   }
 
   async send(address: SessionAddress, events: EventParam[], claim?: Claim): Promise<Sent> {
@@ -120,12 +130,28 @@ export class SessionDO extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const spec = this.#storedSpec();
     const wake = async () => {
-      if (!spec) return;
+      if (!spec) return this.#look();
       await failpointsOf(this.env, spec)?.('alarm.ring');
       await (await this.#runtime(spec)).wake();
     };
     const ids = { session_id: spec?.sessionId, tenant_id: spec?.tenantId };
     await (await this.#alarm).ring(wake, consoleLogger.child(ids));
+  }
+
+  /** Whether the session that was announced is there: then it begins, otherwise nothing is left of it in the end. */
+  async #look(): Promise<void> {
+    if (!this.#hasFacts()) return;
+    const expectation = new Expectation(new Facts(this.#sql));
+    const { address } = expectation;
+    if (address === null) return;
+    try {
+      await (await this.#runtime(address)).wake();
+    } catch (error) {
+      if (!isApiError(error) || error.code !== 'not_found') throw error;
+      const again = expectation.missed(Date.now());
+      if (again === null) await this.ctx.storage.deleteAll();
+      else (await this.#alarm).arm(again);
+    }
   }
 
   async #runtime(address: SessionAddress): Promise<SessionRuntime> {
@@ -157,18 +183,23 @@ export class SessionDO extends DurableObject<Env> {
   }
 
   #storedSpec(): SessionSpec | null {
-    const tables = this.#sql.all("SELECT 1 FROM sqlite_master WHERE name = 'facts'", []);
-    if (tables.length === 0) return null;
+    if (!this.#hasFacts()) return null;
     migrate(this.#sql, MIGRATIONS);
     const stored = new Facts(this.#sql).get('spec');
     return stored === null ? null : JSON.parse(stored);
+  }
+
+  #hasFacts(): boolean {
+    return this.#sql.all("SELECT 1 FROM sqlite_master WHERE name = 'facts'", []).length > 0;
   }
 
   async #learnSpec(address: SessionAddress): Promise<SessionSpec> {
     const spec = await loadSpec(this.env, address);
     if (spec === null) throw new ApiError('not_found', `No session ${address.sessionId}`);
     migrate(this.#sql, MIGRATIONS);
-    new Facts(this.#sql).set('spec', JSON.stringify(spec));
+    const facts = new Facts(this.#sql);
+    facts.set('spec', JSON.stringify(spec));
+    new Expectation(facts).met();
     return spec;
   }
 }

@@ -19,6 +19,8 @@ import { toSession } from './session-resource.ts';
 import { agents, agentVersions, environments, sessions } from './tables.ts';
 
 interface Beginning {
+  /** Absent: a new one. */
+  id?: string;
   title: string | null;
   metadata: Metadata;
   budget?: Budget | null;
@@ -101,11 +103,11 @@ export async function readSnapshot(
 
 function freshOf(
   { tenantId }: Scope,
-  { title, metadata, budget = null, now }: Beginning,
+  { id, title, metadata, budget = null, now }: Beginning,
   from: Pick<Fresh, 'initialEvents' | 'origin'>,
 ): Fresh {
   return {
-    id: newId('session', now),
+    id: id ?? newId('session', now),
     tenantId,
     threadId: newId('thread', now),
     title,

@@ -81,6 +81,11 @@ export interface Sent {
 }
 
 export interface Sessions {
+  /**
+   * The session is about to be created, and has something to do by itself: durable when it resolves. Once it is created it
+   * begins, also when nobody comes to say so; one that is not created leaves nothing behind.
+   */
+  expect(address: SessionAddress): Promise<void>;
   /** Accepts all events or none. With a claim, a repetition is answered as the first was and does nothing. */
   send(address: SessionAddress, events: EventParam[], claim?: Claim): Promise<Sent>;
   view(address: SessionAddress): Promise<SessionView>;

@@ -41,6 +41,8 @@ const HEARTBEAT_MS = 50;
 let openStreams = 0;
 
 export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
+  async expect(): Promise<void> {}
+
   async send(address: SessionAddress, params: EventParam[]): Promise<Sent> {
     const session = await this.#open(address);
     if (session.archivedAt !== null) throw new ApiError('conflict', 'The session is archived');

@@ -6,6 +6,7 @@ import { type CreateSession, type ForkSession, sessionRoutes } from '@capstan/sc
 import type { SessionAddress } from '@capstan/session/address';
 import { refuseFiles } from '@capstan/session/file-sources';
 import type { Sessions } from '@capstan/session/service';
+import { newId } from '@capstan/shared/ids';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
@@ -21,7 +22,8 @@ export function mountNewSessions(surface: Surface): void {
     const made = await receipts.once(claim, now, async (kept) => {
       const agent = input.budget?.max_list_cost ? await store.agentFor(input.agent) : null;
       if (agent) await requireBudgetable(sessions, { agent, budget: input.budget });
-      return store.create(input, kept);
+      if (input.initialEvents.length === 0) return store.create(input, kept);
+      return store.create({ ...input, id: await expected(sessions, tenantId, now) }, kept);
     });
     if (input.initialEvents.length > 0) await begin(sessions, { tenantId, sessionId: made.reply.id }, made);
     return answer(made, head);
@@ -36,6 +38,7 @@ export function mountNewSessions(surface: Surface): void {
       await requireBudgetable(sessions, { agent: row.agent, budget: body.budget });
       const { title, metadata } = toSession(row, await sessions.view(source), now);
       const fork = {
+        id: await expected(sessions, tenantId, now),
         origin: { sessionId: source.sessionId, eventId: body.at },
         title: body.title === undefined ? title : body.title,
         metadata: body.metadata ?? metadata,
@@ -47,6 +50,13 @@ export function mountNewSessions(surface: Surface): void {
     await begin(sessions, { tenantId, sessionId: made.reply.id }, made);
     return answer(made, head);
   });
+}
+
+/** The id of a session that begins by itself once it is created, whatever becomes of this process. */
+async function expected(sessions: Sessions, tenantId: string, now: number): Promise<string> {
+  const sessionId = newId('session', now);
+  await sessions.expect({ tenantId, sessionId });
+  return sessionId;
 }
 
 /** What a new session does by itself it does once it is looked at: also when its creation is only repeated. */
