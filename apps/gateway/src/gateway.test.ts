@@ -1,18 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { type Emulator, startEmulator } from '@capstan/modal-emulator/emulator';
+import type { Emulator } from '@capstan/modal-emulator/emulator';
 import { isSandboxError } from '@capstan/sandbox/error';
 import { encodeFrame } from '@capstan/sandbox/frame';
 import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import { describeSandboxes } from '@capstan/sandbox/sandboxes.contract';
+import { type LocalModal, openLocalModal } from '@capstan/sandbox/testing';
 import { createSigner } from '@capstan/shared/hmac';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
@@ -27,16 +25,18 @@ interface Gateway {
 
 interface World {
   emulator: Emulator;
+  outside: LocalModal['outside'];
   start(env?: Record<string, string>): Promise<Gateway>;
   close(): Promise<void>;
 }
 
 async function openWorld(): Promise<World> {
-  const stateDir = await mkdtemp(join(tmpdir(), 'capstan-gateway-'));
-  const emulator = await startEmulator({ stateDir, port: 0, tokenId: 'ak-test', tokenSecret: 'as-test' });
+  const modal = await openLocalModal();
+  const { emulator, outside } = modal;
   const children: ChildProcess[] = [];
   return {
     emulator,
+    outside,
     start: async (env) => {
       const child = spawnGateway({ MODAL_SERVER_URL: emulator.url, ...env });
       children.push(child);
@@ -44,8 +44,7 @@ async function openWorld(): Promise<World> {
     },
     close: async () => {
       await Promise.all(children.map((child) => end(child, 'SIGKILL')));
-      await emulator.stop();
-      await rm(stateDir, { recursive: true, force: true });
+      await modal.close();
     },
   };
 }
@@ -87,7 +86,8 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
 describeSandboxes('the gateway', async () => {
   const world = await openWorld();
   const { url } = await world.start();
-  return { sandboxes: createGatewaySandboxes({ url, secret: SECRET }), close: world.close };
+  const sandboxes = createGatewaySandboxes({ url, secret: SECRET });
+  return { sandboxes, outside: world.outside, close: world.close };
 });
 
 describe('the gateway', () => {

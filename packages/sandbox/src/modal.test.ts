@@ -1,25 +1,29 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startEmulator } from '@capstan/modal-emulator/emulator';
 import { createModalSandboxes } from './modal.ts';
 import { describeSandboxes } from './sandboxes.contract.ts';
+import { openLocalModal, TOKENS } from './testing.ts';
 
 describeSandboxes('the Modal SDK', async () => {
-  const stateDir = await mkdtemp(join(tmpdir(), 'capstan-modal-'));
-  const emulator = await startEmulator({ stateDir, port: 0, tokenId: 'ak-test', tokenSecret: 'as-test' });
+  const { emulator, outside, close } = await openLocalModal();
   // The SDK reads where Modal is when it is imported.
   process.env.MODAL_SERVER_URL = emulator.url;
-  const { ModalClient } = await import('modal');
-  const logger = { debug() {}, info() {}, warn() {}, error() {} };
-  const client = new ModalClient({ tokenId: 'ak-test', tokenSecret: 'as-test', logger });
-  const sandboxes = createModalSandboxes({ client, appName: 'contract', image: 'debian:12' });
+  const { createModalClient } = await import('./modal/sdk.ts');
+  const sandboxes = createModalSandboxes({
+    ...createModalClient(TOKENS),
+    appName: 'contract',
+    image: 'debian:12',
+    capabilities: {
+      isolation: 'container',
+      limits: { cpu: false, memory: false, pids: false, disk: false },
+      snapshots: true,
+      gpu: false,
+    },
+  });
   return {
     sandboxes,
+    outside,
     close: async () => {
       sandboxes.close();
-      await emulator.stop();
-      await rm(stateDir, { recursive: true, force: true });
+      await close();
     },
   };
 });

@@ -5,17 +5,24 @@ import { describeExec } from './contract/exec.contract.ts';
 import { describeFiles } from './contract/files.contract.ts';
 import { describeNetwork } from './contract/network.contract.ts';
 import { describeRuns } from './contract/runs.contract.ts';
+import { describeSnapshots } from './contract/snapshots.contract.ts';
 import { newName, newRunId, type Subject, text, type World } from './contract/world.contract.ts';
 
 export type { Subject };
 
-export function describeSandboxes(subject: string, open: () => Promise<Subject>): void {
-  describe(`Sandboxes over ${subject}`, () => {
+export function describeSandboxes(name: string, open: () => Promise<Subject>): void {
+  describe(`Sandboxes over ${name}`, () => {
     let opened: Subject | undefined;
+    const subject = () => {
+      if (opened) return opened;
+      throw new Error('The contract is not open yet');
+    };
     const world: World = {
       get sandboxes() {
-        if (!opened) throw new Error('The contract is not open yet');
-        return opened.sandboxes;
+        return subject().sandboxes;
+      },
+      get outside() {
+        return subject().outside;
       },
       sandboxId: '',
       sh: async (command) => {
@@ -43,6 +50,7 @@ export function describeSandboxes(subject: string, open: () => Promise<Subject>)
     describeExec(world);
     describeRuns(world);
     describeFiles(world);
+    describeSnapshots(world);
     describeNetwork(world);
   });
 }

@@ -77,33 +77,61 @@ export function describeNetwork(world: World): void {
   });
 
   describe('the network of a sandbox', { timeout: 60_000 }, () => {
-    const connects = `timeout 5 bash -c ': </dev/tcp/1.1.1.1/443' 2>/dev/null && echo out || echo in`;
     const limited: NetworkPolicy = {
       type: 'limited',
       allowedHosts: ['nowhere.example', '*.nowhere.example'],
     };
+    const make = async (network?: NetworkPolicy) => {
+      const { sandboxId } = await world.sandboxes.create({ name: newName(), network });
+      const { host, port } = world.outside;
+      const command = `timeout 5 bash -c ': </dev/tcp/${host}/${port}' 2>/dev/null && echo out || echo in`;
+      return {
+        sandboxId,
+        set: (next: NetworkPolicy) => world.sandboxes.setNetwork({ sandboxId, network: next }),
+        look: async () => text((await world.sandboxes.exec({ sandboxId, command })).stdout),
+      };
+    };
 
-    it('lets nothing out that it does not allow, from its creation on and after every change', async () => {
-      for (const network of [{ type: 'blocked' }, limited] as const) {
-        const { sandboxId } = await world.sandboxes.create({ name: newName(), network });
-        const look = async () => text((await world.sandboxes.exec({ sandboxId, command: connects })).stdout);
+    it('lets nothing out that it does not allow, from its creation on', async () => {
+      for (const network of [{ type: 'blocked' }, { type: 'limited', allowedHosts: [] }, limited] as const) {
+        const { sandboxId, look } = await make(network);
         expect(await look()).toBe('in\n');
-        for (const next of [limited, { type: 'blocked' }, { type: 'limited', allowedHosts: [] }] as const) {
-          await world.sandboxes.setNetwork({ sandboxId, network: next });
-          expect(await look()).toBe('in\n');
-        }
         await world.sandboxes.terminate(sandboxId);
       }
     });
 
-    it('can be opened and closed while the sandbox runs', async () => {
-      const { sandboxId } = await world.sandboxes.create({ name: newName() });
-      for (const network of [limited, { type: 'unrestricted' }, { type: 'blocked' }] as const)
-        await world.sandboxes.setNetwork({ sandboxId, network });
+    it('lets out to what it allows', async () => {
+      for (const network of [
+        undefined,
+        { type: 'unrestricted' } as const,
+        { type: 'limited', allowedHosts: [world.outside.host] } as const,
+      ]) {
+        const { sandboxId, look } = await make(network);
+        expect(await look()).toBe('out\n');
+        await world.sandboxes.terminate(sandboxId);
+      }
+    });
+
+    it('changes while the sandbox runs', async () => {
+      const { sandboxId, set, look } = await make();
+      const seen: string[] = [];
+      for (const network of [
+        limited,
+        { type: 'unrestricted' },
+        { type: 'limited', allowedHosts: [] },
+      ] as const) {
+        await set(network);
+        seen.push(await look());
+      }
+      await set({ type: 'limited', allowedHosts: [world.outside.host] });
+      seen.push(await look());
+      await set({ type: 'blocked' });
+      seen.push(await look());
+      expect(seen).toEqual(['in\n', 'out\n', 'in\n', 'out\n', 'in\n']);
       await world.sandboxes.terminate(sandboxId);
-      const change = (id: string) => world.sandboxes.setNetwork({ sandboxId: id, network: limited });
-      await expect(change(sandboxId)).rejects.toEqual(refuses('gone'));
-      await expect(change(`sb-${'A'.repeat(26)}`)).rejects.toEqual(refuses('not_found'));
+      await expect(set(limited)).rejects.toEqual(refuses('gone'));
+      const unknown = { sandboxId: `sb-${'A'.repeat(26)}`, network: limited };
+      await expect(world.sandboxes.setNetwork(unknown)).rejects.toEqual(refuses('not_found'));
     });
 
     it('refuses hosts that are none', async () => {

@@ -1,15 +1,18 @@
 // What the parts of the contract share: the implementation under test and a sandbox of it.
 import { isSandboxError, type SandboxErrorCode } from '../error.ts';
-import type { RunChunk, Sandboxes, StartRun } from '../port.ts';
+import type { CreateSandbox, RunChunk, Sandboxes, StartRun } from '../port.ts';
 
 export interface Subject {
   sandboxes: Sandboxes;
+  /** A TCP server that a sandbox with an unrestricted network reaches. */
+  outside: { host: string; port: number };
   close(): Promise<void>;
 }
 
 /** Filled before the first test of a part runs. */
 export interface World {
   sandboxes: Sandboxes;
+  outside: Subject['outside'];
   /** A sandbox that no test ends. */
   sandboxId: string;
   /** What a command writes to stdout there. */
@@ -25,3 +28,15 @@ export const refuses = (code: SandboxErrorCode) => ({
   asymmetricMatch: (error: unknown) => isSandboxError(error, code),
 });
 export const ALL_BYTES = Uint8Array.from({ length: 1024 }, (_, i) => i % 256);
+
+/** Makes sandboxes of their own for tests that end them. */
+export const maker =
+  (world: World) =>
+  async (request: Omit<CreateSandbox, 'name'> = {}) => {
+    const { sandboxId } = await world.sandboxes.create({ name: newName(), ...request });
+    return {
+      sandboxId,
+      sh: async (command: string) => text((await world.sandboxes.exec({ sandboxId, command })).stdout),
+      end: () => world.sandboxes.terminate(sandboxId),
+    };
+  };
