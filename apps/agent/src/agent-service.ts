@@ -62,6 +62,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
     return this.#session(address).archive(address);
   }
 
+  remount(address: SessionAddress): Promise<void> {
+    return this.#session(address).remount(address);
+  }
+
   delete(address: SessionAddress): Promise<void> {
     return this.#session(address).delete(address);
   }

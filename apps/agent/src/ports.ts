@@ -1,6 +1,8 @@
 // The agent Worker's composition root: from the environment to the ports a session needs.
+import { settle } from '@capstan/db/blob-debts';
 import { openD1 } from '@capstan/db/d1';
 import type { LedgerEntry } from '@capstan/db/ledger';
+import { openR2 } from '@capstan/db/r2';
 import { stores } from '@capstan/db/stores';
 import { ConfigFault, configFrom, type HarnessConfig } from '@capstan/harness/config';
 import { createHarness } from '@capstan/harness/harness';
@@ -98,10 +100,13 @@ export function failpointsOf(env: Env, { sessionId }: { sessionId: string }): Re
 }
 
 function createIndex(env: Env, spec: SessionSpec, facts: Facts): SessionIndex {
-  const sessions = stores(openD1(env.DB), spec.tenantId).sessions;
+  const db = openD1(env.DB);
+  const { sessions } = stores(db, spec.tenantId);
   return {
     confirmedSeq: () => Number(facts.get('indexed_seq') ?? 0),
-    remove: () => sessions.remove(spec.sessionId),
+    remove: async () => {
+      await settle({ db, blobs: openR2(env.BLOBS) }, await sessions.remove(spec.sessionId, Date.now()));
+    },
     put: async (row, seq, lines) => {
       const entries = lines.map((line) => toLedgerEntry(line, spec));
       await sessions.putIndex(spec.sessionId, row, entries);

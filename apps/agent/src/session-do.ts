@@ -82,6 +82,11 @@ export class SessionDO extends DurableObject<Env> {
     return (await this.#runtime(address)).archive();
   }
 
+  async remount(address: SessionAddress): Promise<void> {
+    await this.#runtime(address);
+    new Facts(this.#sql).set('mounts_stale', 'yes');
+  }
+
   async delete(address: SessionAddress): Promise<void> {
     await (await this.#runtime(address)).delete();
   }

@@ -20,5 +20,6 @@ runRouteContract(async () => {
   form.append('downloadable', 'true');
   const uploaded = await world.fetch('/v1/files', { method: 'POST', headers, body: form });
   const { id: file_id }: { id: string } = await uploaded.json();
-  return { ...world, ids: { agent_id, environment_id, session_id, thread_id, file_id } };
+  const resource_id = await post(`/v1/sessions/${session_id}/resources`, { type: 'file', file_id });
+  return { ...world, ids: { agent_id, environment_id, session_id, thread_id, file_id, resource_id } };
 });

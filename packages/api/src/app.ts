@@ -17,6 +17,7 @@ import { mountEnvironments } from './v1/environments.ts';
 import { mountEvents } from './v1/events.ts';
 import { mountFiles } from './v1/files.ts';
 import { mountNewSessions } from './v1/new-sessions.ts';
+import { mountResources } from './v1/resources.ts';
 import { mountSessions } from './v1/sessions.ts';
 import { mountThreads } from './v1/threads.ts';
 import { mountUsage } from './v1/usage.ts';
@@ -35,6 +36,7 @@ export function createApi(ports: ApiPorts): Api {
   mountSessions(surface);
   mountEvents(surface);
   mountThreads(surface);
+  mountResources(surface);
   mountFiles(surface);
   mountUsage(surface);
   mountHealth(surface);

@@ -5,6 +5,7 @@ import type { HealthSource } from '@capstan/schema/health';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Sessions, StreamQuery } from '@capstan/session/service';
 import type { Logger } from '@capstan/shared/logger';
+import type { Sealer } from '@capstan/shared/seal';
 
 export interface Secrets {
   /** Everything the platform signs or seals derives from it. */
@@ -23,6 +24,8 @@ export interface ApiPorts {
   /** Answers a GET with a file of the Console, 404 when there is none. */
   assets(request: Request): Promise<Response>;
   secrets: Secrets;
+  /** For the secrets of tenants. */
+  sealer: Sealer;
   clock: { now(): number };
   logger: Logger;
   version: string;

@@ -159,6 +159,8 @@ function fill(route: RouteSpec, value: (name: string) => string): string {
 /** A body that is valid, for routes whose path is what is wrong. */
 function example(route: RouteSpec): unknown {
   const examples: Record<string, unknown> = {
+    addSessionResource: { type: 'file', file_id: 'file_1' },
+    updateSessionResource: { authorization_token: 'token' },
     forkSession: { at: 'sevt_1' },
     sendEvents: { events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }] },
   };

@@ -8,6 +8,7 @@ import { blobDebts, files } from './tables.ts';
 
 /** Whoever owes a blob removes it at once, or has died. */
 const LATE_MS = 5 * 60_000;
+const REMOVED_AT_ONCE = 1_000;
 const SWEPT_AT_ONCE = 500;
 const MOST_ROUNDS = 20;
 
@@ -40,9 +41,14 @@ export function oweOf(db: Database, where: SQL | undefined, now: number) {
 }
 
 /** For the files that go with a session. */
-export function oweOfSession(db: Database, sessionId: string, now: number) {
+export function oweOfSession(
+  db: Database,
+  { tenantId, sessionId }: { tenantId: string; sessionId: string },
+  now: number,
+) {
+  const where = and(eq(files.tenantId, tenantId), eq(files.sessionId, sessionId));
   const staying = or(isNull(other.sessionId), ne(other.sessionId, sessionId));
-  return owe(db, { where: eq(files.sessionId, sessionId), staying, now });
+  return owe(db, { where, staying, now });
 }
 
 export interface Shelf {
@@ -52,10 +58,12 @@ export interface Shelf {
 
 /** Removes these blobs, then their debts. */
 export async function settle({ db, blobs }: Shelf, keys: readonly string[]): Promise<void> {
-  if (keys.length === 0) return;
-  await blobs.remove(keys);
-  const named = sql`${blobDebts.blob} IN (SELECT value FROM json_each(${JSON.stringify(keys)}))`;
-  await db.delete(blobDebts).where(named);
+  for (let at = 0; at < keys.length; at += REMOVED_AT_ONCE) {
+    const some = keys.slice(at, at + REMOVED_AT_ONCE);
+    await blobs.remove(some);
+    const named = sql`${blobDebts.blob} IN (SELECT value FROM json_each(${JSON.stringify(some)}))`;
+    await db.delete(blobDebts).where(named);
+  }
 }
 
 /** Removes what has expired at `now` (epoch ms), and what a process that died has left. Resolves with how many blobs it were. */

@@ -140,7 +140,7 @@ describe('LedgerStore', () => {
   it('keeps the lines of a session that is gone', async () => {
     const ours = stores(database.db, 'tnt_gone');
     await ours.ledger.record([entry('sevt_gone', { sessionId: 'sesn_gone' })]);
-    await ours.sessions.remove('sesn_gone');
+    await ours.sessions.remove('sesn_gone', 0);
     expect((await ours.ledger.summary({ ...all, groupBy: 'session' })).data).toHaveLength(1);
   });
 });

@@ -13,6 +13,8 @@ import { and, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm';
 import { EnvironmentStore } from './environments.ts';
 import { MOST_BYTES, requireFit, sizeOf } from './fit.ts';
 import { keepReceipt, type Made } from './receipts.ts';
+import { type NewResource, showNew } from './resource-rows.ts';
+import { filesAreThere, give } from './resource-statements.ts';
 import { snapshot } from './roster.ts';
 import type { Scope } from './scope.ts';
 import { toSession } from './session-resource.ts';
@@ -33,11 +35,14 @@ export interface NewSession extends Beginning {
   /** Null: the tenant's default environment. */
   environmentId: string | null;
   initialEvents?: EventParam[];
+  resources?: readonly NewResource[];
 }
 
 export interface NewFork extends Beginning {
   /** The session that is forked, and the last event the new one takes over. */
   origin: { sessionId: string; eventId: string };
+  /** Those of the session that is forked, to be copied. */
+  resources?: readonly NewResource[];
 }
 
 type Row = typeof sessions.$inferSelect;
@@ -45,7 +50,7 @@ type Row = typeof sessions.$inferSelect;
 const { agent, agentId, environment, environmentId } = sessions;
 const COPIED = { agent, agentId, environment, environmentId };
 type Copied = keyof typeof COPIED;
-/** All of a new session but what it copies. */
+/** All of a new session's row but what it copies. */
 type Fresh = Omit<Row, Copied>;
 
 const CREATE_ATTEMPTS = 3;
@@ -55,15 +60,16 @@ const CREATE_ATTEMPTS = 3;
  * looked at more closely.
  */
 export async function createSession(scope: Scope, input: NewSession, claim?: Claim): Promise<Session> {
-  const { initialEvents = [], now } = input;
+  const { initialEvents = [], resources = [], now } = input;
   requireFit(initialEvents, 'initial_events');
   const fresh = freshOf(scope, input, { initialEvents, origin: null });
   for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
     const [[copied]] = await scope.db.batch([
       insertCopy(scope, fresh, fromAgent(scope, input)),
-      ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, {}) }),
+      ...giveTo(scope, fresh, resources),
+      ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, resources, {}) }),
     ]);
-    if (copied) return toSession({ ...fresh, ...copied }, fresh, now);
+    if (copied) return toSession({ ...fresh, ...copied, ...shownOf(resources, now) }, fresh, now);
     await prepare(scope, input);
   }
   throw new ApiError('unavailable', 'The agent or environment is being changed: try again', {
@@ -73,7 +79,7 @@ export async function createSession(scope: Scope, input: NewSession, claim?: Cla
 
 /** With copies of the forked session's agent and environment. Refuses (`not_found`) an unknown session. */
 export async function forkSession(scope: Scope, input: NewFork, claim?: Claim): Promise<ForkedSession> {
-  const { origin, now } = input;
+  const { origin, resources = [], now } = input;
   const fresh = freshOf(scope, input, { initialEvents: [], origin });
   const capstan = {
     forked_from: { session_id: origin.sessionId, event_id: origin.eventId },
@@ -81,9 +87,11 @@ export async function forkSession(scope: Scope, input: NewFork, claim?: Claim): 
   };
   const [[copied]] = await scope.db.batch([
     insertCopy(scope, fresh, fromSession(scope, origin.sessionId)),
-    ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, { capstan }) }),
+    ...giveTo(scope, fresh, resources),
+    ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, resources, { capstan }) }),
   ]);
-  if (copied) return { ...toSession({ ...fresh, ...copied }, fresh, now), capstan };
+  const shown = shownOf(resources, now);
+  if (copied) return { ...toSession({ ...fresh, ...copied, ...shown }, fresh, now), capstan };
   throw new ApiError('not_found', `No session ${origin.sessionId}`);
 }
 
@@ -156,7 +164,7 @@ function fromAgent(scope: Scope, input: NewSession): Source {
     rows: sql`FROM ${agents}
       JOIN ${agentVersions} ON ${agent.version}
       JOIN ${environments} ON ${environment} AND ${isNull(environments.archivedAt)}
-      WHERE ${and(agent.found, isNull(agents.archivedAt), withRoom(scope, input))}`,
+      WHERE ${and(agent.found, isNull(agents.archivedAt), withRoom(scope, input), withFiles(scope, input))}`,
   };
 }
 
@@ -165,6 +173,22 @@ function withRoom(scope: Scope, { initialEvents = [] }: NewSession): SQL | undef
   if (initialEvents.length === 0) return undefined;
   const copied = sql`octet_length(${snapshot(scope)}) + octet_length(${environments.config})`;
   return sql`${copied} <= ${MOST_BYTES - sizeOf(initialEvents)}`;
+}
+
+function withFiles(scope: Scope, { resources = [], now }: NewSession): SQL | undefined {
+  return filesAreThere(scope, resources, now);
+}
+
+/** Nothing is given to a session that was not made. */
+function giveTo(scope: Scope, { id, createdAt }: Fresh, resources: readonly NewResource[]) {
+  const when = sql`EXISTS (SELECT 1 FROM ${sessions} WHERE ${sessions.id} = ${id})`;
+  if (resources.length === 0) return [];
+  const { copies, rows } = give(scope, { sessionId: id, resources, when, now: createdAt });
+  return [copies, rows];
+}
+
+function shownOf(resources: readonly NewResource[], now: number) {
+  return { resources: resources.map((resource) => showNew(resource, now)) };
 }
 
 function fromSession({ tenantId }: Scope, sessionId: string): Source {
@@ -180,8 +204,13 @@ function fromSession({ tenantId }: Scope, sessionId: string): Source {
 }
 
 /** The answer of a session that is being created: the agent and environment it copies are known to the database only. */
-function answerTo(fresh: Fresh, extension: object): Pick<Made, 'reply' | 'from'> {
-  const unknown = { ...fresh, agent: null, agentId: '', environmentId: '' };
+function answerTo(
+  fresh: Fresh,
+  resources: readonly NewResource[],
+  extension: object,
+): Pick<Made, 'reply' | 'from'> {
+  const known = shownOf(resources, fresh.createdAt);
+  const unknown = { ...fresh, ...known, agent: null, agentId: '', environmentId: '' };
   const rest = JSON.stringify({ ...toSession(unknown, fresh, fresh.createdAt), ...extension });
   return {
     reply: sql`json_set(${rest}, '$.agent', json(${agent}), '$.environment_id', ${environmentId})`,
@@ -193,10 +222,23 @@ function answerTo(fresh: Fresh, extension: object): Pick<Made, 'reply' | 'from'>
 async function prepare(scope: Scope, input: NewSession): Promise<void> {
   const parents = await readParents(scope, input);
   check(parents, input);
+  await requireFiles(scope, input);
   if (input.initialEvents?.length && parents.environment) {
     requireFit(input.initialEvents, 'initial_events, agent and environment together', parents.sizeBytes);
   }
   if (!parents.environment) await new EnvironmentStore(scope).ensureDefault(input.now);
+}
+
+/** Names the first file that is not there. */
+async function requireFiles(scope: Scope, { resources = [], now }: NewSession): Promise<void> {
+  for (const [index, resource] of resources.entries()) {
+    const there = filesAreThere(scope, [resource], now);
+    if (there === undefined || resource.type !== 'file') continue;
+    const [found] = await scope.db.select({ there: sql<number>`${there}` }).from(sql`(SELECT 1)`);
+    if (found?.there) continue;
+    const path = `resources.${index}.file_id`;
+    throw new ApiError('not_found', `${path}: no file ${resource.source}, or it has expired`);
+  }
 }
 
 function wanted(scope: Scope, { agent, environmentId }: NewSession) {

@@ -2,9 +2,11 @@
 import type { Budget } from '@capstan/schema/budgets';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
+import type { SessionResource } from '@capstan/schema/resources';
 import type { Session, SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import { getTableColumns } from 'drizzle-orm';
+import { resourcesOfSession } from './resource-rows.ts';
 import { sessions } from './tables.ts';
 import { toTimestamp } from './timestamp.ts';
 
@@ -22,11 +24,13 @@ export interface SessionIndex {
 }
 
 const { environment, initialEvents, origin, ...shown } = getTableColumns(sessions);
-/** All but what only the session itself needs. */
-export const shownColumns = shown;
+/** All but what only the session itself needs, and its resources. */
+export const shownColumns = { ...shown, resources: resourcesOfSession };
 
 /** What is shown of a row. */
-export type SessionRow = Omit<typeof sessions.$inferSelect, 'environment' | 'initialEvents' | 'origin'>;
+export type SessionRow = Omit<typeof sessions.$inferSelect, 'environment' | 'initialEvents' | 'origin'> & {
+  resources: SessionResource[];
+};
 
 /** The resource: `row` says what the session is, `index` what is true of it at `now` (epoch ms). */
 export function toSession<Agent>(
@@ -46,7 +50,7 @@ export function toSession<Agent>(
     status: index.status,
     title,
     metadata,
-    resources: [],
+    resources: row.resources,
     vault_ids: [],
     budget,
     outcome_evaluations: outcomeEvaluations,

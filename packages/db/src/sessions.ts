@@ -11,14 +11,16 @@ import type { Metadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds } from '@capstan/schema/page';
 import type { ForkedSession, Session, SessionStatus } from '@capstan/schema/sessions';
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
+import { oweOfSession } from './blob-debts.ts';
 import { within } from './bounds.ts';
 import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
 import { fitting, MOST_BYTES } from './fitting.ts';
 import { type LedgerEntry, LedgerStore } from './ledger.ts';
 import { createSession, forkSession, type NewFork, type NewSession, readSnapshot } from './new-sessions.ts';
+import { sizeOfResources } from './resource-rows.ts';
 import type { Scope } from './scope.ts';
 import { type SessionIndex, type SessionRow, shownColumns, toSession } from './session-resource.ts';
-import { sessions } from './tables.ts';
+import { files, sessionResources, sessions } from './tables.ts';
 
 export interface SessionFilter {
   limit: number;
@@ -132,9 +134,22 @@ export class SessionStore {
       .where(and(this.#named(sessionId), lte(sessions.updatedAt, updatedAt)));
   }
 
-  /** Harmless when it is gone. */
-  async remove(sessionId: string): Promise<void> {
-    await this.#scope.db.delete(sessions).where(this.#named(sessionId));
+  /**
+   * With its files and resources; harmless when it is gone. Gives the blobs that are no file's any more, to be settled.
+   * `now` is epoch ms.
+   */
+  async remove(sessionId: string, now: number): Promise<string[]> {
+    const { db, tenantId } = this.#scope;
+    const goes = and(eq(files.tenantId, tenantId), eq(files.sessionId, sessionId));
+    const [owed] = await db.batch([
+      oweOfSession(db, { tenantId, sessionId }, now),
+      db.delete(files).where(goes),
+      db
+        .delete(sessionResources)
+        .where(and(eq(sessionResources.tenantId, tenantId), eq(sessionResources.sessionId, sessionId))),
+      db.delete(sessions).where(this.#named(sessionId)),
+    ]);
+    return owed.map(({ blob }) => blob);
   }
 
   /** `now` (epoch ms) dates the running totals. A page of large sessions ends before the limit. */
@@ -143,7 +158,7 @@ export class SessionStore {
     const listing: Listing = { list: 'sessions', tenantId, ...filter };
     const at = seek(listing);
     const { id, agent, outcomeEvaluations } = sessions;
-    const size = sql<number>`octet_length(${agent}) + octet_length(${outcomeEvaluations})`;
+    const size = sql<number>`octet_length(${agent}) + octet_length(${outcomeEvaluations}) + ${sizeOfResources}`;
     const page = fitting(db, { table: sessions, id, size, where: this.#matching(filter, at), at });
     const found = await db
       .select({ id, row: shownColumns, matched: page.matched })

@@ -5,6 +5,7 @@ import { EnvironmentStore } from './environments.ts';
 import { FileStore } from './files.ts';
 import { LedgerStore } from './ledger.ts';
 import { ReceiptStore } from './receipts.ts';
+import { ResourceStore } from './resources.ts';
 import { SessionStore } from './sessions.ts';
 
 export interface Stores {
@@ -14,6 +15,7 @@ export interface Stores {
   receipts: ReceiptStore;
   ledger: LedgerStore;
   files: FileStore;
+  resources: ResourceStore;
 }
 
 export function stores(db: Database, tenantId: string): Stores {
@@ -25,5 +27,6 @@ export function stores(db: Database, tenantId: string): Stores {
     receipts: new ReceiptStore(scope),
     ledger: new LedgerStore(scope),
     files: new FileStore(scope),
+    resources: new ResourceStore(scope),
   };
 }

@@ -5,6 +5,7 @@ import type { EnvironmentConfig } from '@capstan/schema/environments';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
+import type { Checkout, SessionResource } from '@capstan/schema/resources';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import { sql } from 'drizzle-orm';
@@ -179,6 +180,28 @@ export const blobDebts = sqliteTable(
   'blob_debts',
   { blob: text().primaryKey(), dueAt: integer('due_at').notNull() },
   (t) => [index('blob_debts_due').on(t.dueAt)],
+);
+
+/** What is mounted in the sandboxes of sessions. */
+export const sessionResources = sqliteTable(
+  'session_resources',
+  {
+    id: text().primaryKey(),
+    tenantId: text('tenant_id').notNull(),
+    sessionId: text('session_id').notNull(),
+    type: text().$type<SessionResource['type']>().notNull(),
+    /** Of a file: the session's own copy. */
+    fileId: text('file_id'),
+    /** Of a repository. */
+    url: text(),
+    checkout: text({ mode: 'json' }).$type<Checkout>(),
+    mountPath: text('mount_path').notNull(),
+    /** Of a repository: sealed for this row. */
+    token: text(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [uniqueIndex('session_resources_session').on(t.sessionId, t.id)],
 );
 
 /** What model calls took: lines are only added, and outlive their session. */

@@ -5,6 +5,7 @@ import { environmentRoutes } from './environments.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
 import { healthRoutes } from './health.ts';
+import { resourceRoutes } from './resources.ts';
 import type { RouteSpec } from './route.ts';
 import { sessionRoutes } from './sessions.ts';
 import { threadRoutes } from './threads.ts';
@@ -16,6 +17,7 @@ export const ROUTES: readonly RouteSpec[] = [
   sessionRoutes,
   eventRoutes,
   threadRoutes,
+  resourceRoutes,
   fileRoutes,
   usageRoutes,
   healthRoutes,

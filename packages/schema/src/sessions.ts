@@ -9,6 +9,7 @@ import { metadata, metadataPatch } from './metadata.ts';
 import { notYet } from './not-yet.ts';
 import { outcomeEvaluation } from './outcomes.ts';
 import { createdAtBounds, order, pageQuery, queryBoolean, queryInteger, timestamp } from './page.ts';
+import { resourceParams, sessionResource } from './resources.ts';
 import { defineRoute } from './route.ts';
 import { sessionUsage } from './usage.ts';
 
@@ -24,7 +25,7 @@ export const session = z
     status: sessionStatus,
     title: z.string().nullable(),
     metadata,
-    resources: z.array(z.unknown()).max(0),
+    resources: z.array(sessionResource),
     vault_ids: z.array(z.string()),
     budget: budget.nullable(),
     outcome_evaluations: z.array(outcomeEvaluation),
@@ -59,7 +60,7 @@ export const createSession = z
     title: title.nullish(),
     metadata: metadata.optional(),
     vault_ids: notYet('vault_ids'),
-    resources: notYet('resources'),
+    resources: resourceParams.nullish(),
     /** Sent to the session as it is created; it then starts at once. */
     initial_events: initialEvents.nullish(),
     budget: budget.nullish(),

@@ -95,6 +95,8 @@ export interface Sessions {
   /** Refuses (`invalid_request`) a change that is not possible, e.g. a budget at or below what is consumed. */
   update(address: SessionAddress, change: SessionChange): Promise<SessionView>;
   archive(address: SessionAddress): Promise<SessionView>;
+  /** Its resources have changed: they are looked at before its next tool call. */
+  remount(address: SessionAddress): Promise<void>;
   /** From then on the session is `not_found`; its sandbox, row and log are erased afterwards, whatever dies meanwhile. */
   delete(address: SessionAddress): Promise<void>;
   /** In the order of creation, the primary one first. */

@@ -99,6 +99,10 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
     remembered.delete(address.sessionId);
   }
 
+  async remount(address: SessionAddress): Promise<void> {
+    await this.#open(address);
+  }
+
   /** The primary thread, idle before its first turn. */
   async threads(address: SessionAddress): Promise<ThreadView[]> {
     const { spec, updatedAt } = await this.#open(address);

@@ -1,15 +1,15 @@
 // Files over HTTP. Rows say what a file is, blobs hold what is in it: a blob is there before its row, and goes after it.
-import { type Shelf, settle } from '@capstan/db/blob-debts';
+import type { Shelf } from '@capstan/db/blob-debts';
 import { type FileRow, toFile } from '@capstan/db/file-rows';
 import { stores } from '@capstan/db/stores';
 import { ApiError, isApiError } from '@capstan/schema/error';
 import { type File, fileRoutes } from '@capstan/schema/files';
 import type { RouteInput } from '@capstan/schema/route';
-import type { Logger } from '@capstan/shared/logger';
 import type { Call } from '../call.ts';
 import { answer, readClaim } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
+import { settleOrLeave } from './blob-settling.ts';
 import { download } from './downloads.ts';
 import { receiveUpload, type Upload } from './uploads.ts';
 
@@ -91,16 +91,6 @@ function toNewFile({ filename, mimeType, content, ...fields }: Upload, now: numb
 /** The same form is sent with another boundary each time: what it says is the body. */
 function fingerprintOf({ content, ...said }: Upload): string {
   return JSON.stringify({ ...said, ...content });
-}
-
-/** What cannot be removed now is swept later. */
-async function settleOrLeave(
-  shelf: Shelf,
-  { owed, logger }: { owed: readonly string[]; logger: Logger },
-): Promise<void> {
-  await settle(shelf, owed).catch((error: unknown) =>
-    logger.error('blob.left', { blobs: owed.length }, error),
-  );
 }
 
 function toFilter(query: RouteInput<typeof fileRoutes.list>['query']) {

@@ -11,26 +11,28 @@ import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { requireBudgetable } from './budgetable.ts';
+import { copiesOf, toNewResources } from './new-resources.ts';
 import { findSession } from './session-row.ts';
 
 export function mountNewSessions(surface: Surface): void {
-  const { db, sessions } = surface.ports;
+  const { db, sessions, sealer } = surface.ports;
 
   mount(surface, sessionRoutes.create, async ({ principal: { tenantId }, body, claim, head, now }) => {
     const { sessions: store, receipts } = stores(db, tenantId);
     const input = { ...toBeginning(body), now };
     const made = await receipts.once(claim, now, async (kept) => {
+      const resources = await toNewResources(body.resources ?? [], { tenantId, sealer, now });
       const agent = input.budget?.max_list_cost ? await store.agentFor(input.agent) : null;
       if (agent) await requireBudgetable(sessions, { agent, budget: input.budget });
-      if (input.initialEvents.length === 0) return store.create(input, kept);
-      return store.create({ ...input, id: await expected(sessions, tenantId, now) }, kept);
+      if (input.initialEvents.length === 0) return store.create({ ...input, resources }, kept);
+      return store.create({ ...input, resources, id: await expected(sessions, tenantId, now) }, kept);
     });
     if (input.initialEvents.length > 0) await begin(sessions, { tenantId, sessionId: made.reply.id }, made);
     return answer(made, head);
   });
 
   mount(surface, sessionRoutes.fork, async ({ principal: { tenantId }, params, body, claim, head, now }) => {
-    const { sessions: store, receipts } = stores(db, tenantId);
+    const { sessions: store, resources, receipts } = stores(db, tenantId);
     const source = { tenantId, sessionId: params.session_id };
     const row = await findSession(db, source);
     const made = await receipts.once(claim, now, async (kept) => {
@@ -43,6 +45,7 @@ export function mountNewSessions(surface: Surface): void {
         title: body.title === undefined ? title : body.title,
         metadata: body.metadata ?? metadata,
         budget: body.budget ?? null,
+        resources: await copiesOf(await resources.rows(source.sessionId), { tenantId, sealer, now }),
         now,
       };
       return store.fork(fork, kept);

@@ -7,11 +7,12 @@ import { sessionRoutes, type UpdateSession } from '@capstan/schema/sessions';
 import type { SessionChange } from '@capstan/session/service';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
+import { settleOrLeave } from './blob-settling.ts';
 import { requireBudgetable } from './budgetable.ts';
 import { findSession } from './session-row.ts';
 
 export function mountSessions(surface: Surface): void {
-  const { db, sessions } = surface.ports;
+  const { db, blobs, sessions } = surface.ports;
 
   mount(surface, sessionRoutes.list, ({ principal, query, now }) => {
     // No session of this server belongs to a deployment or has a memory store.
@@ -48,12 +49,13 @@ export function mountSessions(surface: Surface): void {
     return toSession(row, await sessions.archive(address), now);
   });
 
-  mount(surface, sessionRoutes.delete, async ({ principal: { tenantId }, params }) => {
+  mount(surface, sessionRoutes.delete, async ({ principal: { tenantId }, params, now, logger }) => {
     const address = { tenantId, sessionId: params.session_id };
     const { id } = await findSession(db, address);
     await sessions.delete(address);
     // The session removes its row as well, should this process die here: lists forget it now.
-    await stores(db, tenantId).sessions.remove(id);
+    const owed = await stores(db, tenantId).sessions.remove(id, now);
+    await settleOrLeave({ db, blobs }, { owed, logger });
     return { id, type: 'session_deleted' as const };
   });
 }

@@ -1,0 +1,47 @@
+// Where in a sandbox a resource is mounted. A path is taken as it is written, so it has to be clean: what it names is what
+// it says, and no two resources lie within each other.
+import { z } from 'zod';
+
+export const UPLOADS_ROOT = '/mnt/session/uploads';
+export const WORKSPACE_ROOT = '/workspace';
+
+const MAX_CHARS = 1_024;
+const MAX_SEGMENT_CHARS = 255;
+
+/** An absolute path without `.`, `..`, empty or overlong components, and without control characters. */
+export const mountPath = z
+  .string()
+  .max(MAX_CHARS)
+  .superRefine((path, context) => {
+    const problem = problemOf(path);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+  });
+
+function problemOf(path: string): string | null {
+  if (!path.startsWith('/')) return 'must be absolute, i.e. begin with "/"';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  if (/[\x00-\x1f\x7f]/.test(path)) return 'must not have control characters';
+  const segments = path.slice(1).split('/');
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..'))
+    return 'must be clean: without empty components, "." and "..", and without a "/" at its end';
+  if (segments.some((segment) => segment.length > MAX_SEGMENT_CHARS))
+    return `must have components of at most ${MAX_SEGMENT_CHARS} characters`;
+  return path === '/mnt' || (path.startsWith('/mnt/') && !isWithin(path, UPLOADS_ROOT))
+    ? `must not be below /mnt, except below ${UPLOADS_ROOT}`
+    : null;
+}
+
+/** Of files: below the uploads or the workspace as given, any other path below the uploads. */
+export function placeOfFile(path: string | null | undefined, fileId: string): string {
+  if (path === null || path === undefined) return `${UPLOADS_ROOT}/${fileId}`;
+  return isWithin(path, UPLOADS_ROOT) || isWithin(path, WORKSPACE_ROOT) ? path : `${UPLOADS_ROOT}${path}`;
+}
+
+export function isWithin(path: string, root: string): boolean {
+  return path.startsWith(`${root}/`);
+}
+
+/** Two resources cannot both have their place. */
+export function collide(one: string, other: string): boolean {
+  return one === other || isWithin(one, other) || isWithin(other, one);
+}
