@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { createConnection } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DevModel, startDevModel } from './dev-model.ts';
@@ -217,6 +219,15 @@ describe('the server', () => {
       413,
       { error: { code: 'request_too_large' } },
     ]);
+  });
+
+  it('hears out a body that is too long, so that whoever sends it is not held up', async () => {
+    const body = Buffer.alloc(48 * 1024 * 1024, ' ');
+    const headers = { 'content-length': body.length };
+    const sent = request(`${model.url}/v1/messages`, { method: 'POST', headers }).end(body);
+    const [[response]] = await Promise.all([once(sent, 'response'), once(sent, 'finish')]);
+    expect(response.resume().statusCode).toBe(413);
+    await once(sent, 'close');
   });
 
   it('outlives a client that leaves in the middle of its request', async () => {

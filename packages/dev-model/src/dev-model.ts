@@ -152,13 +152,14 @@ async function perform(stage: Stage, exchange: Exchange, response: ServerRespons
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const pieces: Buffer[] = [];
   let size = 0;
-  for await (const piece of request.iterator({ destroyOnReturn: false })) {
+  // Read to its end also where it is too long: a client that still sends may not hear the answer before it has sent all.
+  for await (const piece of request) {
     size += piece.length;
-    if (size > MAX_BODY_BYTES) {
-      request.resume();
-      throw new RequestError({ status: 413, message: `The request body is over ${MAX_BODY_BYTES} bytes.` });
-    }
-    pieces.push(piece);
+    if (size <= MAX_BODY_BYTES) pieces.push(piece);
+    else pieces.length = 0;
+  }
+  if (size > MAX_BODY_BYTES) {
+    throw new RequestError({ status: 413, message: `The request body is over ${MAX_BODY_BYTES} bytes.` });
   }
   try {
     return JSON.parse(Buffer.concat(pieces).toString('utf8'));
