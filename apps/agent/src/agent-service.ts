@@ -8,6 +8,7 @@ import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import { objectName, type SessionAddress } from '@capstan/session/address';
+import type { ModelWanted } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
 import type {
   EventQuery,
@@ -90,7 +91,7 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
     return this.#session(address).copyLines(address, after, until);
   }
 
-  async unpriced(models: string[]): Promise<string[]> {
+  async unpriced(models: ModelWanted[]): Promise<string[]> {
     return unpricedModels(readConfig(this.env), models);
   }
 

@@ -13,7 +13,7 @@ describe('a harness made late', () => {
       return new ScriptedHarness();
     }, nothing);
     expect(made).toBe(0);
-    harness.choose('a');
+    harness.choose({ id: 'a' });
     harness.prepare('bash');
     expect(made).toBe(1);
   });
@@ -24,11 +24,11 @@ describe('a harness made late', () => {
       if (!configured) throw new ApiError('unavailable', 'GATEWAY_URL is not set');
       return new ScriptedHarness();
     }, nothing);
-    expect(() => harness.choose('a')).toThrow(
+    expect(() => harness.choose({ id: 'a' })).toThrow(
       expect.objectContaining({ name: 'ModelFailure', retryable: false, message: 'GATEWAY_URL is not set' }),
     );
     configured = true;
-    expect(harness.choose('a')).toMatchObject({ model: 'a' });
+    expect(harness.choose({ id: 'a' })).toMatchObject({ model: 'a' });
   });
 
   it('holds what the made one does, also what nobody has written down yet', () => {

@@ -12,9 +12,9 @@ export function lateHarness(make: () => Harness, holds: () => boolean): Harness 
     return made;
   };
   return {
-    choose(modelId) {
+    choose(model) {
       try {
-        return harness().choose(modelId);
+        return harness().choose(model);
       } catch (error) {
         if (!isApiError(error)) throw error;
         throw new ModelFailure('model_request_failed_error', error.message, {

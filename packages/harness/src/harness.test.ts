@@ -33,7 +33,7 @@ describe('createHarness', () => {
   it('takes a request through model, tool and model', async () => {
     const harness = harnessOver(world.sandboxes);
     const agent = agentOf({ id: 'claude-sonnet-4-6' });
-    expect(harness.choose(agent.model.id)).toMatchObject({ provider: 'dev', model: 'claude-sonnet-4-6' });
+    expect(harness.choose(agent.model)).toMatchObject({ provider: 'dev', model: 'claude-sonnet-4-6' });
 
     const context: ContextItem[] = [say('Run: echo 6*7=$((6*7))')];
     const first = await collect(harness.call(callOf({ agent, context }), NEVER));

@@ -29,7 +29,7 @@ export function createHarness(deps: HarnessDeps): Harness {
   const models = createModelCalls(deps);
   const tools = createTools(deps);
   return {
-    choose: (modelId) => chooseModel(config, modelId),
+    choose: (model) => chooseModel(config, model),
     call: (call, signal) => models.call(call, signal),
     prepare: (toolName) => tools.prepare(toolName),
     perform: (call, signal) => tools.perform(call, signal),

@@ -82,9 +82,32 @@ const CARDS: ReadonlyMap<string, ModelCard> = new Map([
   ...cardsOf(OPENAI_EARLIER, '2026-06-01'),
 ]);
 
+/**
+ * What a call at speed "fast" costs, as a multiple of the list price, where that is published: Anthropic's fast mode
+ * (https://platform.claude.com/docs/en/build-with-claude/fast-mode, 2026-10-24) and OpenAI's priority processing
+ * (https://openai.com/api-priority-processing, 2026-06-01).
+ */
+const FAST: ReadonlyMap<string, number> = new Map([
+  ['claude-opus-5', 2],
+  ['claude-opus-4-8', 2],
+  ['gpt-5.5', 2.5],
+  ['gpt-5.4', 2],
+  ['gpt-5.4-mini', 2],
+  ['gpt-5.2', 2],
+  ['gpt-5.1', 2],
+  ['gpt-5', 2],
+  ['gpt-5-mini', 1.8],
+  ['gpt-4.1', 1.75],
+]);
+
 /** The card of a model, or null. */
 export function cardOf(modelId: string): ModelCard | null {
   return CARDS.get(familyOf(modelId)) ?? null;
+}
+
+/** Null: nobody published what the model costs at that speed. */
+export function fastFactorOf(modelId: string): number | null {
+  return FAST.get(familyOf(modelId)) ?? null;
 }
 
 /** The id without its date: `claude-haiku-4-5-20251001` is `claude-haiku-4-5`. */

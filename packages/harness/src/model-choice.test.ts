@@ -6,7 +6,7 @@ const REAL = { OPENAI_API_KEY: 'sk-1', ANTHROPIC_API_KEY: 'sk-2' };
 const DEV = { ENVIRONMENT: 'development', DEV_MODEL_URL: 'http://127.0.0.1:1' };
 
 function choose(id: string, values: Record<string, string> = REAL) {
-  return chooseModel(configFrom(values), id);
+  return chooseModel(configFrom(values), { id });
 }
 
 function known(models: unknown, variable = 'MODEL_PRICES') {
@@ -60,16 +60,41 @@ describe('the price of a model', () => {
   });
 });
 
+describe('the price of a model at speed "fast"', () => {
+  const keys = { ANTHROPIC_API_KEY: 'sk-ant-1', OPENAI_API_KEY: 'sk-1' };
+  const fast = (id: string, values: Parameters<typeof configFrom>[0] = keys) =>
+    chooseModel(configFrom(values), { id, speed: 'fast' }).price;
+
+  it('is the multiple that its provider publishes for it', () => {
+    expect(fast('claude-opus-5')).toMatchObject({ input: 10_000, output: 50_000, cacheRead: 1_000 });
+    expect(fast('gpt-5.5-2026-05-01')).toMatchObject({ input: 12_500, output: 75_000, cacheRead: 1_250 });
+  });
+
+  it('is unknown where none is published, so that no limit of money counts with too little', () => {
+    expect(fast('claude-sonnet-5')).toBeNull();
+    const models = [{ id: 'claude-sonnet-5', speed: 'fast' as const }, { id: 'claude-sonnet-5' }];
+    for (const values of [keys, {}])
+      expect(unpricedModels(configFrom(values), models)).toEqual(['claude-sonnet-5 at speed "fast"']);
+  });
+
+  it('is the usual one at a server of one’s own, which is not asked for it', () => {
+    const own = { OPENAI_API_KEY: 'sk-1', OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' };
+    expect(fast('gpt-5.5', own)).toMatchObject({ input: 5_000, output: 30_000 });
+  });
+});
+
+const wanted = (...ids: string[]) => ids.map((id) => ({ id }));
+
 describe('unpricedModels', () => {
   it('names the models without a price, in the order given', () => {
     const config = configFrom(known({ mine: { input: 1, output: 2 } }));
-    const asked = ['openai/other', 'claude-opus-5-5', 'openai/mine', 'mine', 'third'];
+    const asked = wanted('openai/other', 'claude-opus-5-5', 'openai/mine', 'mine', 'third');
     expect(unpricedModels(config, asked)).toEqual(['openai/other', 'third']);
   });
 
   it('judges models by their price where no provider is configured', () => {
     const config = configFrom({});
-    const asked = ['claude-opus-5-5', 'anthropic/claude-opus-5-5', 'my-model'];
+    const asked = wanted('claude-opus-5-5', 'anthropic/claude-opus-5-5', 'my-model');
     expect(unpricedModels(config, asked)).toEqual(['my-model']);
   });
 });

@@ -1,33 +1,57 @@
 // Who answers for a model id, and what is known of that model: what the operator says, else its card.
 //   M1 A price is what the operator set, else the list price; without either there is none, and nothing is guessed.
-//   M2 The development model costs what the id it stands in for costs, so that budgets can be tried without a provider.
-import { isModelFailure, type ModelChoice, type Price } from '@capstan/session/harness';
+//   M2 A model at speed "fast" has the price that is published for that, and none where it is not.
+//   M3 The development model costs what the id it stands in for costs, so that budgets can be tried without a provider.
+import { isModelFailure, type ModelChoice, type ModelWanted, type Price } from '@capstan/session/harness';
 import { type Answerer, answererOf } from './answerer.ts';
 import type { HarnessConfig } from './config.ts';
-import { cardOf, priceFrom } from './model-cards.ts';
+import { cardOf, fastFactorOf, priceFrom } from './model-cards.ts';
 import { type TokenWindow, UNKNOWN_WINDOW } from './model-overrides.ts';
 
 /** Throws ModelFailure (not retryable) that says what to set when nobody is configured to answer. */
-export function chooseModel(config: HarnessConfig, modelId: string): ModelChoice {
-  const answerer = answererOf(config, modelId);
+export function chooseModel(config: HarnessConfig, { id, speed }: ModelWanted): ModelChoice {
+  const answerer = answererOf(config, id);
+  const price = priceOf(config, id, answerer);
   return {
     ...answerer,
-    ...windowOf(config, modelId, answerer),
-    price: priceOf(config, modelId, answerer),
+    ...windowOf(config, id, answerer),
+    price: speed === 'fast' && isFast(config, answerer) ? fastPriceOf(answerer.model, price) : price,
+  };
+}
+
+/** Only the providers themselves are asked for speed. */
+function isFast(config: HarnessConfig, { provider }: Answerer): boolean {
+  return provider !== 'dev' && config[provider]?.baseUrl === null;
+}
+
+function fastPriceOf(modelId: string, price: Price | null): Price | null {
+  const factor = fastFactorOf(modelId);
+  if (factor === null || price === null) return null;
+  const { asOf, ...nano } = price;
+  const dearer = (perToken: number) => Math.round(perToken * factor);
+  return {
+    input: dearer(nano.input),
+    output: dearer(nano.output),
+    cacheRead: dearer(nano.cacheRead),
+    cacheWrite: dearer(nano.cacheWrite),
+    asOf,
   };
 }
 
 /** Which of these models have no known price, in the order given. */
-export function unpricedModels(config: HarnessConfig, modelIds: readonly string[]): string[] {
-  return modelIds.filter((modelId) => {
+export function unpricedModels(config: HarnessConfig, models: readonly ModelWanted[]): string[] {
+  const unpriced = models.filter((model) => {
     try {
-      return chooseModel(config, modelId).price === null;
+      return chooseModel(config, model).price === null;
     } catch (error) {
       // A missing key changes nothing about what a model costs.
       if (!isModelFailure(error)) throw error;
-      return (config.prices.get(modelId) ?? cardOf(modelId.replace(/^(?:openai|anthropic)\//, ''))) === null;
+      const id = model.id.replace(/^(?:openai|anthropic)\//, '');
+      const unknown = (config.prices.get(model.id) ?? cardOf(id)) === null;
+      return unknown || (model.speed === 'fast' && fastFactorOf(id) === null);
     }
   });
+  return unpriced.map(({ id, speed }) => (speed === 'fast' ? `${id} at speed "fast"` : id));
 }
 
 /** What the development model costs where it stands in for no model with a price. */

@@ -80,7 +80,7 @@ class Grading {
   constructor(place: Place) {
     this.#place = place;
     const { desk, thread } = place;
-    this.#choice = desk.harness.choose(agentOf(desk.spec, thread).model.id);
+    this.#choice = desk.harness.choose(agentOf(desk.spec, thread).model);
   }
 
   /** Null: the session pauses, or goes on without this turn. */

@@ -1,6 +1,6 @@
 // The Harness port: models and tools as the session needs them. No vendor type crosses it.
 // Failures of a model call are thrown as ModelFailure and sorted once, here, by what to do next.
-import type { ThreadAgent } from '@capstan/schema/agents';
+import type { Model, ThreadAgent } from '@capstan/schema/agents';
 import type { ToolResultContent, UserContent } from '@capstan/schema/content';
 import type { StopDetails } from '@capstan/schema/events/session-events';
 import type { ModelUsage } from '@capstan/schema/usage';
@@ -28,6 +28,9 @@ export interface Price {
   asOf: string;
 }
 
+/** What an agent says of its model, as far as it decides who answers and what that costs. */
+export type ModelWanted = Pick<Model, 'id' | 'speed'>;
+
 /** Who answers for a model id, and what is known of that model. */
 export interface ModelChoice {
   provider: 'openai' | 'anthropic' | 'dev';
@@ -36,7 +39,7 @@ export interface ModelChoice {
   contextWindow: number;
   /** The most tokens one reply may have. */
   maxOutputTokens: number;
-  /** Null when no list price is known. */
+  /** At the speed that is asked for; null when no list price is known. */
   price: Price | null;
 }
 
@@ -100,8 +103,8 @@ export interface ToolOutcome {
 }
 
 export interface Harness {
-  /** Which provider answers for a model id; throws ModelFailure when nobody is configured to. */
-  choose(modelId: string): ModelChoice;
+  /** Which provider answers for a model, and at what price; throws ModelFailure when nobody is configured to. */
+  choose(model: ModelWanted): ModelChoice;
   /** One model call, streamed. Ends with exactly one `end` part, or throws ModelFailure. */
   call(call: ModelCall, signal: AbortSignal): AsyncIterable<ModelPart>;
   /** Gets ready for a tool call that the model has begun to write: never awaited. */

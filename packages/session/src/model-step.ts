@@ -44,7 +44,7 @@ interface Attempt {
 }
 
 async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): Promise<void> {
-  const choice = desk.harness.choose(agentOf(desk.spec, thread).model.id);
+  const choice = desk.harness.choose(agentOf(desk.spec, thread).model);
   const context = desk.context(thread.id);
   await context.items();
   const estimate = { choice, inputTokens: contextSize(context, thread) };

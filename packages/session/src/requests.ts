@@ -6,14 +6,14 @@ import { OVERHEAD_TOKENS, sizeOfContent } from './content-size.ts';
 import { type Entry, type Limits, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import type { Context } from './frame.ts';
-import type { ModelChoice } from './harness.ts';
+import type { ModelChoice, ModelWanted } from './harness.ts';
 import type { ThreadState } from './state.ts';
 import { dueInput, sizeOfInput, take } from './taking.ts';
 import { tokensOf } from './text-size.ts';
 import { agentOf, nextStep } from './thread.ts';
 
 /** Null: nobody is configured to answer for the model; the turn that needs it says so. */
-export type Choose = (modelId: string) => ModelChoice | null;
+export type Choose = (model: ModelWanted) => ModelChoice | null;
 
 /**
  * The entries with the requests they make due. With a budget, what a request may use is worked out by its turn; and a
@@ -55,7 +55,7 @@ function sizeRead(event: SessionEvent): number {
 }
 
 function request({ state, spec, stamp }: Context, { thread, entries }: Due, choose: Choose): Entry[] {
-  const choice = choose(agentOf(spec, thread).model.id);
+  const choice = choose(agentOf(spec, thread).model);
   const reserved = choice && grant(state, spec, { choice, inputTokens: inputTokens(thread, entries) });
   if (choice === null || reserved === null) return [];
   const { provider, model, price } = choice;

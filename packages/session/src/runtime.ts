@@ -21,7 +21,7 @@ import { evolveAll } from './evolve.ts';
 import { exportLog } from './export-log.ts';
 import { foldOf, overDrafts, SNAPSHOT_EVERY } from './fold.ts';
 import type { Context } from './frame.ts';
-import type { ModelChoice } from './harness.ts';
+import type { ModelChoice, ModelWanted } from './harness.ts';
 import { Hub } from './hub.ts';
 import { Keepers } from './keepers.ts';
 import type { Line } from './line.ts';
@@ -243,9 +243,9 @@ export class SessionRuntime {
   }
 
   /** Who answers for a model; whoever is to call it says why nobody does. */
-  #choose = (modelId: string): ModelChoice | null => {
+  #choose = (model: ModelWanted): ModelChoice | null => {
     try {
-      return this.#ports.harness.choose(modelId);
+      return this.#ports.harness.choose(model);
     } catch {
       return null;
     }

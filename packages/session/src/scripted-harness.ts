@@ -6,6 +6,7 @@ import type {
   ModelChoice,
   ModelOutput,
   ModelPart,
+  ModelWanted,
   ToolCall,
   ToolOutcome,
 } from './harness.ts';
@@ -91,8 +92,8 @@ export class ScriptedHarness implements Harness {
     return this.tools.filter((call) => !call.done && !call.signal.aborted);
   }
 
-  choose(modelId: string): ModelChoice {
-    return { ...CHOICE, model: modelId, ...this.choice };
+  choose({ id }: ModelWanted): ModelChoice {
+    return { ...CHOICE, model: id, ...this.choice };
   }
 
   async *call(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelPart> {

@@ -15,6 +15,7 @@ import type { Page } from '@capstan/schema/page';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import type { SessionAddress } from './address.ts';
+import type { ModelWanted } from './harness.ts';
 import type { Line } from './line.ts';
 
 /** What is true of a session now; its agent and environment stand in the control plane. Instants are epoch ms. */
@@ -109,8 +110,8 @@ export interface Sessions {
   position(address: SessionAddress, eventId: string): Promise<number | null>;
   /** Rows after place `after`, up to and with event `until`: as many as one call carries, none at the end. */
   copyLines(address: SessionAddress, after: number, until: string): Promise<Line[]>;
-  /** Which of these models have no known list price. */
-  unpriced(models: string[]): Promise<string[]>;
+  /** Which of these models have no known list price, by their ids. */
+  unpriced(models: ModelWanted[]): Promise<string[]>;
   /** Asks what the agent Worker depends on: sandboxes, models. */
   health(): Promise<Record<string, BackendHealth>>;
   modelNotice(): Promise<ModelNotice>;

@@ -11,6 +11,7 @@ import type { ExportedSession } from '@capstan/schema/exports';
 import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
 import { ZERO_USAGE } from '@capstan/schema/usage';
 import type { SessionAddress } from '@capstan/session/address';
+import type { ModelWanted } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
 import type {
   EventQuery,
@@ -158,8 +159,8 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
     return [];
   }
 
-  async unpriced(models: string[]): Promise<string[]> {
-    return models.filter((model) => !model.startsWith('priced'));
+  async unpriced(models: ModelWanted[]): Promise<string[]> {
+    return models.map(({ id }) => id).filter((id) => !id.startsWith('priced'));
   }
 
   async health() {

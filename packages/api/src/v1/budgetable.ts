@@ -16,8 +16,8 @@ export async function requireBudgetable(
 ): Promise<void> {
   if (!budget?.max_list_cost) return;
   const called = agent.multiagent?.agents ?? [];
-  const models = new Set([agent, ...called].map(({ model }) => model.id));
-  const [unpriced] = await sessions.unpriced([...models]);
+  const models = [agent, ...called].map(({ model: { id, speed } }) => ({ id, ...(speed && { speed }) }));
+  const [unpriced] = await sessions.unpriced(models);
   if (unpriced === undefined) return;
   throw new ApiError(
     'invalid_request',

@@ -49,7 +49,7 @@ export interface ModelCalls {
 export function createModelCalls({ config, logger, clock }: ModelCallDeps): ModelCalls {
   return {
     async *call(call, signal) {
-      const choice = chooseModel(config, call.agent.model.id);
+      const choice = chooseModel(config, call.agent.model);
       const route = routeTo(config, choice);
       const watchdog = new Watchdog(config.timeouts, signal);
       try {

@@ -5,6 +5,7 @@ import type {
   ModelChoice,
   ModelFailure,
   ModelPart,
+  ModelWanted,
   ToolCall,
   ToolOutcome,
 } from '../harness.ts';
@@ -19,11 +20,11 @@ interface Waiting<T> {
 }
 
 export class RecordedHarness implements Harness {
-  #choose: (modelId: string) => ModelChoice;
+  #choose: (model: ModelWanted) => ModelChoice;
   #models = new Map<string, Waiting<Answer>>();
   #tools = new Map<string, Waiting<ToolOutcome>>();
 
-  constructor(choose: (modelId: string) => ModelChoice) {
+  constructor(choose: (model: ModelWanted) => ModelChoice) {
     this.#choose = choose;
   }
 
@@ -46,8 +47,8 @@ export class RecordedHarness implements Harness {
     this.#tools.delete(effectId);
   }
 
-  choose(modelId: string): ModelChoice {
-    return this.#choose(modelId);
+  choose(model: ModelWanted): ModelChoice {
+    return this.#choose(model);
   }
 
   async *call({ threadId }: ModelCall, signal: AbortSignal): AsyncGenerator<ModelPart> {

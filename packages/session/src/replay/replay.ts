@@ -268,7 +268,7 @@ class Replay {
       likeness: this.#likeness,
       place: this.#place,
       context: { state: this.#state, spec: this.#recording.spec, stamp },
-      choose: (modelId) => this.#recording.choiceOf(modelId, this.#place),
+      choose: ({ id }) => this.#recording.choiceOf(id, this.#place),
     };
   }
 
@@ -292,14 +292,14 @@ class Replay {
   }
 
   #newHarness(): RecordedHarness {
-    return new RecordedHarness((modelId) => {
-      const choice = this.#recording.choiceOf(modelId, this.#place);
+    return new RecordedHarness(({ id }) => {
+      const choice = this.#recording.choiceOf(id, this.#place);
       if (choice !== null) return choice;
       // Nobody ever answered for it: what the recording says of that.
       const error = this.#recording.rows
         .slice(this.#place)
         .find(({ event }) => event.type === 'session.error')?.event;
-      const message = error?.type === 'session.error' ? error.error.message : `nobody answers for ${modelId}`;
+      const message = error?.type === 'session.error' ? error.error.message : `nobody answers for ${id}`;
       throw new ModelFailure('model_request_failed_error', message, { retryable: false });
     });
   }
