@@ -4,9 +4,9 @@ import { type CallContext, ServerError, Status } from 'nice-grpc';
 import { MAX_USER_DATA } from './connect-token.ts';
 import type { ControlPlaneMethods, Method } from './definitions.ts';
 import { newId } from './identifiers.ts';
-import { toStatus } from './image-errors.ts';
+import { DEFAULT_WORKDIR, ImageBuildError, type ImageBuilds, ImageNotFoundError } from './image-builds.ts';
+import { failImage, toStatus } from './image-errors.ts';
 import type { ImageTrees } from './image-trees.ts';
-import { buildImage, DEFAULT_WORKDIR, ImageBuildError, ImageNotFoundError } from './images.ts';
 import { type NetworkPolicy, NetworkPolicyError, networkPolicy } from './network-policy.ts';
 import { NameTakenError, type Sandboxes } from './sandboxes.ts';
 import type { SandboxRecord, Store } from './store.ts';
@@ -17,6 +17,7 @@ export interface ControlPlanePorts {
   store: Store;
   sandboxes: Sandboxes;
   trees: ImageTrees;
+  builds: ImageBuilds;
   tokens: Tokens;
   /** Where the command router listens, as `https:` (the SDK insists, and dials loopback in plain text). */
   routerUrl: () => string;
@@ -46,11 +47,10 @@ export function createControlPlane(ports: ControlPlanePorts): Implementation<Con
       },
     }),
     appGetOrCreate: async (request) => ({ appId: getOrCreateApp(store, request) }),
-    imageGetOrCreate: async (request) => getOrCreateImage(store, request),
+    imageGetOrCreate: async (request) => getOrCreateImage(ports, request),
     imageFromId: async ({ imageId }) => ({ imageId: existingImage(store, imageId).id }),
     imageDelete: async ({ imageId }) => {
-      if (!store.images.delete(imageId)) fail(Status.NOT_FOUND, `Could not find image with ID ${imageId}`);
-      ports.trees.collect();
+      if (!ports.trees.delete(imageId)) fail(Status.NOT_FOUND, `Could not find image with ID ${imageId}`);
       return {};
     },
     sandboxCreateV2: async (request) => createSandbox(ports, request),
@@ -108,17 +108,24 @@ function getOrCreateApp(store: Store, request: wire.AppRequest): string {
   return id;
 }
 
-function getOrCreateImage(store: Store, request: wire.ImageRequest): wire.ImageResponse {
+async function getOrCreateImage(
+  { store, builds }: ControlPlanePorts,
+  request: wire.ImageRequest,
+): Promise<wire.ImageResponse> {
   const success = { status: wire.GenericStatus.success };
   if (request.existingImageId)
     return { imageId: existingImage(store, request.existingImageId).id, result: success };
-  if (request.image === undefined) fail(Status.INVALID_ARGUMENT, 'The request has no image definition');
+  const { image: definition, forceBuild: isForced } = request;
+  if (definition === undefined) fail(Status.INVALID_ARGUMENT, 'The request has no image definition');
+  const secretEnv = environmentOf([], definition.secretIds);
   try {
-    return { imageId: buildImage(store, request.image).id, result: success };
+    const image = await builds.build({ definition, isForced, secretEnv });
+    return { imageId: image.id, result: success };
   } catch (cause) {
     if (cause instanceof ImageNotFoundError) fail(Status.NOT_FOUND, cause.message);
-    if (!(cause instanceof ImageBuildError)) throw cause;
-    return { imageId: '', result: { status: wire.GenericStatus.failure, exception: cause.message } };
+    if (!(cause instanceof ImageBuildError)) return failImage(cause);
+    const result = { status: wire.GenericStatus.failure, exception: cause.message };
+    return { imageId: newId('im'), result };
   }
 }
 

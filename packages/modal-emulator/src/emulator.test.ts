@@ -121,15 +121,12 @@ describe('the control plane', { timeout: 30_000 }, () => {
     await expect(again.exec(['true'])).rejects.toThrow();
   });
 
-  it('honours what an image sets and says what it cannot build', async () => {
+  it('honours what an image sets', async () => {
     const { client, app, image } = world;
     const custom = image.dockerfileCommands(['ENV COLOR=red SIZE="very large"', 'WORKDIR /srv/app']);
     const sandbox = await client.sandboxes.create(app, custom);
     expect((await bash(sandbox, 'echo $COLOR $SIZE; pwd')).stdout).toBe('red very large\n/srv/app\n');
     await sandbox.terminate();
-    await expect(image.dockerfileCommands(['RUN apt-get install x']).build(app)).rejects.toThrow(
-      /cannot build "RUN apt-get/,
-    );
   });
 
   it('refuses by name what it cannot honour', async () => {

@@ -7,6 +7,7 @@ import { type CallContext, createServer, type ServerMiddlewareCall, Status } fro
 import { createCommandRouter } from './command-router.ts';
 import { createControlPlane, fail } from './control-plane.ts';
 import { loadDefinitions } from './definitions.ts';
+import { type BuildLimits, ImageBuilds } from './image-builds.ts';
 import { type ImageLimits, ImageTrees } from './image-trees.ts';
 import { chooseLayout, type LayoutChoice } from './layout.ts';
 import { parseForwards } from './network-policy.ts';
@@ -22,6 +23,7 @@ const HOST = '127.0.0.1';
 const STATE_MODE = 0o711;
 const MESSAGE_BYTES = 100 * 1024 * 1024;
 const OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024;
+const BUILD_LIMITS: BuildLimits = { timeMs: 30 * 60_000, logBytes: 64 * 1024 ** 2 };
 const IMAGE_LIMITS: ImageLimits = { totalBytes: 32 * 1024 ** 3, reserveBytes: 512 * 1024 ** 2 };
 
 export interface EmulatorOptions {
@@ -37,6 +39,7 @@ export interface EmulatorOptions {
   /** `127.0.0.1:PORT` each: what sandboxes reach of this machine, at the same address of their own loopback. */
   forwards?: readonly string[];
   imageLimits?: Partial<ImageLimits>;
+  buildLimits?: Partial<BuildLimits>;
   /** Default: layers where the machine allows them. */
   layout?: LayoutChoice;
 }
@@ -71,6 +74,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES;
   const sandboxes = new Sandboxes({ stateDir, base, layout, trees, store, log, outputLimitBytes, forwards });
   const snapshots = new Snapshots({ sandboxes, images, trees, layout });
+  const buildLimits = { ...BUILD_LIMITS, ...options.buildLimits };
+  const builds = new ImageBuilds({ sandboxes, images, trees, layout, limits: buildLimits });
   const tokens = createTokens(tokenSecret);
   let port = 0;
   const routerUrl = () => `https://${HOST}:${port}`;
@@ -80,7 +85,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   });
   server
     .with((call, context) => authenticate({ call, context, tokenId, tokenSecret }))
-    .add(definitions.controlPlane, createControlPlane({ store, sandboxes, trees, tokens, routerUrl }));
+    .add(
+      definitions.controlPlane,
+      createControlPlane({ store, sandboxes, trees, builds, tokens, routerUrl }),
+    );
   server.add(definitions.commandRouter, createCommandRouter({ sandboxes, snapshots, tokens }));
   try {
     port = await server.listen(`${HOST}:${options.port}`);

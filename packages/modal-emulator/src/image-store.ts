@@ -19,23 +19,35 @@ export const IMAGE_SCHEMA = `
   CREATE TABLE IF NOT EXISTS trees (id TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS image_records (
     id TEXT PRIMARY KEY, content_key TEXT UNIQUE, env TEXT NOT NULL, workdir TEXT NOT NULL, layers TEXT NOT NULL, tree TEXT,
-    layout TEXT
+    layout TEXT, is_step INTEGER NOT NULL
   ) STRICT;
 `;
 const USED = `
   EXISTS (SELECT 1 FROM image_records WHERE image_records.tree = trees.id
     OR EXISTS (SELECT 1 FROM json_each(image_records.layers) WHERE value = trees.id))`;
+/** What a step added to the one before. */
+const LAST = "coalesce(tree, json_extract(layers, '$[#-1]'))";
+const UNUSED_STEP = `is_step AND NOT EXISTS (
+  SELECT 1 FROM image_records AS made WHERE NOT made.is_step AND (made.tree = image_records.tree
+    OR EXISTS (SELECT 1 FROM json_each(made.layers) WHERE value = json_extract(image_records.layers, '$[#-1]'))))`;
+
+export interface ImageAddition {
+  contentKey: string;
+  /** One that the image brings along. */
+  tree?: { id: string; sizeBytes: number };
+  /** What a command of a build left: there for other builds, not to be asked for. */
+  isStep?: boolean;
+}
 
 export class ImageStore {
   readonly #database: DatabaseSync;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
-    this.#forgetUnused();
   }
 
   find(id: string): ImageRecord | undefined {
-    return toImage(this.#row('SELECT * FROM image_records WHERE id = ?', id));
+    return toImage(this.#row('SELECT * FROM image_records WHERE id = ? AND NOT is_step', id));
   }
 
   /** The image made of this content last. */
@@ -43,15 +55,14 @@ export class ImageStore {
     return toImage(this.#row('SELECT * FROM image_records WHERE content_key = ?', key));
   }
 
-  /** Takes the content's name from an older image of it. `tree` is one that the image brings along. */
-  add(image: ImageRecord, contentKey: string, tree?: { id: string; sizeBytes: number }): void {
-    this.#database.exec('BEGIN IMMEDIATE');
-    try {
+  /** Takes the content's name from an older image of it. */
+  add(image: ImageRecord, { contentKey, tree, isStep = false }: ImageAddition): void {
+    this.#atomically(() => {
       if (tree !== undefined)
         this.#run('INSERT INTO trees (id, size_bytes) VALUES (?, ?)', tree.id, tree.sizeBytes);
       this.#run('UPDATE image_records SET content_key = NULL WHERE content_key = ?', contentKey);
       this.#run(
-        'INSERT INTO image_records (id, content_key, env, workdir, layers, tree, layout) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO image_records (id, content_key, env, workdir, layers, tree, layout, is_step) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
         image.id,
         contentKey,
         JSON.stringify(image.env),
@@ -59,22 +70,43 @@ export class ImageStore {
         JSON.stringify(image.layers),
         image.tree ?? null,
         image.layout ?? null,
+        isStep ? 1 : 0,
       );
-      this.#database.exec('COMMIT');
-    } catch (cause) {
-      this.#database.exec('ROLLBACK');
-      throw cause;
-    }
+    });
   }
 
-  /** False when there is none of that id. */
-  delete(id: string): boolean {
-    const isDeleted = this.#run('DELETE FROM image_records WHERE id = ?', id) === 1;
-    if (isDeleted) this.#forgetUnused();
-    return isDeleted;
+  /** With the steps that were only for it, but those that left one of `held`. False when there is none of that id. */
+  delete(id: string, held: readonly string[]): boolean {
+    const image = this.find(id);
+    if (image === undefined) return false;
+    const own = [...image.layers, image.tree ?? ''].filter((tree) => !held.includes(tree));
+    this.#atomically(() => {
+      this.#run('DELETE FROM image_records WHERE id = ?', id);
+      this.#run(
+        `DELETE FROM image_records WHERE ${UNUSED_STEP} AND ${LAST} IN (SELECT value FROM json_each(?))`,
+        JSON.stringify(own),
+      );
+    });
+    return true;
   }
 
-  /** All that an image needs. */
+  /** Forgets every step that no image was made of, but those that left one of `held`. */
+  deleteUnusedSteps(held: readonly string[]): void {
+    this.#run(
+      `DELETE FROM image_records WHERE ${UNUSED_STEP} AND ${LAST} NOT IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(held),
+    );
+  }
+
+  /** Forgets the trees of no image, but `held`. */
+  forgetUnusedTrees(held: readonly string[]): void {
+    this.#run(
+      `DELETE FROM trees WHERE NOT ${USED} AND id NOT IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(held),
+    );
+  }
+
+  /** All that are recorded. */
   trees(): string[] {
     const rows = this.#database.prepare('SELECT id FROM trees').all();
     return rows.map(({ id }) => String(id));
@@ -85,8 +117,15 @@ export class ImageStore {
     return Number(this.#row('SELECT coalesce(sum(size_bytes), 0) AS total FROM trees')?.total);
   }
 
-  #forgetUnused(): void {
-    this.#run(`DELETE FROM trees WHERE NOT ${USED}`);
+  #atomically(change: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      change();
+      this.#database.exec('COMMIT');
+    } catch (cause) {
+      this.#database.exec('ROLLBACK');
+      throw cause;
+    }
   }
 
   #row(sql: string, ...values: SQLInputValue[]): Record<string, unknown> | undefined {

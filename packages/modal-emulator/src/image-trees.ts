@@ -109,6 +109,10 @@ export class ImageTrees {
           signal: guard,
         }),
       );
+      if (images.sizeBytes() + sizeBytes > limits.totalBytes) {
+        images.deleteUnusedSteps([...this.#held.keys()]);
+        this.collect();
+      }
       const totalBytes = images.sizeBytes() + sizeBytes;
       if (totalBytes > limits.totalBytes)
         throw new ImageSpaceError(
@@ -134,8 +138,16 @@ export class ImageTrees {
     );
   }
 
+  /** Deletes an image and the files that are then needed no more; false when there is none of that id. */
+  delete(imageId: string): boolean {
+    const isDeleted = this.#ports.images.delete(imageId, [...this.#held.keys()]);
+    if (isDeleted) this.collect();
+    return isDeleted;
+  }
+
   /** Removes what nobody needs any more. */
   collect(): void {
+    this.#ports.images.forgetUnusedTrees([...this.#held.keys()]);
     const needed = new Set(this.#ports.images.trees());
     for (const id of readdirSync(this.#directory)) {
       if (needed.has(id) || this.#held.has(id)) continue;

@@ -38,9 +38,9 @@ export class Snapshots {
     const { env, workdir, layers } = sandbox.image;
     return sandboxes.read(sandbox.record.id, async (place, signal) => {
       const image: ImageRecord = { id: newId('im'), env, workdir, layers, layout };
-      await trees.capture(place, signal, ({ id, sizeBytes }) => {
-        image.tree = id;
-        images.add(image, key, { id, sizeBytes });
+      await trees.capture(place, signal, (tree) => {
+        image.tree = tree.id;
+        images.add(image, { contentKey: key, tree });
       });
       return image;
     });

@@ -1,0 +1,160 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Image, Sandbox } from 'modal';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { EmulatorOptions } from './emulator.ts';
+import { bash, startTestEmulator, type TestEmulator } from './testing.ts';
+
+const LAYOUTS: Partial<EmulatorOptions>[] = [{}, { layout: { layout: 'copies', reason: 'the test' } }];
+
+describe.each(LAYOUTS)('building an image, with %o', { timeout: 60_000 }, (options) => {
+  let world: TestEmulator;
+  let build: (...lines: string[]) => Promise<Image>;
+  beforeAll(async () => {
+    world = await startTestEmulator({ ...options, buildLimits: { logBytes: 1_000_000 } });
+    build = (...lines) => world.image.dockerfileCommands(lines).build(world.app);
+  });
+  afterAll(() => world.stop());
+
+  const outputIn = async (image: Image, script: string) => {
+    const sandbox: Sandbox = await world.client.sandboxes.create(world.app, image);
+    const { stdout, stderr } = await bash(sandbox, script);
+    await sandbox.terminate();
+    return stdout + stderr;
+  };
+
+  const tool = 'tool of red\n';
+
+  it('runs its commands, one after another, for all sandboxes of the image', async () => {
+    const image = await build(
+      'ARG WHERE=/opt/app',
+      'ENV COLOR=red PATH=/opt/app/bin:$PATH',
+      'WORKDIR $WHERE',
+      'RUN mkdir bin && \\',
+      '  # a remark',
+      '  printf \'#!/bin/sh\\necho tool of %s\' "$COLOR" >bin/tool && chmod +x bin/tool',
+      'RUN ["bash", "-c", "tool >made; rm -f /etc/hosts; ln -s made link"]',
+      'RUN <<END\ncat made >again\necho over lines >>again\nEND',
+    );
+    expect(
+      await outputIn(image, 'pwd; tool; cat made again link; ls /etc/hosts; whoami; stat -c %U made'),
+    ).toBe(
+      `/opt/app\n${tool}${tool}${tool}over lines\n${tool}root\nroot\nls: cannot access '/etc/hosts': No such file or directory\n`,
+    );
+  });
+
+  it('builds on another image, and on a snapshot', async () => {
+    const { client, app } = world;
+    const one = await build('ENV ONE=1', 'WORKDIR /one', 'RUN echo one >file');
+    const two = await client.images.fromId(one.imageId);
+    const built = await two.dockerfileCommands(['RUN echo "$ONE" two >>file']).build(app);
+    expect(await outputIn(built, 'pwd; cat file')).toBe('/one\none\n1 two\n');
+    const sandbox = await client.sandboxes.create(app, built);
+    await bash(sandbox, 'echo three >>file');
+    const snapshot = await sandbox.snapshotFilesystem({ ttlMs: null });
+    await client.images.delete(built.imageId);
+    await sandbox.terminate({ wait: true });
+    const on = await (await client.images.fromId(snapshot.imageId))
+      .dockerfileCommands(['RUN echo four >>file'])
+      .build(app);
+    expect(await outputIn(on, 'cat file')).toBe('one\n1 two\nthree\nfour\n');
+    expect(await outputIn(snapshot, 'cat file')).toBe('one\n1 two\nthree\n');
+    expect(await outputIn(one, 'cat file')).toBe('one\n');
+  });
+
+  it('is done once for the same lines, also when they come twice at once, and again when it has to be', async () => {
+    const lines = ['RUN date +%s%N >/now'];
+    const [first, second] = await Promise.all([build(...lines), build(...lines)]);
+    expect(second?.imageId).toBe(first?.imageId);
+    if (first === undefined) throw new Error('it was built');
+    expect((await build(...lines)).imageId).toBe(first.imageId);
+    const forced = await world.image.dockerfileCommands(lines, { forceBuild: true }).build(world.app);
+    expect(forced.imageId).not.toBe(first.imageId);
+    expect(await outputIn(forced, 'cat /now')).not.toBe(await outputIn(first, 'cat /now'));
+    expect((await build(...lines)).imageId).toBe(forced.imageId);
+  });
+
+  it('fails with the command, its exit code and the end of its log, and leaves nothing', async () => {
+    const before = readdirSync(join(world.stateDir, 'images'));
+    const failing = build(`RUN seq 100000; printf 'é%.0s' {1..3000} >&2; cat; exit 7`);
+    await expect(failing).rejects.toThrow(
+      /^Image build for im-\w{22} failed with the exception:\nLine 2 failed with exit code 7: RUN seq/,
+    );
+    const message = await failing.then(String, String);
+    const [, log = ''] = message.split(/exit 7\n/);
+    expect(Buffer.byteLength(log)).toBeLessThanOrEqual(4096);
+    expect(log).not.toContain('\ufffd');
+    expect(log).toMatch(/99999\n100000\n/);
+    await expect(build('RUN ["no-such-program"]')).rejects.toThrow(/exit code 127: RUN \["no-such/);
+    await expect(build('RUN kill -9 $$')).rejects.toThrow(/exit code 137/);
+    await vi.waitFor(() => expect(readdirSync(join(world.stateDir, 'images'))).toEqual(before));
+    for await (const left of world.client.sandboxes.list()) throw new Error(`${left.sandboxId} is left`);
+  });
+
+  it('stops a command that writes without end', async () => {
+    await expect(build('RUN yes')).rejects.toThrow(/wrote more than 1000000 bytes of output: RUN yes\ny\ny/);
+  });
+
+  it('refuses what it cannot do, by line and reason', async () => {
+    await expect(build('ADD https://example.com/x /x')).rejects.toThrow(
+      /Line 2, "ADD .*without files of yours/,
+    );
+    await expect(build('RUN --mount=type=secret,id=x true')).rejects.toThrow(
+      /--mount=type=secret,id=x cannot be done/,
+    );
+    await expect(build('USER nobody')).rejects.toThrow(/one user, root/);
+    await expect(build('FROM scratch')).rejects.toThrow(/no build stages/);
+    await expect(build('INSTALL vim')).rejects.toThrow(/"INSTALL" is no instruction/);
+    await expect(build(`RUN ${'x'.repeat(200_000)}`)).rejects.toThrow(/An argument is over 131071 bytes/);
+  });
+
+  it('confines its commands as it does all others', async () => {
+    const tries =
+      'mount -t tmpfs none /mnt || unshare -m true || ls /work || grep -q "CapEff:.*[1-9a-f]" /proc/self/status || exec 3<>/dev/tcp/1.1.1.1/53';
+    await expect(build(`RUN ["bash", "-c", ${JSON.stringify(tries)}]`)).rejects.toThrow(/exit code/);
+    const image = await build(
+      'RUN printf "#!/bin/sh\\necho taken over >/tmp/seen\\n" >/tmp/x && chmod +x /tmp/x && mkdir -p /usr/local/sbin 2>/dev/null; for p in mount setpriv perl hostname unshare; do cp /tmp/x /usr/local/sbin/$p 2>/dev/null || :; done; echo /tmp/x.so >/etc/ld.so.preload',
+    );
+    expect(
+      await outputIn(
+        image,
+        'cat /tmp/seen 2>/dev/null; grep -E "CapEff|CapBnd|NoNewPrivs|Seccomp:" /proc/1/status 2>/dev/null',
+      ),
+    ).toContain('CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n');
+  });
+});
+
+describe('a build', { timeout: 60_000 }, () => {
+  it('keeps what each line left, so that what begins alike is not done again', async () => {
+    const world = await startTestEmulator();
+    onTestFinished(() => world.stop());
+    const build = (...lines: string[]) => world.image.dockerfileCommands(lines).build(world.app);
+    const trees = () => readdirSync(join(world.stateDir, 'images')).length;
+    await expect(build('RUN date +%s%N >/one', 'RUN false')).rejects.toThrow(/exit code 1/);
+    expect(trees()).toBe(1);
+    const a = await build('RUN date +%s%N >/one', 'RUN echo a >/two');
+    const b = await build('RUN date +%s%N >/one', 'RUN echo b >/two');
+    expect(trees()).toBe(3);
+    const contents = await Promise.all(
+      [a, b].map(
+        async (image) =>
+          (await bash(await world.client.sandboxes.create(world.app, image), 'cat /one /two')).stdout,
+      ),
+    );
+    expect(contents[0]?.slice(0, -2)).toBe(contents[1]?.slice(0, -2));
+    for await (const sandbox of world.client.sandboxes.list()) await sandbox.terminate({ wait: true });
+    await world.client.images.delete(a.imageId);
+    await vi.waitFor(() => expect(trees()).toBe(2));
+    await world.client.images.delete(b.imageId);
+    await vi.waitFor(() => expect(trees()).toBe(0));
+  });
+
+  it('ends at its time limit', async () => {
+    const world = await startTestEmulator({ buildLimits: { timeMs: 1000 } });
+    onTestFinished(() => world.stop());
+    const image = world.image.dockerfileCommands(['RUN echo begun; sleep 600 & wait']);
+    await expect(image.build(world.app)).rejects.toThrow(
+      /was stopped: a build has 1 seconds: RUN echo.*\nbegun$/s,
+    );
+  });
+});
