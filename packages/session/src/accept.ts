@@ -131,7 +131,8 @@ type SystemMessage = Extract<EventParam, { type: 'system.message' }>;
 function systemMessage({ type, content }: SystemMessage, { state, stamp }: Context, place: Place): Entry[] {
   const { path, before, last } = place;
   if (!last) throw refusal(path, 'a system.message has to be the last event of its send');
-  const behindResult = before?.type === 'user.tool_result' || before?.type === 'user.custom_tool_result';
+  // Behind a user.tool_result it is refused with that one.
+  const behindResult = before?.type === 'user.custom_tool_result';
   if (!behindResult && before?.type !== 'user.message') {
     const needed = 'user.message, user.tool_result or user.custom_tool_result';
     throw refusal(path, `a system.message has to follow a ${needed} in the same send`);

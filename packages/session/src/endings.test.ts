@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { Machine, typesOf } from './testing/machine.ts';
+import { coordinator, Machine, typesOf } from './testing/machine.ts';
 
-const recovered = { kind: 'recovered' as const, jitter: 0, drafts: [] };
+const recovered = { kind: 'recovered' as const, drafts: [] };
 
 function atWork(): Machine {
   const machine = new Machine();
@@ -64,4 +64,32 @@ it('the first restart is at once, later ones wait a little longer each time, up 
     return delay;
   });
   expect(delays).toEqual([0, 100, 200, 400, 500, 500, 500, 500]);
+});
+
+it('a process that died is an error that is tried again, and says so', () => {
+  const machine = atWork();
+  machine.begins();
+  const error = machine.do(recovered).find(({ event }) => event.type === 'session.error');
+  const message = 'The process that ran this turn stopped. What it had written is kept.';
+  const told = { type: 'unknown_error', message, retry_status: { type: 'retrying' } };
+  expect(error?.event).toMatchObject({ error: told });
+});
+
+it('a thread keeps what was shown of its own message, and only while the request is open', () => {
+  const machine = new Machine(coordinator());
+  machine.send({ type: 'user.message', content: [{ type: 'text', text: 'hello' }] });
+  const input = { agent: 'scout', message: 'look' };
+  machine.replies([
+    { type: 'tool_call', id: 'sevt_sent', name: 'delegate', input },
+    { type: 'tool_call', id: 'sevt_c', name: 'bash', input: {} },
+  ]);
+  machine.begins(machine.child());
+  const { id } = machine.child();
+  const drafts = [
+    { thread: null, eventId: 'sevt_late', text: 'late' },
+    { thread: id, eventId: 'sevt_own', text: 'own' },
+  ];
+  const kept = machine.do({ kind: 'recovered', drafts });
+  const said = kept.filter(({ event }) => event.type === 'agent.message');
+  expect(said).toMatchObject([{ event: { id: 'sevt_own' }, note: { thread: id, cut: true } }]);
 });

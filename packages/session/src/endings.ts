@@ -84,22 +84,29 @@ export function closeCalls(
   });
 }
 
-export interface Failure {
-  error: { type: ModelErrorType; message: string };
+export interface Failure extends Failed {
   retryable: boolean;
   retryAfterMs?: number;
-  /** The process that ran the turn died: nothing says that the other side is at fault. */
-  restart?: boolean;
+  /** 0 to 1: spreads retries of many sessions apart. */
+  jitter: number;
+  restart?: never;
+}
+
+/** The process that ran the turn died: nothing says that the other side is at fault. */
+interface Death extends Failed {
+  restart: true;
+}
+
+interface Failed {
+  error: { type: ModelErrorType; message: string };
   /** On the request's end. */
   note?: Note;
   /** What the request took, where that is known; otherwise it is billed by an estimate. */
   usage?: ModelUsage;
-  /** 0 to 1: spreads retries of many sessions apart. */
-  jitter: number;
 }
 
 /** Tries again later, or gives the turn up: then what is queued is flushed and the next message starts afresh. */
-export function fail(context: Context, thread: ThreadState, failure: Failure): Entry[] {
+export function fail(context: Context, thread: ThreadState, failure: Failure | Death): Entry[] {
   const { stamp } = context;
   const retry = failure.restart ? restartOf(context.state, thread) : retryOf(thread, failure);
   const { note } = failure;

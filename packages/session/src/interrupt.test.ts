@@ -72,4 +72,43 @@ describe('an interrupt', () => {
     machine.do({ kind: 'archive_thread', threadId: id });
     expect(to(id)).toThrow(`events.0.session_thread_id: the thread ${id} has ended`);
   });
+
+  it.each([[{}], [{ session_thread_id: null }]])('that names no thread is for all of them: %o', (to) => {
+    const machine = delegated();
+    const [event] = machine.send({ ...interrupt, ...to });
+    expect(event?.event).not.toHaveProperty('session_thread_id');
+    expect(machine.state.threads.map(({ status }) => status)).toEqual(['idle', 'idle']);
+  });
+
+  it('of all leaves no child with a message of its parent to read', () => {
+    const machine = delegated();
+    const input = { thread_id: machine.child().id, message: 'and' };
+    machine.replies([{ type: 'tool_call', id: 'sevt_again', name: 'delegate', input }]);
+    expect(machine.child().queue).toHaveLength(1);
+    const entries = machine.send(interrupt);
+    const read = entries.filter(({ event }) => event.type === 'agent.thread_message_received');
+    expect(read.map(({ note }) => [note?.thread, note?.delivers])).toContainEqual([
+      machine.child().id,
+      'sevt_again',
+    ]);
+    expect(machine.child()).toMatchObject({ status: 'idle', queue: [] });
+  });
+
+  it('is kept while one thread rests for its budget and another waits for a person', () => {
+    const machine = new Machine({ ...coordinator(), budget: { type: 'limit', max_model_calls: 2 } });
+    machine.send(hello);
+    const input = { agent: 'scout', message: 'look' };
+    machine.replies([{ type: 'tool_call', id: 'sevt_sent', name: 'delegate', input }]);
+    const ask = { type: 'tool_call' as const, id: 'sevt_ask', name: 'write', input: {} };
+    machine.replies([ask], machine.child());
+    const estimate = { choice: CHOICE, inputTokens: 100 };
+    machine.step({ kind: 'begin_model', purpose: 'reply', estimate });
+    expect(machine.state).toMatchObject({ status: 'idle', threads: [{ paused: true }, { paused: false }] });
+    const entries = machine.send(interrupt);
+    expect(typesOf(entries)[0]).toBe('user.interrupt');
+    const content = [{ type: 'text', text: 'Execution was interrupted by the user.' }];
+    const closed = entries.find(({ event }) => event.type === 'agent.tool_result');
+    expect(closed?.event).toMatchObject({ tool_use_id: 'sevt_ask', is_error: true, content });
+    expect(machine.state.threads.map(({ paused }) => paused)).toEqual([false, false]);
+  });
 });

@@ -87,5 +87,5 @@ function isStopped(thread: ThreadState): boolean {
 }
 
 function isPaused(state: State): boolean {
-  return state.status === 'idle' && state.threads.some(({ paused }) => paused) && !state.threads.some(isBusy);
+  return state.threads.some(({ paused }) => paused) && !state.threads.some(isBusy);
 }

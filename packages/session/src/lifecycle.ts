@@ -14,25 +14,13 @@ import { take } from './taking.ts';
 import { hasInput, threadById } from './thread.ts';
 import { cutMessages } from './turn-commands.ts';
 
-interface Recovery {
-  /** 0 to 1: spreads retries of many sessions apart. */
-  jitter: number;
-  drafts: readonly Draft[];
-}
-
 /** This runtime was just built: each turn it finds running has lost its process. What was shown of it is kept. */
-export function recover(context: Context, { jitter, drafts }: Recovery): Entry[] {
+export function recover(context: Context, drafts: readonly Draft[]): Entry[] {
   const message = 'The process that ran this turn stopped. What it had written is kept.';
-  const failure = {
-    error: { type: 'unknown_error' as const, message },
-    retryable: true,
-    restart: true,
-    jitter,
-  };
+  const failure = { error: { type: 'unknown_error' as const, message }, restart: true as const };
   const entries = context.state.threads.filter(isRunning).flatMap((thread) => {
-    const own = drafts.filter(
-      (draft) => (draft.thread ?? null) === (thread.parentId === null ? null : thread.id),
-    );
+    const name = thread.parentId === null ? null : thread.id;
+    const own = drafts.filter((draft) => draft.thread === name);
     const kept = thread.openSpan === null ? [] : own.map(({ eventId: id, text }) => ({ id, text }));
     const said = cutMessages(context, thread, kept);
     return [...said, ...fail(evolved(context, said), thread, failure)];
@@ -43,9 +31,7 @@ export function recover(context: Context, { jitter, drafts }: Recovery): Entry[]
 /** Retries that are due. */
 export function tick(context: Context): Entry[] {
   const { state, stamp } = context;
-  const due = state.threads.filter(
-    ({ status, retryAt }) => status === 'rescheduling' && (retryAt ?? 0) <= stamp.now,
-  );
+  const due = state.threads.filter(({ retryAt }) => retryAt !== null && retryAt <= stamp.now);
   const begun = due.flatMap((thread) =>
     ownedBy(thread, [made(stamp, 'session.thread_status_running', named(thread))], true),
   );

@@ -35,7 +35,7 @@ export type Command =
   /** An alarm or a wake: retry what is due. */
   | { kind: 'tick' }
   /** This runtime was just built. */
-  | { kind: 'recovered'; jitter: number; drafts: readonly Draft[] }
+  | { kind: 'recovered'; drafts: readonly Draft[] }
   | { kind: 'update'; change: SessionChange }
   /** The log of another session was copied: whole, or as far as there was anything to copy. */
   | { kind: 'forked'; whole: boolean }
@@ -48,7 +48,7 @@ export function decide(command: Command, context: Context): Entry[] {
     case 'tick':
       return tick(context);
     case 'recovered':
-      return recover(context, command);
+      return recover(context, command.drafts);
     case 'update':
       return update(context, command.change);
     case 'forked':

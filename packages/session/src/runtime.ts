@@ -207,7 +207,7 @@ export class SessionRuntime {
     }
     this.#keepers.ledger.owe(this.#seq);
     const drafts = this.#state.status === 'running' ? await this.#ports.log.drafts() : [];
-    await this.#dispatch({ kind: 'recovered', jitter: this.#ports.random(), drafts });
+    await this.#dispatch({ kind: 'recovered', drafts });
     if (this.#seq === 0 && initialEvents.length > 0) await this.send(initialEvents);
     await this.wake();
   }

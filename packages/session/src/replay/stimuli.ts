@@ -129,7 +129,7 @@ function whole(standing: Standing): Stimulus | null {
     writes(standing, (seen) => decide(command, { ...seen, stamp: { ...seen.stamp, now } }));
   for (const at of alarms(context)) if (would({ kind: 'tick' }, at)) return { kind: 'tick', at };
   const drafts = shown(standing);
-  if (context.state.status === 'running' && would({ kind: 'recovered', jitter: 0, drafts })) {
+  if (context.state.status === 'running' && would({ kind: 'recovered', drafts })) {
     return { kind: 'death', drafts };
   }
   if (would({ kind: 'archive' })) return { kind: 'archive' };
