@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
@@ -8,6 +8,8 @@ export default defineConfig({
       'scripts/**/*.test.ts',
       'tests/**/*.test.ts',
     ],
+    // `test:live` runs these.
+    exclude: [...configDefaults.exclude, '**/*.live.test.ts'],
     // A developer's real Modal account is never used by accident.
     env: { MODAL_CONFIG_PATH: '/nonexistent' },
     maxWorkers: 2,

@@ -61,7 +61,8 @@ export function describeRuns(world: World): void {
 
     it('gives output as it comes to a reader that asks for it', async () => {
       const runId = newRunId();
-      await start(`for i in 1 2; do echo $i; read -t 0.5 <> <(:); done`, { runId, waitMs: 0 });
+      const more = `until [[ -e ${runId} ]]; do read -t 0.02 <> <(:); done`;
+      await start(`echo 1; ${more}; echo 2`, { runId, waitMs: 0 });
       const seen: string[] = [];
       for (let offset = 0, eof = false; !eof; ) {
         const chunk: RunChunk = await world.sandboxes.readRun({
@@ -72,6 +73,7 @@ export function describeRuns(world: World): void {
           until: 'output',
         });
         seen.push(text(chunk.bytes));
+        if (seen.length === 1) await sh(`touch ${runId}`);
         ({ nextOffset: offset, eof } = chunk);
       }
       expect(seen.filter((piece) => piece !== '')).toEqual(['1\n', '2\n']);
