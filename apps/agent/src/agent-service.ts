@@ -8,7 +8,7 @@ import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import { objectName, type SessionAddress } from '@capstan/session/address';
-import type { ModelWanted } from '@capstan/session/harness';
+import type { LentSnapshot, ModelWanted } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
 import type {
   EventQuery,
@@ -69,6 +69,14 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
 
   delete(address: SessionAddress): Promise<void> {
     return this.#session(address).delete(address);
+  }
+
+  prewarm(address: SessionAddress): Promise<void> {
+    return this.#session(address).prewarm(address);
+  }
+
+  lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null> {
+    return this.#session(address).lendSnapshot(address, eventId);
   }
 
   threads(address: SessionAddress): Promise<ThreadView[]> {

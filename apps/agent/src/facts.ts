@@ -2,13 +2,7 @@
 import type { MarkName } from '@capstan/session/ports';
 import type { Sql } from '@capstan/session/sql';
 
-export type FactName =
-  | 'spec'
-  | 'expected'
-  | 'indexed_seq'
-  | 'sandbox_id'
-  | 'mounts_stale'
-  | `mark_${MarkName}`;
+export type FactName = 'spec' | 'expected' | 'indexed_seq' | 'sandbox' | 'mounts_stale' | `mark_${MarkName}`;
 
 export class Facts {
   #sql: Sql;

@@ -58,6 +58,8 @@ export function markSandboxes(sandboxes: Sandboxes, reach: Reach): Sandboxes {
     startRun: 'sandbox.start_run',
     readRun: 'sandbox.read_run',
     killRun: 'sandbox.kill_run',
+    snapshot: 'sandbox.snapshot',
+    deleteImage: 'sandbox.delete_image',
     terminate: 'sandbox.terminate',
   };
   return marked(sandboxes, names, reach);
@@ -84,6 +86,7 @@ function markHarness(harness: Harness, reach: Reach): Harness {
     recover: 'tool.recover',
     cancel: 'tool.cancel',
     release: 'release',
+    care: 'sandbox.care',
   };
   const tools = marked(harness, names, reach);
   return new Proxy(tools, {

@@ -3,15 +3,13 @@ import { ScriptedHarness } from '@capstan/session/scripted-harness';
 import { describe, expect, it } from 'vitest';
 import { lateHarness } from './late-harness.ts';
 
-const nothing = () => false;
-
 describe('a harness made late', () => {
   it('is made once, by the first turn', () => {
     let made = 0;
     const harness = lateHarness(() => {
       made += 1;
       return new ScriptedHarness();
-    }, nothing);
+    });
     expect(made).toBe(0);
     harness.choose({ id: 'a' });
     harness.prepare('bash');
@@ -23,19 +21,11 @@ describe('a harness made late', () => {
     const harness = lateHarness(() => {
       if (!configured) throw new ApiError('unavailable', 'GATEWAY_URL is not set');
       return new ScriptedHarness();
-    }, nothing);
+    });
     expect(() => harness.choose({ id: 'a' })).toThrow(
       expect.objectContaining({ name: 'ModelFailure', retryable: false, message: 'GATEWAY_URL is not set' }),
     );
     configured = true;
     expect(harness.choose({ id: 'a' })).toMatchObject({ model: 'a' });
-  });
-
-  it('holds what the made one does, also what nobody has written down yet', () => {
-    const made = Object.assign(new ScriptedHarness(), { holds: () => true });
-    const harness = lateHarness(() => made, nothing);
-    expect(harness.holds()).toBe(false);
-    harness.prepare('bash');
-    expect(harness.holds()).toBe(true);
   });
 });

@@ -1,12 +1,12 @@
-// A harness made when a turn first needs one: a session can be read, and archived, on a server whose models or sandboxes
-// are not configured. What is missing then ends the turn, as an error on the session that names it.
+// Models and tools made when a turn first needs them: a session can be read, and archived, on a server whose models or
+// sandboxes are not configured. What is missing then ends the turn, as an error on the session that names it.
+import type { Workers } from '@capstan/harness/harness';
 import { isApiError } from '@capstan/schema/error';
 import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
-import { type Harness, ModelFailure } from '@capstan/session/harness';
+import { ModelFailure } from '@capstan/session/harness';
 
-/** `holds` answers while none was made: what an earlier process left. */
-export function lateHarness(make: () => Harness, holds: () => boolean): Harness {
-  let made: Harness | undefined;
+export function lateHarness(make: () => Workers): Workers {
+  let made: Workers | undefined;
   const harness = () => {
     made ??= make();
     return made;
@@ -29,7 +29,5 @@ export function lateHarness(make: () => Harness, holds: () => boolean): Harness 
     perform: (call, signal) => harness().perform(call, signal),
     recover: (call, signal) => harness().recover(call, signal),
     cancel: (call) => harness().cancel(call),
-    holds: () => (made === undefined ? holds() : made.holds()),
-    release: async () => harness().release(),
   };
 }

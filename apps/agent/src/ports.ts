@@ -5,9 +5,12 @@ import type { LedgerEntry } from '@capstan/db/ledger';
 import { openR2 } from '@capstan/db/r2';
 import { stores } from '@capstan/db/stores';
 import { ConfigFault, configFrom, type HarnessConfig } from '@capstan/harness/config';
-import { createHarness } from '@capstan/harness/harness';
+import { networkOf } from '@capstan/harness/environment-network';
+import { createHarness, withHolding } from '@capstan/harness/harness';
 import { modelNotice } from '@capstan/harness/model-notice';
+import { SessionSandbox } from '@capstan/harness/session-sandbox';
 import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
+import { NOTHING_RECORDED, type SandboxRecord } from '@capstan/sandbox/lifecycle';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import { ApiError } from '@capstan/schema/error';
@@ -17,7 +20,7 @@ import type { SessionSpec } from '@capstan/session/spec';
 import type { Sql } from '@capstan/session/sql';
 import { SqlLog } from '@capstan/session/sql-log';
 import { newId } from '@capstan/shared/ids';
-import { consoleLogger } from '@capstan/shared/logger';
+import { consoleLogger, type Logger } from '@capstan/shared/logger';
 import { sessionBlobs } from './blobs.ts';
 import type { Env } from './env.ts';
 import type { Facts } from './facts.ts';
@@ -45,7 +48,10 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
   const clock = { now: () => Date.now() };
   const blobs = sessionBlobs(env.BLOBS, spec);
   const reach = failpointsOf(env, spec);
-  const sandboxes = () => (reach === null ? openSandboxes(env) : markSandboxes(openSandboxes(env), reach));
+  const sandboxes = once(() =>
+    reach === null ? openSandboxes(env) : markSandboxes(openSandboxes(env), reach),
+  );
+  const sandbox = createSandbox(env, spec, { facts, sandboxes, logger, clock });
   const ports: Ports = {
     log: new SqlLog(sql),
     blobs,
@@ -64,21 +70,14 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
       },
     },
     pulse: new IntervalPulse(),
-    harness: lateHarness(
-      () =>
-        createHarness({
-          config: readConfig(env),
-          sandboxes: sandboxes(),
-          sessionId: spec.sessionId,
-          sandboxRef: {
-            load: () => facts.get('sandbox_id'),
-            save: (sandboxId) => facts.set('sandbox_id', sandboxId),
-            clear: () => facts.clear('sandbox_id'),
-          },
-          logger,
-          clock,
-        }),
-      () => facts.get('sandbox_id') !== null,
+    harness: withHolding(
+      lateHarness(() => {
+        const config = readConfig(env);
+        // Refused here, where the turn says what is missing.
+        sandboxes();
+        return createHarness({ config, sandboxes, sandbox, logger, clock });
+      }),
+      sandbox,
     ),
     logger,
     erase: async () => {
@@ -92,6 +91,54 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     random: () => Math.random(),
   };
   return reach === null ? ports : markPorts(ports, reach);
+}
+
+interface Around {
+  facts: Facts;
+  sandboxes: () => Sandboxes;
+  logger: Logger;
+  clock: { now(): number };
+}
+
+function createSandbox(env: Env, spec: SessionSpec, { facts, ...around }: Around): SessionSandbox {
+  const { tenantId, sessionId, environment, agent } = spec;
+  const { snapshotHolders } = stores(openD1(env.DB), tenantId);
+  const first = firstRecord(spec);
+  return new SessionSandbox({
+    ...around,
+    sessionId,
+    environment,
+    network: networkOf(environment, agent),
+    facts: {
+      load: () => {
+        const kept = facts.get('sandbox');
+        return kept === null ? first : JSON.parse(kept);
+      },
+      save: (record) => facts.set('sandbox', JSON.stringify(record)),
+    },
+    sharing: {
+      hold: (imageId) => snapshotHolders.hold(imageId, sessionId),
+      letGo: (imageId) => snapshotHolders.letGo(imageId, sessionId),
+    },
+    newId: (kind) => newId(kind),
+  });
+}
+
+/** A fork begins with the snapshot it was given, which others may hold too. */
+function firstRecord({ origin, createdAt }: SessionSpec): SandboxRecord {
+  const { snapshot = null } = origin ?? {};
+  if (snapshot === null) return NOTHING_RECORDED;
+  const begins = { ...snapshot, sandboxId: '', running: true, lentAt: createdAt };
+  return { ...NOTHING_RECORDED, snapshot: begins };
+}
+
+/** What was made the first time; what fails is tried again. */
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** Null but in the crash tests. */

@@ -11,6 +11,7 @@ import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import type { SessionAddress } from '@capstan/session/address';
+import type { LentSnapshot } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
 import { SessionRuntime } from '@capstan/session/runtime';
 import type {
@@ -89,6 +90,14 @@ export class SessionDO extends DurableObject<Env> {
 
   async delete(address: SessionAddress): Promise<void> {
     await (await this.#runtime(address)).delete();
+  }
+
+  async prewarm(address: SessionAddress): Promise<void> {
+    (await this.#runtime(address)).prewarm();
+  }
+
+  async lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null> {
+    return (await this.#runtime(address)).lendSnapshot(eventId);
   }
 
   async threads(address: SessionAddress): Promise<ThreadView[]> {

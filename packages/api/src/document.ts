@@ -55,11 +55,11 @@ const FORMS = {
   json: ['application/json', 'OK'],
 } as const;
 
-function success({ stream, lines, bytes, response, failing }: RouteSpec): Responses {
+function success({ stream, lines, bytes, accepted, response, failing }: RouteSpec): Responses {
   const [type, description] = FORMS[stream ? 'stream' : lines ? 'lines' : bytes ? 'bytes' : 'json'];
   const content = { [type]: { schema: response } };
   return {
-    200: { description, content },
+    [accepted ? 202 : 200]: { description, content },
     ...(failing && { [ERRORS[failing].status]: { description: ERRORS[failing].type, content } }),
   };
 }

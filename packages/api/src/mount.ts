@@ -20,7 +20,7 @@ export function mount<R extends RouteSpec>(surface: Surface, route: R, handle: H
     const {
       req: { raw: request },
     } = context;
-    const head: Head = { status: 200, headers: new Headers() };
+    const head: Head = { status: route.accepted ? 202 : 200, headers: new Headers() };
     context.set('logger', context.get('logger').child({ operation: route.operationId }));
     const input = await readInput(surface, route, context);
     // Parsed by the route's own schemas, so the call is what the route's types say.

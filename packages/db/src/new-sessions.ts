@@ -18,7 +18,9 @@ import { filesAreThere, give } from './resource-statements.ts';
 import { snapshot } from './roster.ts';
 import type { Scope } from './scope.ts';
 import { toSession } from './session-resource.ts';
-import { agents, agentVersions, environments, sessions } from './tables.ts';
+import { SnapshotHolderStore } from './snapshot-holders.ts';
+import { agents, agentVersions, environments, type Origin, sessions } from './tables.ts';
+import { toTimestamp } from './timestamp.ts';
 
 interface Beginning {
   /** Absent: a new one. */
@@ -39,8 +41,8 @@ export interface NewSession extends Beginning {
 }
 
 export interface NewFork extends Beginning {
-  /** The session that is forked, and the last event the new one takes over. */
-  origin: { sessionId: string; eventId: string };
+  /** The session that is forked, the last event the new one takes over, and the snapshot it begins with. */
+  origin: Origin;
   /** Those of the session that is forked, to be copied. */
   resources?: readonly NewResource[];
 }
@@ -80,13 +82,16 @@ export async function createSession(scope: Scope, input: NewSession, claim?: Cla
 /** With copies of the forked session's agent and environment. Refuses (`not_found`) an unknown session. */
 export async function forkSession(scope: Scope, input: NewFork, claim?: Claim): Promise<ForkedSession> {
   const { origin, resources = [], now } = input;
+  const { snapshot = null } = origin;
   const fresh = freshOf(scope, input, { initialEvents: [], origin });
   const capstan = {
     forked_from: { session_id: origin.sessionId, event_id: origin.eventId },
-    sandbox_snapshot: null,
+    sandbox_snapshot: snapshot && { id: snapshot.snapshotId, taken_at: toTimestamp(snapshot.takenAt) },
   };
+  const holders = new SnapshotHolderStore(scope);
   const [[copied]] = await scope.db.batch([
     insertCopy(scope, fresh, fromSession(scope, origin.sessionId)),
+    ...(snapshot === null ? [] : [holders.holding(snapshot.imageId, fresh.id)]),
     ...giveTo(scope, fresh, resources),
     ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, resources, { capstan }) }),
   ]);

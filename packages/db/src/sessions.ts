@@ -20,7 +20,7 @@ import { createSession, forkSession, type NewFork, type NewSession, readSnapshot
 import { sizeOfResources } from './resource-rows.ts';
 import type { Scope } from './scope.ts';
 import { type SessionIndex, type SessionRow, shownColumns, toSession } from './session-resource.ts';
-import { files, sessionResources, sessions } from './tables.ts';
+import { files, type Origin, sessionResources, sessions } from './tables.ts';
 
 export interface SessionFilter {
   limit: number;
@@ -45,8 +45,8 @@ export interface SessionDefinition {
   metadata: Metadata;
   budget: Budget | null;
   initialEvents: EventParam[];
-  /** The session whose log it begins with, and the last event it takes over. */
-  origin: { sessionId: string; eventId: string } | null;
+  /** The session whose log it begins with, the last event it takes over, and the snapshot its sandbox begins with. */
+  origin: Origin | null;
   /** Epoch ms. */
   createdAt: number;
 }

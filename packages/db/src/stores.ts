@@ -7,6 +7,7 @@ import { LedgerStore } from './ledger.ts';
 import { ReceiptStore } from './receipts.ts';
 import { ResourceStore } from './resources.ts';
 import { SessionStore } from './sessions.ts';
+import { SnapshotHolderStore } from './snapshot-holders.ts';
 
 export interface Stores {
   agents: AgentStore;
@@ -16,6 +17,7 @@ export interface Stores {
   ledger: LedgerStore;
   files: FileStore;
   resources: ResourceStore;
+  snapshotHolders: SnapshotHolderStore;
 }
 
 export function stores(db: Database, tenantId: string): Stores {
@@ -28,5 +30,6 @@ export function stores(db: Database, tenantId: string): Stores {
     ledger: new LedgerStore(scope),
     files: new FileStore(scope),
     resources: new ResourceStore(scope),
+    snapshotHolders: new SnapshotHolderStore(scope),
   };
 }

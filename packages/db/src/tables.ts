@@ -20,6 +20,23 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core';
 
+/** What a fork begins with. */
+export interface Origin {
+  sessionId: string;
+  eventId: string;
+  /** Of the sandbox; absent or null: there is none that it could begin with. */
+  snapshot?: OriginSnapshot | null;
+}
+
+export interface OriginSnapshot {
+  imageId: string;
+  snapshotId: string;
+  /** Epoch ms. */
+  takenAt: number;
+  upTo: string | null;
+  marked: boolean;
+}
+
 export const tenants = sqliteTable('tenants', {
   id: text().primaryKey(),
   name: text().notNull(),
@@ -131,8 +148,8 @@ export const sessions = sqliteTable(
       .default([]),
     /** Of the definition: what was sent with the creation. */
     initialEvents: text('initial_events', { mode: 'json' }).$type<EventParam[]>().notNull().default([]),
-    /** Of the definition: the session whose log this one begins with, and the last event it takes over. */
-    origin: text({ mode: 'json' }).$type<{ sessionId: string; eventId: string }>(),
+    /** Of the definition: the session whose log this one begins with, the last event it takes over, and its snapshot. */
+    origin: text({ mode: 'json' }).$type<Origin>(),
   },
   (t) => [
     index('sessions_tenant').on(t.tenantId, t.id),
@@ -202,6 +219,17 @@ export const sessionResources = sqliteTable(
     updatedAt: integer('updated_at').notNull(),
   },
   (t) => [uniqueIndex('session_resources_session').on(t.sessionId, t.id)],
+);
+
+/** Images of sandboxes' snapshots that more than one session has held, and who holds them. */
+export const snapshotHolders = sqliteTable(
+  'snapshot_holders',
+  {
+    imageId: text('image_id').notNull(),
+    sessionId: text('session_id').notNull(),
+    tenantId: text('tenant_id').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.imageId, t.sessionId] })],
 );
 
 /** What model calls took: lines are only added, and outlive their session. */

@@ -1,9 +1,11 @@
 import { startDevModel } from '@capstan/dev-model/dev-model';
-import type { ContextItem, Harness } from '@capstan/session/harness';
+import type { ContextItem } from '@capstan/session/harness';
 import { silentLogger } from '@capstan/shared/logger';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configFrom } from './config.ts';
 import { createHarness } from './harness.ts';
+import { SessionSandbox } from './session-sandbox.ts';
+import { sandboxDeps } from './testing/memory-facts.ts';
 import { agentOf, callOf, collect, logged, say } from './testing.ts';
 import { NEVER, type SandboxWorld, startSandboxWorld, textOf } from './tools/testing.ts';
 
@@ -18,12 +20,13 @@ afterAll(async () => {
   await world.stop();
 });
 
-function harnessOver(sandboxes: SandboxWorld['sandboxes']): Harness {
+function harnessOver(sandboxes: SandboxWorld['sandboxes']) {
   return createHarness({
     config: configFrom({ ENVIRONMENT: 'development', DEV_MODEL_URL: dev.url }),
-    sandboxes,
-    sessionId: 'sesn_harness',
-    sandboxRef: { load: () => null, save: () => undefined, clear: () => undefined },
+    sandboxes: () => sandboxes,
+    sandbox: new SessionSandbox(
+      sandboxDeps({ sandboxes: () => sandboxes, sessionId: 'sesn_harness', logger: silentLogger }),
+    ),
     logger: silentLogger,
     clock: { now: () => Date.now() },
   });
@@ -49,7 +52,7 @@ describe('createHarness', () => {
     expect(JSON.stringify(second.end.outputs)).toContain('6*7=42');
   });
 
-  it('makes no sandbox for a model call', async () => {
+  it('makes no sandbox for an agent that has no tool for it', async () => {
     const none = new Proxy(world.sandboxes, {
       get() {
         throw new TypeError('A sandbox was asked for.');
@@ -57,7 +60,7 @@ describe('createHarness', () => {
     });
     const harness = harnessOver(none);
     harness.prepare('weather');
-    const agent = agentOf({ id: 'any' });
+    const agent = agentOf({ id: 'any' }, { tools: [] });
     const { end } = await collect(harness.call(callOf({ agent, context: [say('[[say hi]]')] }), NEVER));
     expect(end.outputs).toEqual([{ type: 'message', text: 'hi' }]);
   });

@@ -1,13 +1,14 @@
 // The Harness port over @openai/agents' models and the session's own sandbox. Holds no state a crash would lose:
-// the log has the conversation, `sandboxRef` has the sandbox.
+// the log has the conversation, the session's facts have the sandbox.
 
 import type { Sandboxes } from '@capstan/sandbox/port';
-import type { Harness } from '@capstan/session/harness';
+import type { Harness, Holding, ModelCall } from '@capstan/session/harness';
 import type { Logger } from '@capstan/shared/logger';
 import type { HarnessConfig } from './config.ts';
 import { chooseModel } from './model-choice.ts';
 import { createModelCalls } from './models/model-calls.ts';
-import type { SandboxRef } from './session-sandbox.ts';
+import type { SessionSandbox } from './session-sandbox.ts';
+import { worksInSandbox } from './tools/definitions.ts';
 import { createTools } from './tools/tools.ts';
 
 export interface Clock {
@@ -17,25 +18,53 @@ export interface Clock {
 
 export interface HarnessDeps {
   config: HarnessConfig;
-  sandboxes: Sandboxes;
-  sessionId: string;
-  sandboxRef: SandboxRef;
+  sandboxes: () => Sandboxes;
+  sandbox: SessionSandbox;
   logger: Logger;
   clock: Clock;
 }
 
-export function createHarness(deps: HarnessDeps): Harness {
-  const { config } = deps;
+/** Models and tools; what is held for them is the session's, whether or not any of them is configured. */
+export type Workers = Omit<Harness, keyof Holding>;
+
+export function createHarness(deps: HarnessDeps): Workers {
+  const { config, sandbox } = deps;
   const models = createModelCalls(deps);
   const tools = createTools(deps);
   return {
     choose: (model) => chooseModel(config, model),
-    call: (call, signal) => models.call(call, signal),
+    call: (call, signal) =>
+      // Once the request is out: nothing of the sandbox is before the first word.
+      models.call(call, signal, () => {
+        if (call.builtIn && worksInSandbox(call.agent)) sandbox.provision(isAsked(call));
+      }),
     prepare: (toolName) => tools.prepare(toolName),
     perform: (call, signal) => tools.perform(call, signal),
     recover: (call, signal) => tools.recover(call, signal),
     cancel: (call) => tools.cancel(call),
-    holds: () => tools.holds(),
-    release: () => tools.release(),
   };
+}
+
+/** The whole of a harness. */
+export function withHolding<W extends object>(workers: W, holding: Holding): W & Holding {
+  return {
+    ...workers,
+    holds: () => holding.holds(),
+    release: () => holding.release(),
+    prewarm: () => holding.prewarm(),
+    follow: (rest) => holding.follow(rest),
+    careAt: () => holding.careAt(),
+    care: () => holding.care(),
+    news: () => holding.news(),
+    told: (newsId) => holding.told(newsId),
+    watch: (changed) => holding.watch(changed),
+    snapshot: () => holding.snapshot(),
+    lend: () => holding.lend(),
+  };
+}
+
+/** Whether somebody has said something since the model was last asked. */
+function isAsked({ context }: ModelCall): boolean {
+  const last = context.at(-1);
+  return last?.type === 'user' || last?.type === 'system';
 }

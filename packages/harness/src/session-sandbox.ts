@@ -1,49 +1,79 @@
-// The one sandbox of a session: made on first need, found again by whoever wakes next, replaced when it has ended.
+// The one sandbox of a session: made on first need, found again by whoever wakes next, photographed when the session rests,
+// brought back when it has ended. Decisions are lifecycle.ts's; this does what they say, and records it.
 //   B1 However many callers ask at once, the sandbox is made or checked once.
-//   B2 A sandbox that replaces a lost one is announced exactly once, with the next tool's outcome.
+//   B2 The record says that something is done before it is done, and that it was done after: whoever dies in between leaves
+//      it to be done again, and each of it may be.
 //   B3 Asking where a call ran never makes a sandbox.
-import { isSandboxError } from '@capstan/sandbox/error';
+//   B4 Nothing here is kept that the record does not have, but what is only known of this process: a dead runtime and its
+//      successor may both be at it.
+import { isSandboxError, type SandboxError } from '@capstan/sandbox/error';
+import {
+  care,
+  holdsAnything,
+  type KeptImage,
+  type Look,
+  leftImages,
+  opening,
+  type SandboxRecord,
+} from '@capstan/sandbox/lifecycle';
 import type { Sandboxes } from '@capstan/sandbox/port';
-import type { Logger } from '@capstan/shared/logger';
+import * as changes from '@capstan/sandbox/record-changes';
+import type { SandboxNews } from '@capstan/schema/sandbox-news';
+import type { Holding, LentSnapshot, Rest } from '@capstan/session/harness';
+import { runsSomething } from './background.ts';
 import { persist } from './persistence.ts';
+import { type BootDeps, SandboxBoot } from './sandbox-boot.ts';
+import { writeManifest } from './snapshot-manifest.ts';
 
-/** Where a session remembers which sandbox is its own. */
-export interface SandboxRef {
-  load(): string | null;
-  save(sandboxId: string): void;
-  clear(): void;
+/** Where a session remembers its sandbox. Both are done at once, and survive a crash. */
+export interface SandboxFacts {
+  load(): SandboxRecord;
+  save(record: SandboxRecord): void;
 }
 
-export interface SessionSandboxDeps {
-  sandboxes: Sandboxes;
-  sessionId: string;
-  sandboxRef: SandboxRef;
-  logger: Logger;
-  clock: { now(): number };
+/** Images that several sessions hold: known to all of them. */
+export interface SnapshotSharing {
+  /** From now on the session counts as a holder. May be repeated. */
+  hold(imageId: string): Promise<void>;
+  /** No longer. True: nobody else is one, and the image is to be deleted. May be repeated. */
+  letGo(imageId: string): Promise<boolean>;
 }
 
-/** A sandbox in use within this time is not asked again whether it lives. */
-const TRUSTED_MS = 60_000;
+export interface SessionSandboxDeps extends BootDeps {
+  facts: SandboxFacts;
+  sharing: SnapshotSharing;
+  newId(kind: 'event' | 'snapshot'): string;
+}
 
-const LOST =
-  "Note: the session's sandbox had ended, so a new one was started. Files, processes and shell variables from before " +
-  'are gone.';
+/** A sandbox whose replacement has failed is used as it is for this long. */
+const KEEP_MS = 5 * 60_000;
 
-export class SessionSandbox {
+export class SessionSandbox implements Holding {
   #deps: SessionSandboxDeps;
-  #held: { sandboxId: string; seenAt: number } | null = null;
+  #boot: SandboxBoot;
+  /** Which sandbox answered last, and when. */
+  #seen: { sandboxId: string; at: number } | null = null;
+  #look: Look | null = null;
+  #calls = 0;
+  #keepUntil = 0;
+  #rest: Rest = { since: null, upTo: null };
   #opening: Promise<string> | null = null;
-  #lostNote = false;
+  #taking: Promise<void> | null = null;
+  /** Why there is no image: it is not tried again before somebody says something. */
+  #failure: SandboxError | null = null;
+  #changed: () => void = () => {};
 
   constructor(deps: SessionSandboxDeps) {
     this.#deps = deps;
+    this.#boot = new SandboxBoot(deps);
   }
 
   /** The id of a sandbox that lives. Rejects with SandboxError when none can be had. */
   acquire(): Promise<string> {
-    const { clock } = this.#deps;
-    if (this.#held !== null && clock.now() - this.#held.seenAt < TRUSTED_MS) {
-      return Promise.resolve(this.#held.sandboxId);
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#opening === null) {
+      const next = opening(this.#record, this.#sight());
+      if (next.do === 'use') return Promise.resolve(next.sandboxId);
     }
     this.#opening ??= this.#open().finally(() => {
       this.#opening = null;
@@ -51,80 +81,288 @@ export class SessionSandbox {
     return this.#opening;
   }
 
+  /** Does a call's work in the sandbox. `changes`: it may leave something in it. */
+  async use<T>(work: (sandboxId: string) => Promise<T>, { changes: may }: { changes: boolean }): Promise<T> {
+    const sandboxId = await this.acquire();
+    this.#calls += 1;
+    this.#look = null;
+    try {
+      this.#change((record) => changes.used(record, may));
+      const result = await work(sandboxId);
+      this.seen();
+      return result;
+    } finally {
+      this.#calls -= 1;
+    }
+  }
+
+  /** Beside a model call whose agent may need it: the first of a session makes it. `asked`: somebody has just said something. */
+  provision(asked: boolean): void {
+    if (asked) this.#failure = null;
+    if (this.#record.live !== null || this.#opening !== null || this.#failure !== null) return;
+    this.prepare();
+  }
+
+  /** Gets it ready, and does not wait for it. */
+  prepare(): void {
+    this.acquire().catch((error: unknown) =>
+      this.#deps.logger.warn('sandbox.prepare_failed', { message: String(error) }),
+    );
+  }
+
+  prewarm(): void {
+    // Refused where there are none.
+    this.#deps.sandboxes();
+    this.#failure = null;
+    this.prepare();
+  }
+
   /** The sandbox the session has used, alive or not; null when it never had one. */
   last(): string | null {
-    return this.#held?.sandboxId ?? this.#deps.sandboxRef.load();
+    return this.#record.live?.sandboxId ?? null;
+  }
+
+  /** Whether a call may have been made in a sandbox before this one. */
+  precedes(effectId: string): boolean {
+    const { madeAfter = null } = this.#record.live ?? {};
+    return madeAfter !== null && effectId <= madeAfter;
   }
 
   async isAlive(sandboxId: string): Promise<boolean> {
     try {
-      return (await persist(() => this.#deps.sandboxes.status(sandboxId))).state === 'running';
+      const status = await persist(() => this.#sandboxes.status(sandboxId));
+      if (status.state !== 'running') return false;
+      this.#change((record) => changes.seen(record, sandboxId, status.expiresAt));
+      return true;
     } catch (error) {
-      if (isSandboxError(error, 'not_found') || isSandboxError(error, 'gone')) return false;
+      if (isLost(error)) return false;
       throw error;
     }
   }
 
   /** The sandbox answered just now. */
   seen(): void {
-    if (this.#held !== null) this.#held.seenAt = this.#deps.clock.now();
+    if (this.#seen !== null) this.#seen.at = this.#deps.clock.now();
   }
 
-  /** The sandbox could not be reached: the next `acquire` asks whether it lives before anything is sent to it. */
+  /** The sandbox could not be reached, or turned out to be gone: the next `acquire` asks whether it lives. */
   doubt(): void {
-    if (this.#held !== null) this.#held.seenAt = Number.NEGATIVE_INFINITY;
-  }
-
-  /** The sandbox turned out to be gone: the next `acquire` checks and replaces it. */
-  forget(): void {
-    this.#held = null;
+    this.#seen = null;
   }
 
   /** Also one that is being made: it is there before long. */
-  get held(): boolean {
-    return this.#opening !== null || this.#deps.sandboxRef.load() !== null;
+  holds(): boolean {
+    return this.#opening !== null || holdsAnything(this.#record);
   }
 
-  /** Ends the sandbox for good. One that is still being made is waited for. */
+  /** What was being done is waited for: after it, nothing more is made. */
   async release(): Promise<void> {
     await this.#opening?.catch(() => undefined);
-    const sandboxId = this.#deps.sandboxRef.load();
-    if (sandboxId === null) return;
-    await persist(() => this.#deps.sandboxes.terminate(sandboxId));
-    this.#held = null;
-    this.#deps.sandboxRef.clear();
+    if (this.#record.taking !== null) await this.#take(false).catch(unlessAway);
+    const { live } = this.#record;
+    if (live !== null) {
+      await persist(() => this.#sandboxes.terminate(live.sandboxId));
+      this.#change(changes.givenBack);
+    }
+    for (const image of leftImages(this.#record)) await this.#letGo(image);
+    this.#change((record) => ({ ...record, taking: null }));
   }
 
-  /** What the model has to be told about the sandbox, once. */
-  takeNote(): string | null {
-    if (!this.#lostNote) return null;
-    this.#lostNote = false;
-    return LOST;
+  follow(rest: Rest): void {
+    this.#rest = rest;
+  }
+
+  careAt(): number | null {
+    const next = care(this.#record, this.#caring());
+    return next.do === 'wait' ? next.until : this.#deps.clock.now();
+  }
+
+  async care(): Promise<void> {
+    for (;;) {
+      const next = care(this.#record, this.#caring());
+      if (next.do === 'wait') return;
+      if (next.do === 'discard') await this.#letGo(next.image);
+      else if (next.do === 'look') await this.#lookInto();
+      else await this.#take(this.#look?.running ?? false);
+    }
+  }
+
+  news(): readonly SandboxNews[] {
+    return this.#record.news;
+  }
+
+  told(newsId: string): void {
+    this.#change((record) => changes.told(record, newsId));
+  }
+
+  watch(changed: () => void): void {
+    this.#changed = changed;
+  }
+
+  snapshot(): Pick<LentSnapshot, 'upTo'> | null {
+    return this.#record.snapshot;
+  }
+
+  async lend(): Promise<LentSnapshot | null> {
+    const { snapshot } = this.#record;
+    if (snapshot === null) return null;
+    const { imageId } = snapshot;
+    // First of all: from here on it is not let go before somebody else can hold it.
+    this.#change((record) => changes.lent(record, imageId, this.#deps.clock.now()));
+    await this.#deps.sharing.hold(imageId);
+    const { snapshotId, takenAt, upTo, marked } = snapshot;
+    return { imageId, snapshotId, takenAt, upTo, marked };
+  }
+
+  get #sandboxes(): Sandboxes {
+    return this.#deps.sandboxes();
+  }
+
+  get #record(): SandboxRecord {
+    return this.#deps.facts.load();
+  }
+
+  /** At once: nothing else can change the record in between. */
+  #change(next: (record: SandboxRecord) => SandboxRecord): void {
+    const before = this.#record;
+    const after = next(before);
+    if (after !== before) this.#deps.facts.save(after);
+  }
+
+  #sight() {
+    const now = this.#deps.clock.now();
+    const mine = this.#seen?.sandboxId === this.last();
+    return {
+      now,
+      seenAt: mine ? (this.#seen?.at ?? null) : null,
+      calls: this.#calls,
+      look: this.#look,
+      keep: now < this.#keepUntil,
+    };
+  }
+
+  #caring() {
+    return { now: this.#deps.clock.now(), restsSince: this.#rest.since, look: this.#look };
   }
 
   async #open(): Promise<string> {
-    const { sandboxRef, clock } = this.#deps;
-    const known = this.last();
-    if (known !== null && (await this.isAlive(known))) {
-      this.#held = { sandboxId: known, seenAt: clock.now() };
-      return known;
+    for (;;) {
+      const next = opening(this.#record, this.#sight());
+      if (next.do === 'use') return next.sandboxId;
+      if (next.do === 'spawn') return this.#make(null);
+      if (next.do === 'restore') return this.#make(next.snapshot);
+      if (next.do === 'check') await this.#check(next.sandboxId);
+      else if (next.do === 'look') await this.#lookInto();
+      else if (next.do === 'renew') await this.#retire(next.sandboxId);
+      else await this.#take(false);
     }
-    const sandboxId = await this.#create();
-    if (sandboxId !== known) sandboxRef.save(sandboxId);
-    if (known !== null && sandboxId !== known) this.#lostNote = true;
-    this.#held = { sandboxId, seenAt: clock.now() };
-    return sandboxId;
   }
 
-  async #create(): Promise<string> {
-    const { sandboxes, sessionId, logger, clock } = this.#deps;
-    const began = clock.now();
-    const made = await persist(() => sandboxes.create({ name: `session-${sessionId}` }));
-    logger.info('sandbox.ready', {
-      sandbox_id: made.sandboxId,
-      created: made.created,
-      duration_ms: clock.now() - began,
-    });
-    return made.sandboxId;
+  async #check(sandboxId: string): Promise<void> {
+    if (await this.isAlive(sandboxId)) this.#seen = { sandboxId, at: this.#deps.clock.now() };
+    else this.#change((record) => changes.ended(record, sandboxId));
   }
+
+  async #make(snapshot: SandboxRecord['snapshot']): Promise<string> {
+    try {
+      const made = await this.#boot.make(snapshot);
+      const newsId = this.#deps.newId('event');
+      const { upTo } = this.#rest;
+      this.#change((record) => changes.replaced(record, made, { newsId, upTo }));
+      this.#seen = { sandboxId: made.sandboxId, at: this.#deps.clock.now() };
+      this.#look = null;
+      return made.sandboxId;
+    } catch (error) {
+      if (isSandboxError(error, 'image_failed')) this.#fail(error);
+      throw error;
+    } finally {
+      this.#changed();
+    }
+  }
+
+  #fail(error: SandboxError): void {
+    this.#failure = error;
+    const id = this.#deps.newId('event');
+    this.#change((record) => changes.announced(record, { id, kind: 'image_failed', message: error.message }));
+  }
+
+  async #lookInto(): Promise<void> {
+    const sandboxId = this.last();
+    if (sandboxId === null) return;
+    try {
+      const running = await runsSomething(this.#sandboxes, sandboxId);
+      this.#look = { at: this.#deps.clock.now(), running };
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      this.#change((record) => changes.ended(record, sandboxId));
+    }
+  }
+
+  /** Ends a sandbox whose time is nearly over, once what was done in it is on a snapshot. */
+  async #retire(sandboxId: string): Promise<void> {
+    try {
+      if (this.#record.live?.changed) await this.#take(this.#look?.running ?? false);
+      // Somebody may have begun something meanwhile.
+      if (this.#calls > 0 || this.#record.live?.changed) return this.#keep();
+      await persist(() => this.#sandboxes.terminate(sandboxId));
+      this.#change((record) => changes.ended(record, sandboxId));
+    } catch (error) {
+      this.#deps.logger.warn('sandbox.renew_failed', { sandbox_id: sandboxId, message: String(error) });
+      this.#keep();
+    }
+  }
+
+  #keep(): void {
+    this.#keepUntil = this.#deps.clock.now() + KEEP_MS;
+  }
+
+  /** One at a time; whoever asks while one is under way waits for that. */
+  #take(running: boolean): Promise<void> {
+    this.#taking ??= this.#takeOnce(running).finally(() => {
+      this.#taking = null;
+    });
+    return this.#taking;
+  }
+
+  async #takeOnce(running: boolean): Promise<void> {
+    const { logger, clock, newId } = this.#deps;
+    const beganAt = clock.now();
+    const { live } = this.#record;
+    if (live !== null) {
+      const { sandboxId } = live;
+      const snapshotId = newId('snapshot');
+      const { upTo } = this.#rest;
+      this.#change((record) => changes.began(record, { snapshotId, sandboxId, beganAt, upTo, running }));
+    }
+    const { taking } = this.#record;
+    if (taking === null) return;
+    const { sandboxId, snapshotId } = taking;
+    try {
+      const marked = await writeManifest(this.#sandboxes, { sandboxId, snapshotId });
+      const { imageId } = await persist(() => this.#sandboxes.snapshot({ sandboxId, snapshotId }));
+      this.#change((record) => changes.took(record, { snapshotId, imageId, marked }));
+      const duration_ms = clock.now() - beganAt;
+      logger.info('sandbox.snapshot', { sandbox_id: sandboxId, image_id: imageId, duration_ms });
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      this.#change((record) => changes.ended(changes.notTaken(record, snapshotId), sandboxId));
+    } finally {
+      this.#look = null;
+    }
+  }
+
+  async #letGo({ imageId, lentAt }: KeptImage): Promise<void> {
+    const alone = lentAt === null || (await this.#deps.sharing.letGo(imageId));
+    if (alone) await persist(() => this.#sandboxes.deleteImage(imageId));
+    this.#change((record) => changes.letGo(record, imageId));
+  }
+}
+
+function isLost(error: unknown): boolean {
+  return isSandboxError(error, 'gone') || isSandboxError(error, 'not_found');
+}
+
+/** A sandbox that is to go need not be photographed; one that cannot be reached cannot be ended either. */
+function unlessAway(error: unknown): void {
+  if (!isSandboxError(error) || error.code === 'unavailable' || error.code === 'timeout') throw error;
 }

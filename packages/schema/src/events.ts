@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { agentEvents } from './events/agent-events.ts';
 import { eventDelta, eventStart, previewable } from './events/previews.ts';
+import { sandboxEvents } from './events/sandbox-events.ts';
 import { sessionEvents } from './events/session-events.ts';
 import { spanEvents, workflowEvents } from './events/span-events.ts';
 import { eventParam, userEvents } from './events/user-events.ts';
@@ -9,7 +10,14 @@ import { idSchema } from './ids.ts';
 import { createdAtBounds, order, pageOf, pageQuery, queryInteger } from './page.ts';
 import { defineRoute } from './route.ts';
 
-const logged = [...userEvents, ...agentEvents, ...sessionEvents, ...spanEvents, ...workflowEvents] as const;
+const logged = [
+  ...userEvents,
+  ...agentEvents,
+  ...sessionEvents,
+  ...sandboxEvents,
+  ...spanEvents,
+  ...workflowEvents,
+] as const;
 
 /** An event as the log keeps it and every list and stream shows it. */
 export const sessionEvent = z.discriminatedUnion('type', logged).meta({ id: 'SessionEvent' });

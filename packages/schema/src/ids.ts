@@ -8,6 +8,7 @@ export const ID_PREFIXES = {
   thread: 'sthr',
   event: 'sevt',
   outcome: 'outc',
+  snapshot: 'snap',
   file: 'file',
   resource: 'sesrsc',
   request: 'req',

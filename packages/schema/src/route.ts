@@ -20,6 +20,8 @@ export interface RouteSpec {
   response: z.ZodType;
   /** What it makes is made once: a request with an `idempotency-key` may be repeated. */
   once?: true;
+  /** What it asks for is done after the answer, whose status is 202. */
+  accepted?: true;
   /** The response is a server-sent event stream whose frames carry `response` as JSON. */
   stream?: true;
   /** The response is a stream of JSON lines, each of them `response`. */

@@ -103,8 +103,9 @@ export const forkedSession = session
   .extend({
     capstan: z.object({
       forked_from: z.object({ session_id: idSchema('session'), event_id: idSchema('event') }),
-      sandbox_snapshot: z.null().meta({
-        description: 'Null: no snapshot was restored, the new session begins with an empty sandbox.',
+      sandbox_snapshot: z.object({ id: z.string(), taken_at: timestamp }).nullable().meta({
+        description:
+          'The snapshot of the forked session’s sandbox that the new one begins with: the newest in which nothing was done after the event. Null: there is none, the new session begins with an empty sandbox.',
       }),
     }),
   })
@@ -197,6 +198,18 @@ export const sessionRoutes = {
     response: exportLine,
     lines: true,
     errors: ['not_found'],
+  }),
+  prewarm: defineRoute({
+    method: 'post',
+    path: '/v1/sessions/{session_id}/prewarm',
+    operationId: 'prewarmSession',
+    summary: "Get the session's sandbox ready before it is needed",
+    tag,
+    access: 'key',
+    params,
+    response: z.object({ id: idSchema('session'), type: z.literal('session_prewarming') }),
+    accepted: true,
+    errors: ['not_found', 'conflict'],
   }),
   archive: defineRoute({
     method: 'post',

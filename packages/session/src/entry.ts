@@ -87,6 +87,10 @@ export interface Note {
   cancel?: true;
   /** On `session.updated`: here a copy of another session's log ends, and this session's own begins. */
   fork?: { into: string };
+  /** On `session.sandbox_replaced` and `session.error`: it tells news of the sandbox. */
+  news?: true;
+  /** On `agent.tool_result`: it begins with what became of the sandbox, before what the call brought. */
+  heard?: true;
   /** On `session.updated`: limits as they are from here on; the event itself shows them too. */
   budget?: { value: Budget | null };
   /** On `session.updated`: the metadata is empty from here on; the event, as the API has it, shows none. */

@@ -45,7 +45,7 @@ function worked(thread: ThreadState, { event, note }: Entry): ThreadState | null
     case 'agent.custom_tool_use':
       return opened(thread, event, { waitsFor: 'client', ...(note?.spill ? { spill: note.spill } : {}) });
     case 'agent.tool_result':
-      return closed(thread, event.tool_use_id);
+      return closed(note?.heard ? { ...thread, missing: null } : thread, event.tool_use_id);
     case 'agent.message':
       // What a broken reply had said is no progress: it might break off there for ever.
       return note?.cut ? thread : progressed({ ...thread, compactions: 0 });

@@ -4,6 +4,7 @@ import { addUsage, contextTokens, ZERO_USAGE } from '@capstan/schema/usage';
 import type { Bill, Entry } from './entry.ts';
 import { evolveOutcome } from './evolve-outcome.ts';
 import { evolveThread } from './evolve-thread.ts';
+import { missed } from './missed.ts';
 import { NOTHING_SPENT, newThread, type Spent, type State, type ThreadState } from './state.ts';
 
 /** Stopped calls that are remembered at most: the oldest have ended at their own limits. */
@@ -12,7 +13,7 @@ const MAX_STOPPING = 256;
 export function evolve(state: State, entry: Entry): State {
   const at = entry.event.processed_at === null ? null : Date.parse(entry.event.processed_at);
   const next = evolveOutcome(
-    withThread(billed(whole(resumed(state, entry), entry), entry), entry, at),
+    withThread(billed(told(whole(resumed(state, entry), entry), entry), entry), entry, at),
     entry,
   );
   return at === null ? next : { ...next, updatedAt: Math.max(next.updatedAt, at) };
@@ -73,6 +74,27 @@ function whole(state: State, { event, note }: Entry): State {
       return { ...state, relayed: 0 };
     default:
       return note?.cancel ? stopping(state, event, note.thread) : state;
+  }
+}
+
+/** What it says of the sandbox. */
+function told(state: State, { event, note }: Entry): State {
+  switch (event.type) {
+    case 'agent.tool_use':
+    case 'agent.tool_result':
+      return { ...state, worked: event.id };
+    case 'session.sandbox_replaced': {
+      const { restored, lost } = event;
+      const threads = state.threads.map((thread) => ({
+        ...thread,
+        missing: missed({ restored, lost }, thread.missing),
+      }));
+      return { ...state, threads, told: event.id };
+    }
+    case 'session.error':
+      return note?.news ? { ...state, told: event.id } : state;
+    default:
+      return state;
   }
 }
 
@@ -170,6 +192,7 @@ function forked(state: State, into: string): State {
     spent: NOTHING_SPENT,
     ...UNTOUCHED,
     stopping: [],
+    told: null,
     threads: state.threads.map((thread) => ({ ...revived(thread), usage: ZERO_USAGE, ...UNTOUCHED })),
   };
 }

@@ -3,6 +3,7 @@
 import type { Model, ThreadAgent } from '@capstan/schema/agents';
 import type { ToolResultContent, UserContent } from '@capstan/schema/content';
 import type { StopDetails } from '@capstan/schema/events/session-events';
+import type { SandboxNews } from '@capstan/schema/sandbox-news';
 import type { ModelUsage } from '@capstan/schema/usage';
 
 /** What only the harness understands (provider items, signatures): kept beside the event, given back unread. */
@@ -102,7 +103,53 @@ export interface ToolOutcome {
   isError: boolean;
 }
 
-export interface Harness {
+/** How a session stands to its sandbox. */
+export interface Rest {
+  /** Since when none of its threads works, epoch ms; null: one does. */
+  since: number | null;
+  /** The last event of a tool call; null: there was none. */
+  upTo: string | null;
+}
+
+/** A snapshot of another session's sandbox, to begin with. */
+export interface LentSnapshot {
+  imageId: string;
+  snapshotId: string;
+  /** Epoch ms. */
+  takenAt: number;
+  /** The last event of a tool call whose work it may have; null: of none. */
+  upTo: string | null;
+  /** It says in a file of its own which snapshot it is. */
+  marked: boolean;
+}
+
+/** What a session holds outside: its sandbox, and the snapshots of it. What is said of it here survives a crash. */
+export interface Holding {
+  /** Whether there is something that the session's end should give back. */
+  holds(): boolean;
+  /** Gives it back. Harmless when it is gone already; rejects when it could not be, and is then asked again. */
+  release(): Promise<void>;
+  /** Gets the sandbox ready, and does not wait for it. Throws `unavailable` where there are none. */
+  prewarm(): void;
+  /** How the session stands now: told whenever that changes, before anything is done in the sandbox. */
+  follow(rest: Rest): void;
+  /** When something is to be done for the sandbox, epoch ms; null: nothing is. */
+  careAt(): number | null;
+  /** Does what is due. Rejects when it could not; doing it twice is harmless. */
+  care(): Promise<void>;
+  /** What the log has to tell of it, oldest first. */
+  news(): readonly SandboxNews[];
+  /** The log tells everything up to and with that. */
+  told(newsId: string): void;
+  /** `changed` is called when there are news, or something is due at another time. */
+  watch(changed: () => void): void;
+  /** What the newest snapshot may have; null: there is no snapshot. */
+  snapshot(): Pick<LentSnapshot, 'upTo'> | null;
+  /** The newest snapshot, for another session to begin with; null: there is none any more. */
+  lend(): Promise<LentSnapshot | null>;
+}
+
+export interface Harness extends Holding {
   /** Which provider answers for a model, and at what price; throws ModelFailure when nobody is configured to. */
   choose(model: ModelWanted): ModelChoice;
   /** One model call, streamed. Ends with exactly one `end` part, or throws ModelFailure. */
@@ -115,10 +162,6 @@ export interface Harness {
   recover(call: ToolCall, signal: AbortSignal): Promise<ToolOutcome | null>;
   /** Stops what a call is doing (an interrupt): returns once it is stopped, or gave up trying. */
   cancel(call: Pick<ToolCall, 'effectId' | 'name'>): Promise<void>;
-  /** Whether the session holds something outside that its end should give back: its sandbox. */
-  holds(): boolean;
-  /** Gives it back. Harmless when it is gone already; rejects when it could not be, and is then asked again. */
-  release(): Promise<void>;
 }
 
 export type ModelErrorType =

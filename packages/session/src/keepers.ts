@@ -1,5 +1,6 @@
-// What keeps the world in line with a session: its row, its sandbox, its ledger lines, the effects it has stopped. Each
-// is owed until it is done, and none is on a turn's path.
+// What keeps the world in line with a session: its row, its sandbox and that one's snapshots, its ledger lines, the effects
+// it has stopped. Each is owed until it is done, and none is on a turn's path.
+import { Caretaker } from './caretaker.ts';
 import { IndexKeeper } from './index-keeper.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
 import { LEASE_MS, type Owed } from './machine.ts';
@@ -26,11 +27,13 @@ export class Keepers {
   #index: IndexKeeper;
   #releaser: Releaser;
   #stopper: Stopper;
+  #caretaker: Caretaker;
   #bills = 0;
 
   constructor(ports: Ports, { spec, state, settled, erased }: Session) {
     this.#releaser = new Releaser(ports, { settled, erased });
     this.#stopper = new Stopper(ports, settled);
+    this.#caretaker = new Caretaker(ports, settled);
     const memberOf = (id: string | undefined) =>
       state().threads.find((thread) => thread.id === id)?.member ?? null;
     this.ledger = new LedgerKeeper(ports, { spec, memberOf }, settled);
@@ -52,6 +55,7 @@ export class Keepers {
     } else if (!this.ledger.done && (erase || this.#index.confirmed)) this.ledger.keep();
     if (!erase) this.#index.keep(index, seq);
     this.#stopper.keep(debt.stop);
+    if (!release) this.#caretaker.keep(debt.rest);
     // What the ledger has to be told stands in the log that is to go.
     if (release && (!erase || this.ledger.done)) this.#releaser.keep(erase);
   }
@@ -63,6 +67,9 @@ export class Keepers {
     if (!this.#stopper.done) open.push(this.#stopper.retryAt);
     if (!this.ledger.done || this.#bills > 0) open.push(this.ledger.retryAt);
     if (erase || (release && !this.#releaser.done)) open.push(this.#releaser.retryAt);
-    return open.length === 0 ? null : Math.min(...open.map((at) => at ?? now + LEASE_MS));
+    const due = open.map((at) => at ?? now + LEASE_MS);
+    const care = release ? null : this.#caretaker.dueAt;
+    if (care !== null) due.push(care);
+    return due.length === 0 ? null : Math.min(...due);
   }
 }

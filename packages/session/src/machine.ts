@@ -12,6 +12,7 @@
 import { budgetOf, toMoney } from './budget.ts';
 import type { Entry } from './entry.ts';
 import type { Context } from './frame.ts';
+import type { Rest } from './harness.ts';
 import {
   archive,
   archiveThread,
@@ -71,6 +72,8 @@ export interface Owed {
   wakeAt: number | null;
   /** Calls whose effects are to be stopped, oldest first. */
   stop: readonly StoppedCall[];
+  /** How it stands to its sandbox: what is due there follows from it. */
+  rest: Rest;
   /** The session is over: what it holds outside is to be given back. */
   release: boolean;
   /** The session is deleted: its row and all that it stores are to go. */
@@ -85,6 +88,7 @@ export function owed(state: State, spec: SessionSpec, now: number): Owed {
     index: toView(state, spec, now),
     wakeAt: wakeAt(state, now),
     stop: state.stopping,
+    rest: { since: state.status === 'idle' ? state.updatedAt : null, upTo: state.worked },
     release: state.status === 'terminated',
     erase: state.deleted,
   };

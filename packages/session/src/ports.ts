@@ -109,7 +109,7 @@ export interface Marks {
   set(name: MarkName, value: string): void;
 }
 /** What a session owes the world around it. */
-export type Debt = 'index' | 'ledger' | 'stopping' | 'release';
+export type Debt = 'index' | 'ledger' | 'stopping' | 'release' | 'care';
 export type MarkName = 'stopped' | 'billed' | `${Debt}_failures`;
 
 /** A model call as the tenant's ledger has it; the event that ended it is its identity. */

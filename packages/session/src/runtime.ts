@@ -21,15 +21,17 @@ import { evolveAll } from './evolve.ts';
 import { exportLog } from './export-log.ts';
 import { foldOf, overDrafts, SNAPSHOT_EVERY } from './fold.ts';
 import type { Context } from './frame.ts';
-import type { ModelChoice, ModelWanted } from './harness.ts';
+import type { LentSnapshot, ModelChoice, ModelWanted } from './harness.ts';
 import { Hub } from './hub.ts';
 import { Keepers } from './keepers.ts';
+import { lendSnapshot } from './lending.ts';
 import type { Line } from './line.ts';
 import { type LogReader, readable } from './log-reader.ts';
 import { type Command, decide, LEASE_MS, owed, toThreadView } from './machine.ts';
 import type { Extra, Ports } from './ports.ts';
 import { recall, Twins, toReceipt } from './repetition.ts';
 import { withRequests } from './requests.ts';
+import { withNews } from './sandbox-news.ts';
 import type { EventQuery, Sent, SessionChange, SessionView, StreamQuery, ThreadView } from './service.ts';
 import { restore, toSnapshot } from './snapshot.ts';
 import type { SessionSpec } from './spec.ts';
@@ -177,6 +179,20 @@ export class SessionRuntime {
     return exportLog(this.#spec, this.#reader, this.#seq);
   }
 
+  /** Gets the sandbox ready for what comes; a session that is over has none (`conflict`). */
+  prewarm(): void {
+    this.#refuseDeleted();
+    if (this.#state.status === 'terminated')
+      throw new ApiError('conflict', 'The session is over: it has no sandbox any more.');
+    this.#ports.harness.prewarm();
+  }
+
+  /** A snapshot for a fork at that event to begin with: nothing in it was done after the event. Null: there is none. */
+  async lendSnapshot(eventId: string): Promise<LentSnapshot | null> {
+    this.#refuseDeleted();
+    return lendSnapshot(this.#ports, eventId);
+  }
+
   async position(eventId: string): Promise<number | null> {
     this.#refuseDeleted();
     return this.#ports.log.position(eventId);
@@ -206,6 +222,8 @@ export class SessionRuntime {
       await this.#dispatch({ kind: 'forked', ...copied });
     }
     this.#keepers.ledger.owe(this.#seq);
+    if (this.#state.told !== null) this.#ports.harness.told(this.#state.told);
+    this.#ports.harness.watch(() => this.#noticed());
     const drafts = this.#state.status === 'running' ? await this.#ports.log.drafts() : [];
     await this.#dispatch({ kind: 'recovered', drafts });
     if (this.#seq === 0 && initialEvents.length > 0) await this.send(initialEvents);
@@ -219,7 +237,7 @@ export class SessionRuntime {
     const earlier = await recall(this.#reader, claim, now);
     if (earlier !== null) return { events: earlier, replayed: true };
     const acceptance = accept(params, context);
-    const entries = withRequests(context, acceptance.entries, this.#choose);
+    const entries = this.#completed(context, acceptance.entries);
     await this.#commit(entries, receiptOf(claim, acceptance, now));
     return { events: acceptance.echoes.map((entry) => entry.event), replayed: false };
   }
@@ -238,8 +256,14 @@ export class SessionRuntime {
   #dispatch(command: Command): Promise<readonly Entry[]> {
     return this.#enqueue(() => {
       const context = this.#context();
-      return this.#commit(withRequests(context, decide(command, context), this.#choose));
+      return this.#commit(this.#completed(context, decide(command, context)));
     });
+  }
+
+  /** With what can be told and begun in the same append. */
+  #completed(context: Context, decided: readonly Entry[]): readonly Entry[] {
+    const entries = withRequests(context, decided, this.#choose);
+    return withNews(context, entries, this.#ports.harness.news());
   }
 
   /** Who answers for a model; whoever is to call it says why nobody does. */
@@ -275,7 +299,9 @@ export class SessionRuntime {
       const state = evolveAll(this.#state, kept);
       await this.#append(kept, state, extra);
       const first = this.#seq + 1;
+      const { told } = this.#state;
       this.#state = state;
+      if (state.told !== null && state.told !== told) this.#ports.harness.told(state.told);
       this.#seq += entries.length;
       this.hub.publish(entries.map((entry, index) => ({ ...entry, seq: first + index })));
     }
@@ -310,16 +336,22 @@ export class SessionRuntime {
   #settle(billed: boolean): void {
     this.#turns.follow(this.#state);
     this.#desk.forget((threadId) => this.#turns.runs(threadId));
-    const debt = owed(this.#state, this.#spec, this.#ports.now());
+    const { alarm, now } = this.#ports;
+    const debt = owed(this.#state, this.#spec, now());
     this.#keepers.keep(debt, { seq: this.#seq, billed });
-    const at = debt.wakeAt ?? this.#keepers.due(debt, this.#ports.now());
-    if (at === null) this.#ports.alarm.disarm();
-    else this.#ports.alarm.arm(at);
+    const at = debt.wakeAt ?? this.#keepers.due(debt, now());
+    if (at === null) alarm.disarm();
+    else alarm.arm(at);
   }
 
   /** Through the mailbox: an append under way has armed the alarm for a state that is not current yet. */
   #settled(): void {
     this.#enqueue(async () => this.#settle(false)).catch(() => undefined);
+  }
+
+  /** Something is to be told of the sandbox, or done for it: a tick sees to both. */
+  #noticed(): void {
+    this.#dispatch({ kind: 'tick' }).catch(() => undefined);
   }
 
   #run(turn: Turn): void {

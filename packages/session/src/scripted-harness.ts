@@ -1,12 +1,17 @@
 // A harness whose model and tools do what a test says, when it says it. Stands in the world: it outlives runtimes.
+
+import type { SandboxReplacement } from '@capstan/schema/events/sandbox-events';
+import type { SandboxNews } from '@capstan/schema/sandbox-news';
 import type {
   ContextItem,
   Harness,
+  LentSnapshot,
   ModelCall,
   ModelChoice,
   ModelOutput,
   ModelPart,
   ModelWanted,
+  Rest,
   ToolCall,
   ToolOutcome,
 } from './harness.ts';
@@ -26,6 +31,9 @@ const CHOICE = {
   maxOutputTokens: 8_000,
   price: PRICE,
 };
+
+/** A sandbox is looked after when its session has rested for this long. */
+export const CARE_MS = 20_000;
 
 /** A model call or tool call that waits for the test. */
 export class Pending<In, Out> {
@@ -76,6 +84,17 @@ export class ScriptedHarness implements Harness {
   /** A sandbox, so to speak. */
   held = false;
   releaseFails = false;
+  /** What was done in it is on no snapshot. */
+  changed = false;
+  careFails = false;
+  /** How often it was looked after. */
+  cared = 0;
+  warmed = 0;
+  rest: Rest = { since: null, upTo: null };
+  newest: LentSnapshot | null = null;
+  untold: readonly SandboxNews[] = [];
+  /** Of the process that looks after it. */
+  notify: () => void = () => {};
   cancelFails = false;
   /** What recover finds for an effect; nothing by default. */
   outcomes = new Map<string, ToolOutcome>();
@@ -113,6 +132,7 @@ export class ScriptedHarness implements Harness {
 
   perform(call: ToolCall, signal: AbortSignal): Promise<ToolOutcome> {
     this.performed.push(call.effectId);
+    this.changed = this.held;
     const pending = new Pending<ToolCall, ToolOutcome>(call, signal);
     this.tools.push(pending);
     return pending.result;
@@ -135,6 +155,60 @@ export class ScriptedHarness implements Harness {
   async release(): Promise<void> {
     if (this.releaseFails) throw new Error('the sandboxes are away');
     this.held = false;
+    this.changed = false;
+  }
+
+  prewarm(): void {
+    this.warmed += 1;
+  }
+
+  follow(rest: Rest): void {
+    this.rest = rest;
+  }
+
+  careAt(): number | null {
+    return this.changed && this.rest.since !== null ? this.rest.since + CARE_MS : null;
+  }
+
+  async care(): Promise<void> {
+    if (this.careFails) throw new Error('the sandboxes are away');
+    const snapshotId = `snap_${++this.cared}`;
+    const { upTo } = this.rest;
+    this.changed = false;
+    this.newest = {
+      imageId: `im_${snapshotId}`,
+      snapshotId,
+      takenAt: this.rest.since ?? 0,
+      upTo,
+      marked: true,
+    };
+  }
+
+  news(): readonly SandboxNews[] {
+    return this.untold;
+  }
+
+  told(newsId: string): void {
+    const at = this.untold.findIndex(({ id }) => id === newsId);
+    this.untold = this.untold.slice(at + 1);
+  }
+
+  watch(changed: () => void): void {
+    this.notify = changed;
+  }
+
+  snapshot(): LentSnapshot | null {
+    return this.newest;
+  }
+
+  async lend(): Promise<LentSnapshot | null> {
+    return this.newest;
+  }
+
+  /** Its sandbox is replaced, so to speak. */
+  replace(id: string, replacement: SandboxReplacement): void {
+    this.untold = [...this.untold, { id, kind: 'replaced', replacement }];
+    this.notify();
   }
 }
 

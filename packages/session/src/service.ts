@@ -15,7 +15,7 @@ import type { Page } from '@capstan/schema/page';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import type { SessionAddress } from './address.ts';
-import type { ModelWanted } from './harness.ts';
+import type { LentSnapshot, ModelWanted } from './harness.ts';
 import type { Line } from './line.ts';
 
 /** What is true of a session now; its agent and environment stand in the control plane. Instants are epoch ms. */
@@ -110,6 +110,10 @@ export interface Sessions {
   position(address: SessionAddress, eventId: string): Promise<number | null>;
   /** Rows after place `after`, up to and with event `until`: as many as one call carries, none at the end. */
   copyLines(address: SessionAddress, after: number, until: string): Promise<Line[]>;
+  /** Gets the session's sandbox ready, and does not wait for it. A session that is over refuses (`conflict`). */
+  prewarm(address: SessionAddress): Promise<void>;
+  /** The newest snapshot in which nothing was done after that event, for a fork there to begin with. Null: there is none. */
+  lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null>;
   /** Which of these models have no known list price, by their ids. */
   unpriced(models: ModelWanted[]): Promise<string[]>;
   /** Asks what the agent Worker depends on: sandboxes, models. */

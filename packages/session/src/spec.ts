@@ -4,6 +4,7 @@ import type { Budget } from '@capstan/schema/budgets';
 import type { EnvironmentConfig } from '@capstan/schema/environments';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Metadata } from '@capstan/schema/metadata';
+import type { LentSnapshot } from './harness.ts';
 
 export interface SessionSpec {
   tenantId: string;
@@ -17,8 +18,8 @@ export interface SessionSpec {
   budget: Budget | null;
   /** Sent to it with its creation: accepted when its log is empty and it is first opened. */
   initialEvents: EventParam[];
-  /** The session whose log it begins with, and the last event it takes over. */
-  origin: { sessionId: string; eventId: string } | null;
+  /** The session whose log it begins with, the last event it takes over, and the snapshot its sandbox begins with. */
+  origin: { sessionId: string; eventId: string; snapshot?: LentSnapshot | null } | null;
   /** Epoch ms. */
   createdAt: number;
 }

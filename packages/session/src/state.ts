@@ -3,6 +3,7 @@
 import type { Budget } from '@capstan/schema/budgets';
 import type { ThreadContent } from '@capstan/schema/content';
 import type { SessionEvent } from '@capstan/schema/events';
+import type { SandboxReplacement } from '@capstan/schema/events/sandbox-events';
 import type { StopDetails, StopReason } from '@capstan/schema/events/session-events';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
@@ -102,6 +103,8 @@ export interface ThreadState {
   compactions: number;
   /** The model refused an image or document: it is not shown those that came up to this log position. */
   mediaFrom: number;
+  /** What it may have lost with a sandbox, and was not told yet. */
+  missing: SandboxReplacement | null;
   createdAt: number;
   updatedAt: number;
   archivedAt: number | null;
@@ -152,6 +155,10 @@ export interface State {
   relayed: number;
   /** Calls that were cut short and may still be doing something, oldest first. */
   stopping: readonly StoppedCall[];
+  /** The last event of a tool call: what was done in the sandbox was done by then. */
+  worked: string | null;
+  /** The last news of the sandbox that the log tells. */
+  told: string | null;
   updatedAt: number;
   archivedAt: number | null;
   /** Nobody may see it any more; what is left of it is being erased. */
@@ -180,6 +187,8 @@ export function initialState(primary: { threadId: string; name: string; createdA
     evaluations: [],
     relayed: 0,
     stopping: [],
+    worked: null,
+    told: null,
     updatedAt: 0,
     archivedAt: null,
     deleted: false,
@@ -212,6 +221,7 @@ export function newThread(origin: ThreadOrigin): ThreadState {
     tooLong: false,
     compactions: 0,
     mediaFrom: 0,
+    missing: null,
     updatedAt: origin.createdAt,
     archivedAt: null,
   };

@@ -12,6 +12,7 @@ import type { ModelOutput, ToolOutcome } from './harness.ts';
 import { endEvaluation, goingOn, isToBeJudged, startEvaluation } from './outcome.ts';
 import { type IdentifiedOutput, replied } from './reply.ts';
 import { limitsOf } from './requests.ts';
+import { toldWith } from './sandbox-news.ts';
 import type { State, ThreadState } from './state.ts';
 import { dueInput, take } from './taking.ts';
 import { blocking, nextStep, performable, threadById } from './thread.ts';
@@ -59,10 +60,12 @@ function decideStep(command: TurnStep, context: Context, thread: ThreadState): E
       return compacted(command, thread, stamp);
     case 'tool_result': {
       if (!thread.calls.some((call) => call.id === command.callId)) return [];
-      const { content, isError } = command.outcome;
+      const { content, isError } = toldWith(command.outcome, thread);
       const shared = thread.calls.find((call) => call.id === command.callId)?.hash !== undefined;
       const result = { tool_use_id: command.callId, content, is_error: isError };
-      const entries = ownedBy(thread, [made(stamp, 'agent.tool_result', result)], shared);
+      const row = made(stamp, 'agent.tool_result', result);
+      const told = thread.missing === null ? row : noted(row, { heard: true });
+      const entries = ownedBy(thread, [told], shared);
       return settled(context, thread.id, { entries, refusal: null, outputs: [] });
     }
     case 'begin_grading': {

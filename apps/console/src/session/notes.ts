@@ -43,6 +43,8 @@ export function describe(event: SessionEvent): string | null {
       return `Outcome ${event.result.replaceAll('_', ' ')}: ${event.explanation}`;
     case 'session.thread_created':
       return `${event.agent_name} joined`;
+    case 'session.sandbox_replaced':
+      return describeReplacement(event);
     case 'agent.thread_message_sent':
       return `Message sent to ${event.to_agent_name ?? 'another agent'}`;
     case 'agent.thread_message_received':
@@ -50,6 +52,17 @@ export function describe(event: SessionEvent): string | null {
     default:
       return FIXED[event.type] ?? event.type;
   }
+}
+
+function describeReplacement({ restored, lost }: EventOf<'session.sandbox_replaced'>): string {
+  const from = restored === null ? '' : ` from its snapshot of ${restored.snapshot_taken_at}`;
+  const files = {
+    none: 'all files are there',
+    since_snapshot: 'later changes to files are gone',
+    all: 'its files are gone',
+  };
+  const processes = lost.processes ? ', and what was running has ended' : '';
+  return `The sandbox was replaced${from}: ${files[lost.files]}${processes}`;
 }
 
 function describeStop(event: EventOf<'session.status_idle'>): string | null {

@@ -11,7 +11,7 @@ import type { ExportedSession } from '@capstan/schema/exports';
 import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
 import { ZERO_USAGE } from '@capstan/schema/usage';
 import type { SessionAddress } from '@capstan/session/address';
-import type { ModelWanted } from '@capstan/session/harness';
+import type { LentSnapshot, ModelWanted } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
 import type {
   EventQuery,
@@ -39,6 +39,7 @@ interface Remembered {
 
 const remembered = new Map<string, Remembered>();
 const HEARTBEAT_MS = 50;
+const SNAPSHOT_AT = Date.UTC(2026, 0, 2);
 let openStreams = 0;
 
 export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
@@ -93,6 +94,18 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
     session.archivedAt ??= Date.now();
     session.updatedAt = Math.max(session.updatedAt, session.archivedAt);
     return toView(session);
+  }
+
+  async prewarm(address: SessionAddress): Promise<void> {
+    const { archivedAt } = await this.#open(address);
+    if (archivedAt !== null) throw new ApiError('conflict', 'The session is over');
+  }
+
+  /** One of a session whose metadata names its image. */
+  async lendSnapshot(address: SessionAddress): Promise<LentSnapshot | null> {
+    const { image: imageId } = (await this.#open(address)).changed.metadata;
+    if (imageId === undefined) return null;
+    return { imageId, snapshotId: 'snap_1', takenAt: SNAPSHOT_AT, upTo: null, marked: true };
   }
 
   async delete(address: SessionAddress): Promise<void> {

@@ -39,9 +39,10 @@ export function mountNewSessions(surface: Surface): void {
       await requireTaken(sessions, source, body);
       await requireBudgetable(sessions, { agent: row.agent, budget: body.budget });
       const { title, metadata } = toSession(row, await sessions.view(source), now);
+      const snapshot = await sessions.lendSnapshot(source, body.at);
       const fork = {
         id: await expected(sessions, tenantId, now),
-        origin: { sessionId: source.sessionId, eventId: body.at },
+        origin: { sessionId: source.sessionId, eventId: body.at, ...(snapshot && { snapshot }) },
         title: body.title === undefined ? title : body.title,
         metadata: body.metadata ?? metadata,
         budget: body.budget ?? null,

@@ -43,6 +43,13 @@ export function mountSessions(surface: Surface): void {
     return request.method === 'HEAD' ? null : sessions.exportLog(address);
   });
 
+  mount(surface, sessionRoutes.prewarm, async ({ principal: { tenantId }, params }) => {
+    const address = { tenantId, sessionId: params.session_id };
+    const { id } = await findSession(db, address);
+    await sessions.prewarm(address);
+    return { id, type: 'session_prewarming' as const };
+  });
+
   mount(surface, sessionRoutes.archive, async ({ principal: { tenantId }, params, now }) => {
     const address = { tenantId, sessionId: params.session_id };
     const row = await findSession(db, address);

@@ -43,15 +43,16 @@ interface ModelCallDeps {
 }
 
 export interface ModelCalls {
-  call(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelPart>;
+  /** `sent` is called when the request is out, before anything is known of its reply. */
+  call(call: ModelCall, signal: AbortSignal, sent?: () => void): AsyncGenerator<ModelPart>;
 }
 
 export function createModelCalls({ config, logger, clock }: ModelCallDeps): ModelCalls {
   return {
-    async *call(call, signal) {
+    async *call(call, signal, sent = () => {}) {
       const choice = chooseModel(config, call.agent.model);
       const route = routeTo(config, choice);
-      const watchdog = new Watchdog(config.timeouts, signal);
+      const watchdog = new Watchdog(config.timeouts, signal, sent);
       try {
         yield* readReply(limited(call, choice, route), route, watchdog);
       } catch (error) {

@@ -16,10 +16,13 @@ export class Watchdog {
   /** The failure that ended the call, when the watchdog ended it. */
   expired: ModelFailure | null = null;
   #thinking = false;
+  #sent: () => void;
 
-  constructor(timeouts: ModelTimeouts, outer: AbortSignal) {
+  /** `sent` is called each time a request is out. */
+  constructor(timeouts: ModelTimeouts, outer: AbortSignal, sent: () => void = () => {}) {
     this.#timeouts = timeouts;
     this.#outer = outer;
+    this.#sent = sent;
     if (outer.aborted) this.#onAbort();
     else outer.addEventListener('abort', this.#onAbort, { once: true });
     this.#arm(timeouts.firstByteMs, 'did not begin to answer');
@@ -32,7 +35,9 @@ export class Watchdog {
 
   /** A fetch whose reply is watched. */
   fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const response = await fetch(input, init);
+    const answer = fetch(input, init);
+    this.#sent();
+    const response = await answer;
     refusePage(response);
     if (response.body === null) return response;
     const watched = response.body.pipeThrough(

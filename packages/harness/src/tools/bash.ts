@@ -4,6 +4,7 @@ import { isSandboxError } from '@capstan/sandbox/error';
 import { MAX_COMMAND_BYTES, MAX_WAIT_MS, type RunChunk, type RunOutcome } from '@capstan/sandbox/port';
 import type { ToolOutcome } from '@capstan/session/harness';
 import { z } from 'zod';
+import { EFFECT_ID } from '../background.ts';
 import { persist } from '../persistence.ts';
 import { MAX_RESULT_BYTES, present } from './output-text.ts';
 import { answered, failed, type Place, type Tool } from './tool.ts';
@@ -33,13 +34,14 @@ type Input = z.infer<typeof input>;
 
 export const bash: Tool<Input> = {
   input,
+  changes: true,
 
   async perform(place, { command, restart, timeout_ms: timeoutMs = DEFAULT_TIMEOUT_MS }) {
     const { sandboxes, sandboxId, effectId, shell, signal } = place;
     if (restart === true) await persist(() => sandboxes.resetShell({ sandboxId, shell }), { signal });
     if (command === undefined) return answered('The shell was restarted.');
     // A script that does something outside can make it happen once, whoever repeats it.
-    const env = { CAPSTAN_EFFECT_ID: effectId };
+    const env = { [EFFECT_ID]: effectId };
     const run = { sandboxId, runId: effectId, command, timeoutMs, shell, env };
     const limits = { waitMs: MAX_WAIT_MS, maxBytes: MAX_RESULT_BYTES };
     const first = await persist(() => sandboxes.startRun({ ...run, ...limits }, signal), { signal });

@@ -1,5 +1,6 @@
 // The built-in tools as the model is told of them: names and inputs are the Managed Agents API's.
-import type { BuiltInTool } from '@capstan/schema/tools';
+import type { ThreadAgent } from '@capstan/schema/agents';
+import { type BuiltInTool, builtInSettings } from '@capstan/schema/tools';
 
 /** Built-in tools that work in a session's sandbox. */
 export const SANDBOX_TOOLS = [
@@ -11,6 +12,11 @@ export const SANDBOX_TOOLS = [
   'grep',
 ] as const satisfies BuiltInTool[];
 export type SandboxTool = (typeof SANDBOX_TOOLS)[number];
+
+/** Whether a model that works as this agent may call one of them. */
+export function worksInSandbox({ tools }: Pick<ThreadAgent, 'tools'>): boolean {
+  return SANDBOX_TOOLS.some((name) => builtInSettings(tools, name) !== null);
+}
 
 export interface ToolDefinition {
   name: SandboxTool;

@@ -36,6 +36,7 @@ printf '%s' "$3"
 
 export const edit: Tool<Input> = {
   input,
+  changes: true,
 
   async perform(place, { file_path: path, old_string: old, new_string: next, replace_all: all = false }) {
     const { sandboxes, sandboxId, effectId, signal } = place;

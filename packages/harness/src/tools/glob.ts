@@ -17,6 +17,7 @@ const input = z.strictObject({
 
 export const glob: Tool<z.infer<typeof input>> = {
   input,
+  changes: false,
   async perform({ sandboxes, sandboxId, signal }, { pattern, path = WORKSPACE }) {
     const regex = regexOf(path, pattern);
     if ('problem' in regex) return failed(`pattern: ${regex.problem}.`);

@@ -29,6 +29,7 @@ exec grep -rnHI "$syntax" --color=never --exclude-dir=.git -e "$1" -- "$2"
 
 export const grep: Tool<z.infer<typeof input>> = {
   input,
+  changes: false,
   async perform({ sandboxes, sandboxId, effectId, signal }, { pattern, path = WORKSPACE }) {
     const command = ['bash', '-c', SEARCH, 'grep', pattern, path];
     const search = { sandboxId, command, timeoutMs: 60_000, maxBytes: MAX_BYTES };

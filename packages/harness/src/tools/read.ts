@@ -19,6 +19,7 @@ type Input = z.infer<typeof input>;
 
 export const read: Tool<Input> = {
   input,
+  changes: false,
   async perform({ sandboxes, sandboxId, signal }, { file_path: path, view_range: range }) {
     const file = { sandboxId, path, maxBytes: MAX_CHUNK_BYTES };
     const { bytes, sizeBytes, eof } = await persist(() => sandboxes.readFile(file), { signal });

@@ -5,17 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmulator } from '@capstan/modal-emulator/emulator';
 import type { Sandboxes } from '@capstan/sandbox/port';
-import type { ToolCall, ToolOutcome } from '@capstan/session/harness';
+import type { Holding, ToolCall, ToolOutcome } from '@capstan/session/harness';
 import { silentLogger } from '@capstan/shared/logger';
+import { withHolding } from '../harness.ts';
+import { SessionSandbox } from '../session-sandbox.ts';
+import { MemoryFacts, sandboxDeps } from '../testing/memory-facts.ts';
 import { agentOf } from '../testing.ts';
 import { createTools, type Tools } from './tools.ts';
 
 export interface SandboxWorld {
   sandboxes: Sandboxes;
   /** What the session remembers. */
-  remembered: { sandboxId: string | null };
-  /** The tools as a process that has just woken has them. */
-  wake(sandboxes?: Sandboxes): Tools;
+  remembered: MemoryFacts;
+  /** The tools, and what they hold, as a process that has just woken has them. */
+  wake(sandboxes?: Sandboxes): Tools & Holding;
   stop(): Promise<void>;
 }
 
@@ -28,26 +31,22 @@ export async function startSandboxWorld(sessionId = 'sesn_test'): Promise<Sandbo
   const { createModalSandboxes } = await import('@capstan/sandbox/modal');
   const client = new ModalClient(tokens);
   const sandboxes = createModalSandboxes({ client, appName: 'capstan-test', image: 'debian:12' });
-  const remembered: SandboxWorld['remembered'] = { sandboxId: null };
+  const remembered = new MemoryFacts();
   return {
     sandboxes,
     remembered,
-    wake: (through = sandboxes) =>
-      createTools({
-        sandboxes: through,
-        sessionId,
-        sandboxRef: {
-          load: () => remembered.sandboxId,
-          save: (sandboxId) => {
-            remembered.sandboxId = sandboxId;
-          },
-          clear: () => {
-            remembered.sandboxId = null;
-          },
-        },
-        logger: silentLogger,
-        clock: { now: () => Date.now() },
-      }),
+    wake(through = sandboxes) {
+      const deps = { sandboxes: () => through, sessionId, facts: remembered, logger: silentLogger };
+      const sandbox = new SessionSandbox(sandboxDeps(deps));
+      const tools = createTools({ sandbox, sandboxes: deps.sandboxes });
+      const workers: Tools = {
+        prepare: (toolName) => tools.prepare(toolName),
+        perform: (call, signal) => tools.perform(call, signal),
+        recover: (call, signal) => tools.recover(call, signal),
+        cancel: (call) => tools.cancel(call),
+      };
+      return withHolding(workers, sandbox);
+    },
     async stop() {
       sandboxes.close();
       await emulator.stop();

@@ -16,6 +16,8 @@ export interface Place {
 
 export interface Tool<Input> {
   input: z.ZodType<Input>;
+  /** It may leave something in the sandbox. */
+  changes: boolean;
   perform(place: Place, input: Input): Promise<ToolOutcome>;
   /**
    * After a crash, in the sandbox the call was sent to, which lives: the outcome of a call that had begun, or null when it
@@ -26,6 +28,7 @@ export interface Tool<Input> {
 
 /** A tool whose input type only it knows. */
 export interface BoundTool {
+  changes: boolean;
   /** True when performing the tool twice is harmless. */
   repeatable: boolean;
   perform(place: Place, input: unknown): Promise<ToolOutcome>;
@@ -36,6 +39,7 @@ export interface BoundTool {
 
 export function bind<Input>(tool: Tool<Input>): BoundTool {
   return {
+    changes: tool.changes,
     repeatable: tool.attach === undefined,
     perform: (place, input) => tool.perform(place, tool.input.parse(input)),
     attach: async (place, input) => (await tool.attach?.(place, tool.input.parse(input))) ?? null,

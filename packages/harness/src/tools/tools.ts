@@ -6,7 +6,7 @@ import { isSandboxError, type SandboxError } from '@capstan/sandbox/error';
 import type { RunKey, Sandboxes } from '@capstan/sandbox/port';
 import type { Harness, ToolCall, ToolOutcome } from '@capstan/session/harness';
 import { persist } from '../persistence.ts';
-import { SessionSandbox, type SessionSandboxDeps } from '../session-sandbox.ts';
+import type { SessionSandbox } from '../session-sandbox.ts';
 import { bash } from './bash.ts';
 import { SANDBOX_TOOLS, type SandboxTool } from './definitions.ts';
 import { edit } from './edit.ts';
@@ -25,28 +25,28 @@ const TOOLS: Record<SandboxTool, BoundTool> = {
   grep: bind(grep),
 };
 
-export type Tools = Pick<Harness, 'prepare' | 'perform' | 'recover' | 'cancel' | 'holds' | 'release'>;
+export type Tools = Pick<Harness, 'prepare' | 'perform' | 'recover' | 'cancel'>;
 
-export function createTools(deps: SessionSandboxDeps): Tools {
+export interface ToolsDeps {
+  sandbox: SessionSandbox;
+  sandboxes: () => Sandboxes;
+}
+
+export function createTools(deps: ToolsDeps): Tools {
   return new SandboxTools(deps);
 }
 
 class SandboxTools implements Tools {
-  #deps: SessionSandboxDeps;
   #sandbox: SessionSandbox;
+  #sandboxes: () => Sandboxes;
 
-  constructor(deps: SessionSandboxDeps) {
-    this.#deps = deps;
-    this.#sandbox = new SessionSandbox(deps);
+  constructor({ sandbox, sandboxes }: ToolsDeps) {
+    this.#sandbox = sandbox;
+    this.#sandboxes = sandboxes;
   }
 
   prepare(toolName: string): void {
-    if (toolOf(toolName) === null) return;
-    this.#sandbox
-      .acquire()
-      .catch((error: unknown) =>
-        this.#deps.logger.warn('sandbox.prepare_failed', { message: String(error) }),
-      );
+    if (toolOf(toolName) !== null) this.#sandbox.prepare();
   }
 
   async perform(call: ToolCall, signal: AbortSignal): Promise<ToolOutcome> {
@@ -56,11 +56,7 @@ class SandboxTools implements Tools {
     }
     const problem = tool.problem(call.input);
     if (problem !== null) return failed(`The input of ${call.name} cannot be used. ${problem}.`);
-    const outcome = await this.#attempt(tool, call, signal);
-    const note = this.#sandbox.takeNote();
-    return note === null
-      ? outcome
-      : { ...outcome, content: [{ type: 'text', text: note }, ...outcome.content] };
+    return this.#attempt(tool, call, signal);
   }
 
   async recover(call: ToolCall, signal: AbortSignal): Promise<ToolOutcome | null> {
@@ -73,7 +69,8 @@ class SandboxTools implements Tools {
     try {
       if (!(await this.#sandbox.isAlive(sandboxId))) return null;
       const begun = await tool.attach(this.#place(call, { sandboxId, signal }), call.input);
-      return begun ?? (await this.perform(call, signal));
+      if (begun !== null || this.#sandbox.precedes(call.effectId)) return begun;
+      return await this.perform(call, signal);
     } catch (error) {
       if (!isSandboxError(error)) throw error;
       return null;
@@ -85,36 +82,28 @@ class SandboxTools implements Tools {
     if (sandboxId === null || toolOf(call.name)?.repeatable !== false) return;
     const run = { sandboxId, runId: call.effectId };
     try {
-      await persist(() => kill(this.#deps.sandboxes, run));
+      await persist(() => kill(this.#sandboxes(), run));
     } catch (error) {
       // It ended with its sandbox: there is nothing left to stop.
       if (!isSandboxError(error) || !isLost(error)) throw error;
     }
   }
 
-  holds(): boolean {
-    return this.#sandbox.held;
-  }
-
-  release(): Promise<void> {
-    return this.#sandbox.release();
-  }
-
   async #attempt(tool: BoundTool, call: ToolCall, signal: AbortSignal): Promise<ToolOutcome> {
     for (let again = true; ; again = false) {
       try {
-        const sandboxId = await this.#sandbox.acquire();
-        signal.throwIfAborted();
-        const outcome = await tool.perform(this.#place(call, { sandboxId, signal }), call.input);
-        this.#sandbox.seen();
-        return outcome;
+        const work = (sandboxId: string) => {
+          signal.throwIfAborted();
+          return tool.perform(this.#place(call, { sandboxId, signal }), call.input);
+        };
+        return await this.#sandbox.use(work, tool);
       } catch (error) {
         if (!isSandboxError(error)) throw error;
         if (!isLost(error)) {
           if (!ANSWERS.has(error.code)) this.#sandbox.doubt();
           return failed(describe(error, call));
         }
-        this.#sandbox.forget();
+        this.#sandbox.doubt();
         // A command may have run before its sandbox ended; the others changed nothing that still exists.
         if (call.name === 'bash' || !again) return failed(ENDED);
       }
@@ -122,7 +111,7 @@ class SandboxTools implements Tools {
   }
 
   #place(call: ToolCall, at: { sandboxId: string; signal: AbortSignal }): Place {
-    return { sandboxes: this.#deps.sandboxes, effectId: call.effectId, shell: call.shell, ...at };
+    return { sandboxes: this.#sandboxes(), effectId: call.effectId, shell: call.shell, ...at };
   }
 }
 
@@ -159,6 +148,8 @@ const ANSWERS: ReadonlySet<SandboxError['code']> = new Set([
   'conflict',
   'too_large',
   'invalid',
+  'quota_exceeded',
+  'image_failed',
 ]);
 
 function isLost(error: SandboxError): boolean {
@@ -167,7 +158,7 @@ function isLost(error: SandboxError): boolean {
 
 const ENDED =
   "The session's sandbox ended before this call had an outcome; it may or may not have taken effect. The next call " +
-  'starts a new sandbox, without the files of the old one.';
+  'starts a new sandbox, and says what of the old one it has.';
 
 function describe(error: SandboxError, call: ToolCall): string {
   const path = typeof call.input.file_path === 'string' ? call.input.file_path : call.input.path;
@@ -180,6 +171,10 @@ function describe(error: SandboxError, call: ToolCall): string {
       return `A part of ${path} is a file, not a directory.`;
     case 'forbidden':
       return `No permission for ${path}.`;
+    case 'image_failed':
+      return `There is no sandbox, because the image of the environment cannot be built. ${error.message}`;
+    case 'quota_exceeded':
+      return `The sandbox has no room left: ${error.message}`;
     case 'unavailable':
     case 'timeout':
       return 'The sandbox cannot be reached. Nothing is known to be lost; try again.';

@@ -9,6 +9,7 @@ const input = z.strictObject({ file_path: filePath, content: z.string() });
 
 export const write: Tool<z.infer<typeof input>> = {
   input,
+  changes: true,
   async perform({ sandboxes, sandboxId, signal }, { file_path: path, content }) {
     const bytes = new TextEncoder().encode(content);
     if (bytes.length > MAX_CHUNK_BYTES)

@@ -9,10 +9,14 @@ export function documentName(type: string, suffix: string): string {
   return words.join('') + suffix;
 }
 
-export function serverEvent<const T extends string, S extends z.ZodRawShape>(type: T, shape: S) {
+export function serverEvent<const T extends string, S extends z.ZodRawShape>(
+  type: T,
+  shape: S,
+  about: { description?: string } = {},
+) {
   return z
     .object({ id: idSchema('event'), type: z.literal(type), processed_at: timestamp, ...shape })
-    .meta({ id: documentName(type, 'Event') });
+    .meta({ id: documentName(type, 'Event'), ...about });
 }
 
 /** `processed_at` is null until the agent takes the event. */

@@ -49,6 +49,10 @@ const report = { message: z.string(), retry_status: retryStatus };
 
 export const sessionError = z.discriminatedUnion('type', [
   z.object({ type: z.enum(plain), ...report }),
+  z.object({ type: z.literal('environment_image_error'), ...report }).meta({
+    description:
+      "Our extension: the image of the session's environment cannot be built, so there is no sandbox. The next message tries again.",
+  }),
   z.object({ type: z.enum(mcp), mcp_server_name: z.string(), ...report }),
   z.object({
     type: z.literal('credential_host_unreachable_error'),

@@ -11,11 +11,12 @@ import type { Answer } from './recorded-harness.ts';
 /** Rows of the thread, from those of the answer on. */
 export type Rows = readonly LoggedEntry[];
 
-export function toOutcome({
-  content = [],
-  is_error,
-}: Extract<SessionEvent, { type: 'agent.tool_result' }>): ToolOutcome {
-  return { content, isError: is_error ?? false };
+export function toOutcome(
+  { content = [], is_error }: Extract<SessionEvent, { type: 'agent.tool_result' }>,
+  note: Note | undefined,
+): ToolOutcome {
+  // What the session told of its sandbox comes before what the call brought.
+  return { content: note?.heard ? content.slice(1) : content, isError: is_error ?? false };
 }
 
 /** Null: none of these rows is the end of a model's answer. */

@@ -1,4 +1,5 @@
 // A harness that answers with what a recording has, when the replay says so. Nothing of it reaches a network.
+import type { SandboxNews } from '@capstan/schema/sandbox-news';
 import type {
   Harness,
   ModelCall,
@@ -23,6 +24,8 @@ export class RecordedHarness implements Harness {
   #choose: (model: ModelWanted) => ModelChoice;
   #models = new Map<string, Waiting<Answer>>();
   #tools = new Map<string, Waiting<ToolOutcome>>();
+  #news: readonly SandboxNews[] = [];
+  #changed: () => void = () => {};
 
   constructor(choose: (model: ModelWanted) => ModelChoice) {
     this.#choose = choose;
@@ -78,6 +81,43 @@ export class RecordedHarness implements Harness {
   }
 
   async release(): Promise<void> {}
+
+  prewarm(): void {}
+
+  follow(): void {}
+
+  careAt(): null {
+    return null;
+  }
+
+  async care(): Promise<void> {}
+
+  news(): readonly SandboxNews[] {
+    return this.#news;
+  }
+
+  told(newsId: string): void {
+    const at = this.#news.findIndex(({ id }) => id === newsId);
+    this.#news = this.#news.slice(at + 1);
+  }
+
+  watch(changed: () => void): void {
+    this.#changed = changed;
+  }
+
+  snapshot(): null {
+    return null;
+  }
+
+  async lend(): Promise<null> {
+    return null;
+  }
+
+  /** What became of a sandbox. */
+  announce(news: SandboxNews): void {
+    this.#news = [...this.#news, news];
+    this.#changed();
+  }
 }
 
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal, forget: () => void): Promise<T> {

@@ -163,6 +163,9 @@ class Replay {
         for (const draft of stimulus.drafts)
           await this.#log.draft({ ...draft, eventId: this.#newId('event') });
         return this.#open();
+      case 'news':
+        this.#harness.announce(stimulus.news);
+        return;
       case 'tool':
         return this.#finish(stimulus.callId);
       case 'model':
@@ -171,10 +174,10 @@ class Replay {
   }
 
   async #finish(callId: string): Promise<void> {
-    const event = this.#row?.event;
+    const { event, note } = this.#row ?? {};
     await this.#until(async () => this.#harness.runs(callId));
     if (event?.type === 'agent.tool_result')
-      this.#harness.finish(callId, this.#likeness.translated(toOutcome(event)));
+      this.#harness.finish(callId, this.#likeness.translated(toOutcome(event, note)));
   }
 
   /** Unless the thread goes on without its model: a context may be too long to ask at all. */
@@ -345,6 +348,7 @@ const WHY: Record<Stimulus['kind'], string> = {
   archive_thread: `${NOTHING} when that thread is archived`,
   tick: `${NOTHING} when the alarm rings`,
   death: `${NOTHING} when its process dies`,
+  news: 'the session does not tell that',
   tool: 'the session does not wait for the result of that call',
   model: 'the session does not wait for a model to say that',
 };

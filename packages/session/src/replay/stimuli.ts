@@ -1,7 +1,9 @@
 // What made the next rows of a recording: what a client sent, a call's result, an alarm, or the death of a process. Clients'
 // events and what becomes of the session as a whole are tried on the machine, until one would write exactly those rows.
+
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { MetadataPatch } from '@capstan/schema/metadata';
+import type { SandboxNews } from '@capstan/schema/sandbox-news';
 import { accept } from '../accept.ts';
 import type { Entry, LoggedEntry } from '../entry.ts';
 import type { Context } from '../frame.ts';
@@ -25,6 +27,8 @@ export type Stimulus =
   | { kind: 'tick'; at: number }
   /** A process died, and another opened the session. */
   | { kind: 'death'; drafts: Draft[] }
+  /** The sandbox was replaced, or cannot be had. */
+  | { kind: 'news'; news: SandboxNews }
   | { kind: 'tool'; callId: string }
   | { kind: 'model'; threadId: string };
 
@@ -47,6 +51,7 @@ export function next(standing: Standing): Stimulus {
   if (row === undefined || recording.isTaken(row)) return { kind: 'none' };
   if (recording.isFromClient(row)) return sent(standing) ?? whole(standing) ?? { kind: 'none' };
   if (row.event.type === 'session.updated') return updated(standing, row.event);
+  if (row.note?.news) return told(row);
   return whole(standing) ?? called(row, standing, context);
 }
 
@@ -120,6 +125,16 @@ function updated({ context }: Standing, event: Updated): Stimulus {
     ...(budget === undefined ? {} : { budget }),
   };
   return { kind: 'update', change };
+}
+
+function told({ event }: LoggedEntry): Stimulus {
+  const { id } = event;
+  if (event.type === 'session.sandbox_replaced') {
+    const { restored, lost } = event;
+    return { kind: 'news', news: { id, kind: 'replaced', replacement: { restored, lost } } };
+  }
+  const message = event.type === 'session.error' ? event.error.message : '';
+  return { kind: 'news', news: { id, kind: 'image_failed', message } };
 }
 
 /** What happens to the session as a whole. */

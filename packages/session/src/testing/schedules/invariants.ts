@@ -82,6 +82,8 @@ function checkWaits(play: Play, state: State): void {
   if (stop.some(({ id }) => !harness.cancelled.includes(id)))
     holds(armed, 'R7: what is to be stopped is looked at again');
   if (state.status === 'terminated' && harness.held) holds(armed, 'R7: what is held is given back');
+  if (state.status === 'idle' && harness.changed)
+    holds(armed, 'R7: what was done in a sandbox that rests is saved');
   for (const id of witness.billed) if (!world.ledger.has(id)) holds(armed, 'R7: a bill is recorded');
   if (state.status === 'terminated') return;
   for (const thread of state.threads) {
@@ -174,6 +176,12 @@ async function checkRest(play: Play): Promise<void> {
   holds(witness.calls.size === 0, 'every call has its result');
   holds(witness.undelivered.size === 0, 'every message is delivered');
   holds(witness.evaluation === null, 'every evaluation has its end');
+  const { untold, changed } = harness;
+  for (const id of play.news) {
+    const waits = untold.some((one) => one.id === id);
+    holds(waits !== witness.news.has(id), 'what became of the sandbox is told, or will be: once');
+  }
+  holds(!changed || state.status === 'terminated', 'what was done in a sandbox is saved');
   const refused = state.threads[0]?.stop?.reason.type === 'refusal';
   holds(state.outcome === null || refused, 'every outcome has its end, or waits for other words');
   for (const { id } of state.stopping) holds(harness.cancelled.includes(id), 'what was cut short is stopped');

@@ -44,6 +44,8 @@ export class LogWitness {
   asked = new Set<string>();
   spans = new Map<string | null, string>();
   evaluation: string | null = null;
+  /** News of the sandbox, by the id of their event. */
+  news = new Set<string>();
   #spec: SessionSpec;
   #reading: Promise<void> = Promise.resolve();
   #before: SessionEvent['type'] | null = null;
@@ -113,6 +115,11 @@ export class LogWitness {
     holds(!state.deleted, 'a deleted session says nothing more');
     if (state.status === 'terminated' && !forked)
       holds(event.type === 'session.deleted', 'a session that is over is only deleted');
+    if (event.type === 'session.sandbox_replaced') {
+      holds(state.status === 'running', 'what became of the sandbox is told while the session runs');
+      holds(!this.news.has(event.id), 'what became of the sandbox is told once');
+      this.news.add(event.id);
+    }
     if (event.type === 'session.status_running')
       holds(state.status !== 'running', 'a session begins to run once');
     if (event.type === 'session.status_rescheduled')

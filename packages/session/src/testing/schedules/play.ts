@@ -63,6 +63,8 @@ export class Play {
   /** What a send with a key was answered. */
   answered = new Map<string, string>();
   said = 0;
+  /** News of its sandbox, by id. */
+  news: string[] = [];
   /** Storage fails after it has written. */
   syncFails = false;
   /** The session that this one was forked into: the play goes on with it. */
@@ -228,6 +230,7 @@ export class Play {
     this.blobs.fails = false;
     this.harness.cancelFails = false;
     this.harness.releaseFails = false;
+    this.harness.careFails = false;
     this.harness.deltas = [];
   }
 }

@@ -32,6 +32,7 @@ export const WEIGHTS = {
   control: 2,
   blobs: 1,
   sandboxes: 1,
+  replace: 2,
   deltas: 2,
   update: 3,
   archiveThread: 2,
@@ -124,6 +125,14 @@ const ACTS: Record<ActName, Act> = {
   sandboxes: (play, dice) => {
     play.harness.cancelFails = dice.roll(2) === 0;
     play.harness.releaseFails = dice.roll(2) === 1;
+    play.harness.careFails = dice.rarely(2);
+  },
+  replace: (play, dice) => {
+    const id = `sevt_news${play.news.length}_${play.world.spec.sessionId}`;
+    play.news.push(id);
+    const files = dice.of(['none', 'since_snapshot', 'all'] as const) ?? 'all';
+    const replacement = { restored: null, lost: { files, processes: dice.roll(2) === 0 } };
+    play.harness.replace(id, replacement);
   },
   deltas: (play, dice) => {
     play.harness.deltas = ['Once ', 'upon ', 'a time'].slice(0, dice.roll(4));

@@ -1,0 +1,183 @@
+// What becomes of a session's one sandbox: decisions over what is recorded of it and what is seen of it. Pure.
+//  L1 What is not there again is never called restored: loss is judged by what was recorded before a sandbox was used.
+//  L2 An image is let go only after what replaces it is recorded; until then, and until it is deleted, the record has it.
+//  L3 A sandbox in which something runs is not replaced before it comes near its end.
+// Instants are epoch ms.
+import type { SandboxNews } from '@capstan/schema/sandbox-news';
+
+/** As long as no one has asked for a sandbox for this long, nobody knows whether it lives. */
+export const TRUSTED_MS = 60_000;
+/** A sandbox is photographed when its session has rested for this long. */
+export const REST_MS = 20_000;
+/** Nearer to its end than this, a sandbox in which nothing runs is replaced before it is used. */
+export const RENEW_MS = 60 * 60_000;
+/** Nearer than this, whatever runs in it: longer than any call may take. */
+export const LAST_MS = 15 * 60_000;
+/** What runs in the background is looked for this often: a sandbox that is asked something is not ended as an idle one. */
+export const LOOK_MS = 5 * 60_000;
+/** An image that was lent is kept for this long: whoever it was lent to is being made. */
+export const LEND_MS = 60_000;
+
+export interface KeptImage {
+  imageId: string;
+  /** When another session was last given it to begin with; null: no other session has it. */
+  lentAt: number | null;
+}
+
+export interface KeptSnapshot extends KeptImage {
+  snapshotId: string;
+  sandboxId: string;
+  takenAt: number;
+  /** The last event of a tool call whose work it may have; null: there was none. */
+  upTo: string | null;
+  /** Something was running as it was taken: that is not in it. */
+  running: boolean;
+  /** It says in a file of its own which snapshot it is. */
+  marked: boolean;
+}
+
+/** A snapshot that was asked for: whether it was taken is not known. */
+export interface Taking {
+  snapshotId: string;
+  sandboxId: string;
+  beganAt: number;
+  upTo: string | null;
+  running: boolean;
+}
+
+export interface LiveSandbox {
+  sandboxId: string;
+  /** It ends then, or before. */
+  expiresAt: number;
+  /** A call was made in it. */
+  used: boolean;
+  /** A call may have changed it since its snapshot was begun, or since it was made. */
+  changed: boolean;
+  /** It was seen to have ended. */
+  ended: boolean;
+  /** It replaced another one after that event: calls up to there may have been made in that one. Null: in this or none. */
+  madeAfter: string | null;
+}
+
+/** What a session remembers of its sandbox, as JSON in its own storage. */
+export interface SandboxRecord {
+  live: LiveSandbox | null;
+  /** What the next sandbox begins with. */
+  snapshot: KeptSnapshot | null;
+  taking: Taking | null;
+  /** Images this session needs no more, and is to let go. */
+  discarded: readonly KeptImage[];
+  /** Oldest first. */
+  news: readonly SandboxNews[];
+}
+
+export const NOTHING_RECORDED: SandboxRecord = {
+  live: null,
+  snapshot: null,
+  taking: null,
+  discarded: [],
+  news: [],
+};
+
+/** Whether something runs in the background, and when that was seen. */
+export interface Look {
+  at: number;
+  running: boolean;
+}
+
+export interface Sight {
+  now: number;
+  /** When it last answered this process; null: never, or it is in doubt. */
+  seenAt: number | null;
+  /** Calls under way in it. */
+  calls: number;
+  look: Look | null;
+  /** Replacing it has just failed: it is used as it is. */
+  keep: boolean;
+}
+
+export type Opening =
+  | { do: 'use' | 'check' | 'look' | 'renew'; sandboxId: string }
+  /** What became of a snapshot that was asked for has to be known first. */
+  | { do: 'finish' }
+  | { do: 'restore'; snapshot: KeptSnapshot }
+  | { do: 'spawn' };
+
+/** What to do next for somebody who needs the sandbox. */
+export function opening({ live, snapshot, taking }: SandboxRecord, sight: Sight): Opening {
+  if (live === null || live.ended) {
+    if (taking !== null) return { do: 'finish' };
+    return snapshot === null ? { do: 'spawn' } : { do: 'restore', snapshot };
+  }
+  const { sandboxId } = live;
+  if (!isRecent(sight.seenAt, sight.now, TRUSTED_MS)) return { do: 'check', sandboxId };
+  const left = live.expiresAt - sight.now;
+  if (left > RENEW_MS || sight.calls > 0 || sight.keep) return { do: 'use', sandboxId };
+  if (left > LAST_MS) {
+    if (!isRecent(sight.look?.at ?? null, sight.now, LOOK_MS)) return { do: 'look', sandboxId };
+    if (sight.look?.running) return { do: 'use', sandboxId };
+  }
+  return { do: 'renew', sandboxId };
+}
+
+export interface Caring {
+  now: number;
+  /** Since when the session rests; null: it works. */
+  restsSince: number | null;
+  look: Look | null;
+}
+
+export type Care =
+  /** Nothing is due before then; null: ever. */
+  | { do: 'wait'; until: number | null }
+  | { do: 'finish' | 'look' | 'snapshot' }
+  | { do: 'discard'; image: KeptImage };
+
+/** What to do next for a sandbox that nobody needs just now. */
+export function care(record: SandboxRecord, caring: Caring): Care {
+  if (record.taking !== null) return { do: 'finish' };
+  const image = record.discarded.find((one) => freeAt(one) <= caring.now);
+  if (image !== undefined) return { do: 'discard', image };
+  const next = photograph(record, caring);
+  if (next.do !== 'wait') return next;
+  return { do: 'wait', until: earliest([next.until, ...record.discarded.map(freeAt)]) };
+}
+
+function photograph({ live, snapshot }: SandboxRecord, { now, restsSince, look }: Caring): Care {
+  if (live === null || live.ended || !live.changed) return { do: 'wait', until: null };
+  const last = live.expiresAt - LAST_MS;
+  const taken = snapshot !== null && snapshot.sandboxId === live.sandboxId && snapshot.takenAt >= last;
+  const atLast = taken ? null : last;
+  const seen = isRecent(look?.at ?? null, now, LOOK_MS);
+  if (atLast !== null && now >= atLast) return { do: seen ? 'snapshot' : 'look' };
+  if (restsSince === null) return { do: 'wait', until: atLast };
+  const due = restsSince + REST_MS;
+  if (now < due) return { do: 'wait', until: earliest([due, atLast]) };
+  if (look === null || !seen) return { do: 'look' };
+  if (look.running) return { do: 'wait', until: earliest([look.at + LOOK_MS, atLast]) };
+  return { do: 'snapshot' };
+}
+
+function freeAt({ lentAt }: KeptImage): number {
+  return lentAt === null ? Number.NEGATIVE_INFINITY : lentAt + LEND_MS;
+}
+
+/** Not of what lies ahead: the clock has been set back since. */
+function isRecent(at: number | null, now: number, withinMs: number): boolean {
+  return at !== null && now >= at && now - at < withinMs;
+}
+
+function earliest(times: readonly (number | null)[]): number | null {
+  const known = times.filter((time) => time !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+/** The images that a session which is over has to let go. */
+export function leftImages({ snapshot, discarded }: SandboxRecord): KeptImage[] {
+  return snapshot === null ? [...discarded] : [...discarded, snapshot];
+}
+
+/** Whether there is anything to give back. */
+export function holdsAnything(record: SandboxRecord): boolean {
+  return record.live !== null || record.taking !== null || leftImages(record).length > 0;
+}
