@@ -248,7 +248,9 @@ describe('a model that cannot read the whole context', () => {
   it('not even what is to be compacted: less of it is tried, and that ends, too', async () => {
     const world = new World();
     const runtime = await world.open();
-    await runtime.send([message(`hello ${'word '.repeat(200_000)}`)]);
+    await runtime.send([message('hello')]);
+    (await nextModel(world)).settle([use('bash')]);
+    (await nextTool(world)).settle(outcome('word '.repeat(200_000)));
     const sizes: number[] = [];
     for (let round = 0; runtime.view.status !== 'idle' && round < 20; round++) {
       const call = await nextModel(world);

@@ -39,6 +39,20 @@ export function contextSize(context: ModelContext, thread: ThreadState): number 
   return Math.max(thread.contextTokens, tokensOf(chars) + OVERHEAD_TOKENS);
 }
 
+/** Tokens of a message that is to be answered and that alone is more than the model can read; null: there is none. */
+export function unreadable(
+  items: readonly PlacedItem[],
+  thread: ThreadState,
+  { contextWindow }: ModelChoice,
+): number | null {
+  const due = thread.openSpan === null ? dueInput(thread).map(sizeOfInput) : [];
+  // Of what the agent has already, the newest: what is before it can be compacted.
+  const newest = items.findLast(({ item }) => item.type !== 'system');
+  const size = Math.max(0, ...due, newest?.item.type === 'user' ? newest.chars : 0);
+  const tokens = tokensOf(size);
+  return tokens + OVERHEAD_TOKENS > contextWindow ? tokens : null;
+}
+
 export function isTooLong({ choice, inputTokens }: Estimate, thread: ThreadState): boolean {
   if (thread.tooLong) return true;
   const { contextWindow, maxOutputTokens } = choice;

@@ -1,7 +1,7 @@
 // How a thread's stretch of work ends on the log: idle, rescheduled, given up or cut short.
 import type { ThreadContent } from '@capstan/schema/content';
 import type { StopDetails, StopReason } from '@capstan/schema/events/session-events';
-import { type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
+import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { billFor, type Took } from './bill.ts';
 import { type Entry, made, type Note, noted, ownedBy, type Stamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
@@ -101,16 +101,15 @@ interface Failed {
   error: { type: ModelErrorType; message: string };
   /** On the request's end. */
   note?: Note;
-  /** What the request took, where that is known; otherwise it is billed by an estimate. */
-  usage?: ModelUsage;
+  /** Absent: nobody knows what the request took. */
+  took?: Took;
 }
 
 /** Tries again later, or gives the turn up: then what is queued is flushed and the next message starts afresh. */
 export function fail(context: Context, thread: ThreadState, failure: Failure | Death): Entry[] {
   const { stamp } = context;
   const retry = failure.restart ? restartOf(context.state, thread) : retryOf(thread, failure);
-  const { note } = failure;
-  const took: Took = failure.usage ?? 'untold';
+  const { note, took = 'untold' } = failure;
   const ends = { isError: true as const, took, ...(note ? { note } : {}) };
   const grading = thread.parentId === null ? abandonGrading(context.state, took, stamp) : [];
   const span = [...abandonSpan(thread, ends, stamp), ...grading];

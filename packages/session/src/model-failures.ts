@@ -11,10 +11,10 @@ export function toFailure(error: unknown, desk: Desk, thread: ThreadState): Fail
   if (isModelFailure(error)) {
     if (error.contextTooLong) return 'too_long';
     const { type, message, retryable, retryAfterMs } = error;
-    const usage = error.usage === undefined ? {} : { usage: error.usage };
+    const took = error.usage === undefined ? {} : { took: error.usage };
     const note = error.badMedia ? { note: { badMedia: { upTo: desk.context(thread.id).position } } } : {};
     const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-    return { error: { type, message }, retryable, jitter, ...wait, ...note, ...usage };
+    return { error: { type, message }, retryable, jitter, ...wait, ...note, ...took };
   }
   if (isApiError(error) && error.code === 'too_large') {
     const message = 'The reply of the model is too long to keep. Ask it for less at a time.';

@@ -2,9 +2,10 @@
 // were shown is kept, and its error. A context that would not fit is compacted first.
 import type { ModelUsage } from '@capstan/schema/usage';
 import type { Estimate } from './budget.ts';
-import { compact, contextSize, isTooLong } from './compaction.ts';
+import { compact, contextSize, isTooLong, unreadable } from './compaction.ts';
 import { delegationTools } from './delegation.ts';
-import type { ModelCall, ModelPart } from './harness.ts';
+import type { Failure } from './endings.ts';
+import type { ModelCall, ModelChoice, ModelPart } from './harness.ts';
 import { ModelFailure } from './harness.ts';
 import { inputHash } from './input-hash.ts';
 import { toFailure } from './model-failures.ts';
@@ -36,6 +37,15 @@ export async function callModel(turn: Turn, desk: Desk, thread: ThreadState): Pr
   }
 }
 
+/** It stays on the log, and what is sent next is answered. */
+function cannotRead(tokens: number, { model, contextWindow }: ModelChoice): Failure {
+  const message =
+    `The message is longer than the model can read: about ${tokens} tokens, and ${model} reads ${contextWindow}. ` +
+    'Send it in parts, or put it into a file that the agent can read in parts.';
+  const error = { type: 'model_request_failed_error' as const, message };
+  return { error, retryable: false, took: 'unasked', jitter: 0 };
+}
+
 const TOO_LONG = 'The conversation is longer than the model can read, and compacting it has not helped.';
 
 interface Attempt {
@@ -46,7 +56,11 @@ interface Attempt {
 async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): Promise<void> {
   const choice = desk.harness.choose(agentOf(desk.spec, thread).model);
   const context = desk.context(thread.id);
-  await context.items();
+  const unread = unreadable(await context.items(), thread, choice);
+  if (unread !== null) {
+    await desk.submit(turn.id, { kind: 'failed', failure: cannotRead(unread, choice), kept: [] });
+    return;
+  }
   const estimate = { choice, inputTokens: contextSize(context, thread) };
   if (isTooLong(estimate, thread)) {
     // Begun with what made it due, before anybody knew how long it is.

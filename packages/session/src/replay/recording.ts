@@ -56,13 +56,14 @@ export class Recording {
     return event.type === 'session.thread_created' ? undefined : note?.thread;
   }
 
-  /** Whether the model request that a thread has under way at a place comes to its model, and is not found too long. */
+  /** Whether the model request that a thread has under way at a place comes to its model, and is not found too long first. */
   isAsked(thread: string, place: number): boolean {
     for (let at = place; at < this.rows.length; at++) {
       const { event, note } = this.rows[at] ?? {};
       if (event?.type !== 'span.model_request_end' || (note?.thread ?? this.spec.threadId) !== thread)
         continue;
-      return note?.tooLong !== 'context';
+      const unasked = event.is_error === true && note?.bill === undefined;
+      return note?.tooLong !== 'context' && !unasked;
     }
     return true;
   }
