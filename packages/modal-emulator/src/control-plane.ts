@@ -153,6 +153,7 @@ async function createSandbox(
       timeoutMs: (definition.timeoutSecs || DEFAULT_TIMEOUT_SECONDS) * 1000,
       idleTimeoutMs: definition.idleTimeoutSecs ? definition.idleTimeoutSecs * 1000 : undefined,
       network: policyOf(definition.networkAccess),
+      resources: definition.resources,
     });
     return {
       sandboxId: record.id,

@@ -70,9 +70,10 @@ const under = (message: string, fields: string) =>
     .map((field) => `${message}.${field}`)
     .join(' ');
 const NETWORK_ACCESS = under('networkAccess', 'networkAccessType allowedCidrs allowedDomains');
+const RESOURCES = under('resources', 'milliCpu milliCpuMax memoryMb memoryMbMax');
 const DEFINITION = under(
   'definition',
-  `entrypointArgs imageId secretIds timeoutSecs idleTimeoutSecs workdir name openPorts.ports.port volumeMounts inboundCidrAllowlist experimentalOutboundPolicy outboundPolicy ${NETWORK_ACCESS}`,
+  `entrypointArgs imageId secretIds timeoutSecs idleTimeoutSecs workdir name openPorts.ports.port volumeMounts inboundCidrAllowlist experimentalOutboundPolicy outboundPolicy ${NETWORK_ACCESS} ${RESOURCES}`,
 );
 
 const CONTROL_PLANE: Expected<ControlPlaneMethods> = {

@@ -1,15 +1,17 @@
 // A local Modal: the part of its gRPC API that sandboxes need, on one loopback port, each sandbox an isolated set of
 // Linux processes. The official SDK works against it unchanged, given MODAL_SERVER_URL and the tokens.
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Logger, silentLogger } from '@capstan/shared/logger';
 import { type CallContext, createServer, type ServerMiddlewareCall, Status } from 'nice-grpc';
+import { Cgroups } from './cgroups.ts';
 import { createCommandRouter } from './command-router.ts';
 import { createControlPlane, fail } from './control-plane.ts';
 import { loadDefinitions } from './definitions.ts';
 import { type BuildLimits, ImageBuilds } from './image-builds.ts';
 import { type ImageLimits, ImageTrees } from './image-trees.ts';
 import { chooseLayout, type LayoutChoice } from './layout.ts';
+import { type LimitLevels, limitLevels } from './limits.ts';
 import { parseForwards } from './network-policy.ts';
 import { prepareBase } from './root-filesystem.ts';
 import { Sandboxes } from './sandboxes.ts';
@@ -38,6 +40,8 @@ export interface EmulatorOptions {
   outputLimitBytes?: number;
   /** `127.0.0.1:PORT` each: what sandboxes reach of this machine, at the same address of their own loopback. */
   forwards?: readonly string[];
+  /** What one sandbox may have on the disk; default: a quarter of what is free as it starts, 16 GiB at most. */
+  diskBytes?: number;
   imageLimits?: Partial<ImageLimits>;
   buildLimits?: Partial<BuildLimits>;
   /** Default: layers where the machine allows them. */
@@ -48,6 +52,8 @@ export interface Emulator {
   port: number;
   /** For MODAL_SERVER_URL. */
   url: string;
+  /** By what sandboxes are held to their limits here. */
+  limits: LimitLevels;
   /** Terminates every sandbox, then closes the port and the state. */
   stop(): Promise<void>;
 }
@@ -72,7 +78,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const { images } = store;
   const trees = new ImageTrees({ stateDir, base, layout, images, limits, log });
   const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES;
-  const sandboxes = new Sandboxes({ stateDir, base, layout, trees, store, log, outputLimitBytes, forwards });
+  const cgroups = new Cgroups(realpathSync(stateDir));
+  const places = { stateDir, base, layout, trees };
+  const bounds = { outputLimitBytes, forwards, cgroups, diskBytes: options.diskBytes };
+  const sandboxes = new Sandboxes({ ...places, ...bounds, store, log });
   const snapshots = new Snapshots({ sandboxes, images, trees, layout });
   const buildLimits = { ...BUILD_LIMITS, ...options.buildLimits };
   const builds = new ImageBuilds({ sandboxes, images, trees, layout, limits: buildLimits });
@@ -100,6 +109,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   return {
     port,
     url: `http://${HOST}:${port}`,
+    limits: limitLevels(cgroups),
     stop: async () => {
       await sandboxes.stop();
       server.forceShutdown();

@@ -33,6 +33,10 @@ export class KeptRuns<Run extends KeptRun> {
     return this.#running.size > 0;
   }
 
+  running(): Iterable<Run> {
+    return this.#running.values();
+  }
+
   get(id: string): Run | undefined {
     return this.#running.get(id) ?? this.#ended.get(id)?.run;
   }

@@ -1,18 +1,12 @@
 // Starts the emulator from the environment: CAPSTAN_EMULATOR_STATE, CAPSTAN_EMULATOR_PORT (0 or absent: any), MODAL_TOKEN_ID,
-// MODAL_TOKEN_SECRET and CAPSTAN_EMULATOR_FORWARDS (127.0.0.1:PORT,... that sandboxes reach). Writes one JSON line per event;
+// MODAL_TOKEN_SECRET, CAPSTAN_EMULATOR_FORWARDS (127.0.0.1:PORT,... that sandboxes reach) and CAPSTAN_EMULATOR_DISK_MIB (what
+// each may have on the disk; absent: a quarter of what is free). Writes one JSON line per event;
 // `emulator.listening` carries the URL and what sandboxes get. SIGINT and SIGTERM stop it.
 import { writeSync } from 'node:fs';
 import { createLogger } from '@capstan/shared/logger';
 import { startEmulator } from './emulator.ts';
+import type { LimitLevels } from './limits.ts';
 import { checkIsolation, type Isolation } from './preflight.ts';
-
-/** What a gateway in front of this emulator may promise (CAPSTAN_SANDBOX_CAPABILITIES). */
-const CAPABILITIES = JSON.stringify({
-  isolation: 'container',
-  limits: { cpu: false, memory: false, pids: false, disk: false },
-  snapshots: true,
-  gpu: false,
-});
 
 const log = createLogger((line) => writeSync(process.stdout.fd, `${line}\n`));
 
@@ -33,10 +27,17 @@ async function serve(isolation: Isolation): Promise<void> {
     tokenId: variable('MODAL_TOKEN_ID'),
     tokenSecret: variable('MODAL_TOKEN_SECRET'),
     forwards: (process.env.CAPSTAN_EMULATOR_FORWARDS ?? '').split(',').filter((text) => text !== ''),
+    diskBytes: diskBytes(process.env.CAPSTAN_EMULATOR_DISK_MIB),
     log,
   });
-  const { url } = emulator;
-  log.info('emulator.listening', { url, isolation: isolation.level, capabilities: CAPABILITIES });
+  const { url, limits } = emulator;
+  const capabilities = capabilitiesWith(limits);
+  log.info('emulator.listening', {
+    url,
+    isolation: isolation.level,
+    limits: JSON.stringify(limits),
+    capabilities,
+  });
   const stop = () => {
     emulator.stop().then(
       () => log.info('emulator.stopped'),
@@ -44,6 +45,21 @@ async function serve(isolation: Isolation): Promise<void> {
     );
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+}
+
+/** What a gateway in front of this emulator may promise (CAPSTAN_SANDBOX_CAPABILITIES): of a sandbox, not of a process in it. */
+function capabilitiesWith({ cpu, memory }: LimitLevels): string {
+  const limits = { cpu: cpu !== 'none', memory: memory !== 'rlimit', pids: true, disk: true };
+  return JSON.stringify({ isolation: 'container', limits, snapshots: true, gpu: false });
+}
+
+function diskBytes(mebibytes: string | undefined): number | undefined {
+  if (mebibytes === undefined) return undefined;
+  const bytes = Number(mebibytes) * 1024 * 1024;
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  throw new TypeError(
+    `CAPSTAN_EMULATOR_DISK_MIB is ${JSON.stringify(mebibytes)}: write a number of MiB, or leave it out.`,
+  );
 }
 
 function variable(name: string): string {

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { Server } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
+import type { SandboxCgroup } from './cgroups.ts';
 import { PROGRAM_PATHS } from './confinement.ts';
 import { asOwner, type Shift } from './ownership.ts';
 import { loopbackSetup, type Namespaces } from './sandbox-sockets.ts';
@@ -31,8 +32,12 @@ export interface SandboxProcess {
   run(runId: string): void;
   /** Kills a process group, named as the sandbox numbers it. */
   killGroup(groupId: number): void;
+  /** Kills every process in it but the agent. */
+  killAll(): void;
   /** Throws SandboxStartError when it has ended. */
   openNamespaces(): Namespaces;
+  /** As the host numbers it; undefined when it has ended. */
+  agent(): number | undefined;
   stop(): Promise<void>;
 }
 
@@ -48,11 +53,14 @@ export interface StartOptions {
   confinement: readonly string[];
   /** Listened on inside, on 127.0.0.1. */
   listenPorts: readonly number[];
+  group: SandboxCgroup;
+  /** For each process alone, where no group bounds them together. */
+  memoryBytesPerProcess: number | undefined;
 }
 
 /** Throws SandboxStartError with what setup complained of. */
 export async function startSandboxProcess(options: StartOptions): Promise<SandboxProcess> {
-  const { directory, runDirectory, ownerId, shifts, confinement, listenPorts } = options;
+  const { directory, runDirectory, ownerId, shifts, confinement, listenPorts, group } = options;
   const network = loopbackSetup(listenPorts);
   const unshare = [
     'unshare',
@@ -81,13 +89,13 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
     gid,
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'ipc'],
-    env: SANDBOX_ENV,
+    env: { ...SANDBOX_ENV, DATA_KIB: kibibytes(options.memoryBytesPerProcess) },
   });
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
   });
-  const [, listeners] = await Promise.all([ready(child), handedListeners(child, listenPorts.length)]);
+  const listeners = await started(child, { group, listeners: listenPorts.length });
   const orders = child.stdin;
   if (orders === null) throw new TypeError('A sandbox starts with an order pipe; spawn gave none.');
   orders.on('error', () => {});
@@ -97,12 +105,44 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
     exited,
     run: (runId) => order(orders, `x ${runId}`),
     killGroup: (groupId) => order(orders, `k ${groupId}`),
+    killAll: () => order(orders, 'k 1'),
     openNamespaces: () => openNamespaces(child),
+    agent: () => (child.pid === undefined || child.exitCode !== null ? undefined : agentOf(child.pid)),
     stop: async () => {
       killTree(child);
       await exited;
     },
   };
+}
+
+/** Resolves with the listeners once the agent takes orders, in its group. What setup complained of goes before other failures. */
+async function started(
+  child: ChildProcess,
+  expected: { group: SandboxCgroup; listeners: number },
+): Promise<Map<number, Server>> {
+  const { group } = expected;
+  const entering = child.pid === undefined ? undefined : group.add(child.pid);
+  const [setup, handed, entered] = await Promise.allSettled([
+    ready(child),
+    handedListeners(child, expected.listeners),
+    entering,
+  ]);
+  const listeners = handed.status === 'fulfilled' ? handed.value : new Map<number, Server>();
+  try {
+    for (const step of [setup, handed, entered]) if (step.status === 'rejected') throw step.reason;
+    // It may have been made before its parent was in the group.
+    const agent = child.pid === undefined ? undefined : agentOf(child.pid);
+    if (agent !== undefined) await group.add(agent);
+    return listeners;
+  } catch (cause) {
+    for (const listener of listeners.values()) listener.close();
+    killTree(child);
+    throw cause;
+  }
+}
+
+function kibibytes(bytes: number | undefined): string {
+  return bytes === undefined ? 'unlimited' : String(Math.ceil(bytes / 1024));
 }
 
 function order(orders: Writable, line: string): void {

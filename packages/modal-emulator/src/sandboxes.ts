@@ -1,15 +1,18 @@
 // The sandboxes of one emulator, from creation to result.
 // 1. The store knows a sandbox before it runs and its result before anyone waiting for it does. 2. A sandbox has exactly
 // one result, and has it only when no process of it is left. 3. As root, each runs as a host user of its own.
-import { randomInt } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Logger } from '@capstan/shared/logger';
+import type { Cgroups, SandboxCgroup } from './cgroups.ts';
 import { confinement } from './confinement.ts';
+import { DiskWatch, freeOf, type Watched } from './disk-watch.ts';
+import { freeHostUser } from './host-users.ts';
 import { newId } from './identifiers.ts';
 import type { ImageRecord } from './image-store.ts';
 import type { ImageTrees, SandboxPlace } from './image-trees.ts';
 import { type KeptLimits, KeptRuns } from './kept-runs.ts';
+import { diskGuard, limitsOf, type SandboxLimits } from './limits.ts';
 import { NamedPipes } from './named-pipes.ts';
 import type { NetworkPolicy } from './network-policy.ts';
 import { type Base, type Layout, prepareRoot } from './root-filesystem.ts';
@@ -17,13 +20,10 @@ import { Run, type RunOptions } from './run.ts';
 import { SandboxNetwork } from './sandbox-network.ts';
 import { type SandboxProcess, type StartOptions, startSandboxProcess } from './sandbox-process.ts';
 import type { SandboxRecord, Store } from './store.ts';
-import { removeTrees } from './tree-removal.ts';
+import { TreeRemovals } from './tree-removal.ts';
 import { makeVolatileDirectory, type VolatileDirectory } from './volatile-directory.ts';
-import { type GenericResult, GenericStatus, type NamedTag } from './wire.ts';
+import { type GenericResult, GenericStatus, type NamedTag, type Resources } from './wire.ts';
 
-/** Above the ranges distributions give to people and to their containers. */
-const FIRST_HOST_USER = 231_072;
-const HOST_USERS = 65_536;
 /** How long a finished sandbox's output stays readable for clients that are still reading it. */
 const GRACE_MS = 30_000;
 /** Memory is the emulator's own heap. On disk there is room for the largest output one run can have. */
@@ -48,6 +48,7 @@ export interface SandboxOptions {
   /** Absent: an idle sandbox stays. */
   idleTimeoutMs?: number;
   network: NetworkPolicy;
+  resources?: Resources;
 }
 
 export interface LiveSandbox {
@@ -66,6 +67,8 @@ interface Entry extends LiveSandbox, SandboxPlace {
   releaseImage(): void;
   /** What reads its directory and ends before that is removed. */
   readers: Set<Promise<unknown>>;
+  group: SandboxCgroup;
+  disk: Watched | undefined;
   started: number;
   timers: NodeJS.Timeout[];
   result: GenericResult | undefined;
@@ -82,6 +85,9 @@ export interface SandboxesPorts {
   outputLimitBytes: number;
   /** Ports of this machine's loopback that sandboxes may reach. */
   forwards: readonly number[];
+  cgroups: Cgroups;
+  /** What one sandbox may have on the disk; absent: a part of what is free. */
+  diskBytes: number | undefined;
 }
 
 export class NameTakenError extends Error {
@@ -93,20 +99,22 @@ export class Sandboxes {
   readonly #pipes: NamedPipes;
   readonly #volatile: VolatileDirectory;
   readonly #directory: string;
+  readonly #disk: DiskWatch;
   readonly #byId = new Map<string, Entry>();
   readonly #byTask = new Map<string, Entry>();
-  readonly #removals = new Set<Promise<void>>();
+  readonly #removals: TreeRemovals;
   readonly #trimming: NodeJS.Timeout;
   readonly #stop = new AbortController();
   #lastCreatedAt = 0;
 
   constructor(ports: SandboxesPorts) {
     this.#ports = ports;
+    this.#removals = new TreeRemovals(ports.log);
     this.#directory = join(ports.stateDir, 'sandboxes');
     const old = join(ports.stateDir, `removed-${process.pid}-${Date.now()}`);
     mkdirSync(this.#directory, { recursive: true });
     renameSync(this.#directory, old);
-    void this.#remove(old);
+    void this.#removals.add(old);
     mkdirSync(this.#directory);
     const spool = join(ports.stateDir, 'spool');
     rmSync(spool, { recursive: true, force: true });
@@ -115,6 +123,7 @@ export class Sandboxes {
     chmodSync(this.#directory, 0o711);
     this.#volatile = makeVolatileDirectory(ports.stateDir);
     this.#pipes = new NamedPipes(join(this.#volatile.path, 'pipes'));
+    this.#disk = new DiskWatch(() => freeOf(this.#directory));
     this.#trimming = setInterval(() => {
       for (const entry of this.#byTask.values()) entry.runs.trim();
     }, TRIM_MS).unref();
@@ -200,19 +209,26 @@ export class Sandboxes {
     this.#stop.abort();
     await Promise.all([...this.#byId.keys()].map((id) => this.terminate(id)));
     clearInterval(this.#trimming);
+    this.#disk.close();
     for (const entry of this.#byTask.values()) entry.runs.dispose();
-    await Promise.all(this.#removals);
+    await this.#removals.settled();
+    this.#ports.cgroups.close();
     this.#volatile.remove();
   }
 
   async #start(record: SandboxRecord, options: SandboxOptions): Promise<LiveSandbox> {
     const { image } = options;
-    const place = { directory: join(this.#directory, record.id), ownerId: this.#freeHostUser() };
-    const { forwards, log, trees } = this.#ports;
+    const taken = [...this.#byId.values()].map((entry) => entry.ownerId);
+    const place = { directory: join(this.#directory, record.id), ownerId: freeHostUser(taken) };
+    const { forwards, log, trees, cgroups, stateDir, diskBytes } = this.#ports;
+    const limits = limitsOf(options.resources, { stateDir, diskBytes });
+    const group = await cgroups.create(record.id, limits);
     const listenPorts = options.network.allowsForwards ? forwards : [];
     const releaseImage = trees.hold(image);
-    const sandboxProcess = await this.#startProcess(place, { image, listenPorts }).catch((cause: unknown) => {
+    const starting = this.#startProcess(place, { image, listenPorts, group, limits });
+    const sandboxProcess = await starting.catch((cause: unknown) => {
       releaseImage();
+      void group.remove();
       throw cause;
     });
     const sandboxId = record.id;
@@ -231,6 +247,8 @@ export class Sandboxes {
       runs: new KeptRuns(keptLimits(this.#ports.outputLimitBytes)),
       ended,
       touch: () => {},
+      group,
+      disk: undefined,
       started: 0,
       timers: [],
       result: undefined,
@@ -239,6 +257,7 @@ export class Sandboxes {
     this.#byId.set(record.id, entry);
     this.#byTask.set(record.taskId, entry);
     this.#limit(entry, options);
+    this.#guardDisk(entry, limits);
     this.#watch(entry);
     if (this.#stop.signal.aborted) await this.terminate(record.id);
     return entry;
@@ -246,10 +265,17 @@ export class Sandboxes {
 
   async #startProcess(
     place: SandboxPlace,
-    { image, listenPorts }: Pick<StartOptions, 'listenPorts'> & Pick<SandboxOptions, 'image'>,
+    {
+      image,
+      limits,
+      ...options
+    }: Pick<StartOptions, 'listenPorts' | 'group'> & {
+      image: ImageRecord;
+      limits: SandboxLimits;
+    },
   ): Promise<SandboxProcess> {
     const { directory, ownerId } = place;
-    const { base, layout, trees } = this.#ports;
+    const { base, layout, trees, cgroups } = this.#ports;
     const runDirectory = join(this.#volatile.path, basename(directory));
     try {
       const layers = trees.layersOf(image);
@@ -262,10 +288,11 @@ export class Sandboxes {
         ownerId,
         shifts,
         confinement: confinement({ entrance: true }),
-        listenPorts,
+        memoryBytesPerProcess: cgroups.versions.memory === undefined ? limits.memoryBytes : undefined,
+        ...options,
       });
     } catch (cause) {
-      void this.#remove(directory, runDirectory);
+      void this.#removals.add(directory, runDirectory);
       throw cause;
     }
   }
@@ -283,6 +310,24 @@ export class Sandboxes {
     }, idleTimeoutMs);
     entry.timers.push(idle);
     entry.touch = () => idle.refresh();
+  }
+
+  #guardDisk(entry: Entry, limits: SandboxLimits): void {
+    const { record, directory, process, runs } = entry;
+    entry.disk = diskGuard({
+      directory,
+      limits,
+      process,
+      runs: () => runs.running(),
+      onStopped: (why) => this.#ports.log.warn('sandbox.over_disk', { sandbox_id: record.id, why }),
+      onEnded: (exception) =>
+        void this.#finish(record.id, {
+          status: GenericStatus.failure,
+          exitcode: KILLED_EXIT_CODE,
+          exception,
+        }),
+    });
+    this.#disk.add(entry.disk);
   }
 
   #watch(entry: Entry): void {
@@ -308,16 +353,19 @@ export class Sandboxes {
     }
     for (const timer of entry.timers) clearTimeout(timer);
     entry.network.close();
+    if (entry.disk !== undefined) this.#disk.remove(entry.disk);
     await entry.process.stop();
+    const ungrouped = entry.group.remove();
     this.#byId.delete(id);
     await Promise.all(entry.readers);
     entry.releaseImage();
-    const removed = this.#remove(entry.directory, entry.process.runDirectory);
+    const removed = this.#removals.add(entry.directory, entry.process.runDirectory);
     if (!this.#recordEnd(id, entry.result)) {
       // The disk may be full of this very sandbox.
       await removed;
       this.#recordEnd(id, entry.result);
     }
+    await ungrouped;
     this.#ports.log.info('sandbox.ended', { sandbox_id: id, status: entry.result.status });
     setTimeout(() => this.#forget(entry), GRACE_MS).unref();
     entry.resolve(entry.result);
@@ -337,26 +385,6 @@ export class Sandboxes {
   #forget(entry: Entry): void {
     this.#byTask.delete(entry.record.taskId);
     entry.runs.dispose();
-  }
-
-  #remove(...directories: string[]): Promise<void> {
-    const removal = removeTrees(...directories).catch((cause: unknown) =>
-      this.#ports.log.warn('sandbox.directory_kept', {
-        directories: directories.join(' '),
-        cause: String(cause),
-      }),
-    );
-    this.#removals.add(removal);
-    void removal.finally(() => this.#removals.delete(removal));
-    return removal;
-  }
-
-  #freeHostUser(): number | undefined {
-    if (process.getuid?.() !== 0) return undefined;
-    const taken = new Set([...this.#byId.values()].map((entry) => entry.ownerId));
-    let user = FIRST_HOST_USER + randomInt(HOST_USERS);
-    while (taken.has(user)) user = FIRST_HOST_USER + randomInt(HOST_USERS);
-    return user;
   }
 
   /** Lists page by creation time, so no two sandboxes share one. */

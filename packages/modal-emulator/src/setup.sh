@@ -18,6 +18,8 @@ hostname sandbox || :
 ulimit -c 0
 ulimit -f 2097152
 ulimit -u 640
+ulimit -d "$DATA_KIB"
+unset DATA_KIB
 # They name directories of the host.
 unset OLDPWD PWD
 exec "$@"

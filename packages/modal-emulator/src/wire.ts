@@ -37,6 +37,14 @@ export interface NetworkAccess {
   allowedDomains: string[];
 }
 
+/** 0: not said. */
+export interface Resources {
+  milliCpu: number;
+  milliCpuMax: number;
+  memoryMb: number;
+  memoryMbMax: number;
+}
+
 export interface SandboxDefinition {
   entrypointArgs: string[];
   imageId: string;
@@ -48,6 +56,7 @@ export interface SandboxDefinition {
   openPorts?: { ports: { port: number }[] };
   volumeMounts: unknown[];
   networkAccess?: NetworkAccess;
+  resources?: Resources;
   inboundCidrAllowlist: string[];
   experimentalOutboundPolicy?: unknown;
   outboundPolicy?: unknown;
