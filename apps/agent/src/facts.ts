@@ -2,7 +2,15 @@
 import type { MarkName } from '@capstan/session/ports';
 import type { Sql } from '@capstan/session/sql';
 
-export type FactName = 'spec' | 'expected' | 'indexed_seq' | 'sandbox' | 'mounts_stale' | `mark_${MarkName}`;
+export type FactName =
+  | 'spec'
+  | 'expected'
+  | 'indexed_seq'
+  | 'sandbox'
+  | 'mounts_stale'
+  | 'workspace_mounts'
+  | 'workspace_outputs'
+  | `mark_${MarkName}`;
 
 export class Facts {
   #sql: Sql;

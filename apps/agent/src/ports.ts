@@ -9,6 +9,7 @@ import { networkOf } from '@capstan/harness/environment-network';
 import { createHarness, withHolding } from '@capstan/harness/harness';
 import { modelNotice } from '@capstan/harness/model-notice';
 import { SessionSandbox } from '@capstan/harness/session-sandbox';
+import { Workspace } from '@capstan/harness/workspace/workspace';
 import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
 import { NOTHING_RECORDED, type SandboxRecord } from '@capstan/sandbox/lifecycle';
 import type { Sandboxes } from '@capstan/sandbox/port';
@@ -27,6 +28,7 @@ import type { Facts } from './facts.ts';
 import { markPorts, markSandboxes, openFailpoints, type Reach } from './failpoints.ts';
 import { IntervalPulse } from './interval-pulse.ts';
 import { lateHarness } from './late-harness.ts';
+import { sessionFiles } from './session-files.ts';
 
 /** Where one session keeps what it keeps. */
 export interface Place {
@@ -51,7 +53,17 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
   const sandboxes = once(() =>
     reach === null ? openSandboxes(env) : markSandboxes(openSandboxes(env), reach),
   );
-  const sandbox = createSandbox(env, spec, { facts, sandboxes, logger, clock });
+  const workspace = new Workspace({
+    sandboxes,
+    files: sessionFiles({ db: openD1(env.DB), blobs: openR2(env.BLOBS) }, spec, facts),
+    record: {
+      load: (name) => facts.get(`workspace_${name}`),
+      save: (name, text) => facts.set(`workspace_${name}`, text),
+    },
+    logger,
+    clock,
+  });
+  const sandbox = createSandbox(env, spec, { facts, sandboxes, workspace, logger, clock });
   const ports: Ports = {
     log: new SqlLog(sql),
     blobs,
@@ -75,7 +87,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
         const config = readConfig(env);
         // Refused here, where the turn says what is missing.
         sandboxes();
-        return createHarness({ config, sandboxes, sandbox, logger, clock });
+        return createHarness({ config, sandboxes, sandbox, workspace, logger, clock });
       }),
       sandbox,
     ),
@@ -95,6 +107,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
 
 interface Around {
   facts: Facts;
+  workspace: Workspace;
   sandboxes: () => Sandboxes;
   logger: Logger;
   clock: { now(): number };

@@ -71,9 +71,15 @@ export class FileStore {
     });
   }
 
+  /** Null: this tenant has no such file. */
+  async find(id: string): Promise<FileRow | null> {
+    const [row] = await this.#scope.db.select().from(files).where(this.#named(id));
+    return row ?? null;
+  }
+
   /** Refuses (`not_found`) an unknown file. */
   async row(id: string): Promise<FileRow> {
-    const [row] = await this.#scope.db.select().from(files).where(this.#named(id));
+    const row = await this.find(id);
     if (row) return row;
     throw new ApiError('not_found', `No file ${id}`);
   }

@@ -43,6 +43,26 @@ export function showNewFile({ id, fileId, mountPath }: NewFileResource, now: num
   return { id, type: 'file', file_id: fileId, mount_path: mountPath, ...times };
 }
 
+/** A resource as the sandbox of its session needs to know it. */
+export type Mountable =
+  | { type: 'file'; id: string; mountPath: string; fileId: string; sizeBytes: number }
+  | {
+      type: 'github_repository';
+      id: string;
+      mountPath: string;
+      url: string;
+      checkout: Checkout | null;
+      hasToken: boolean;
+    };
+
+/** `sizeBytes` null: the file is gone, and its content with it. */
+export function toMountable(row: ResourceRow, sizeBytes: number | null): Mountable {
+  const { id, mountPath, fileId, url, checkout, token } = row;
+  return row.type === 'file'
+    ? { type: 'file', id, mountPath, fileId: fileId ?? '', sizeBytes: sizeBytes ?? 0 }
+    : { type: 'github_repository', id, mountPath, url: url ?? '', checkout, hasToken: token !== null };
+}
+
 type Columns = [
   string,
   SessionResource['type'],

@@ -8,7 +8,14 @@ import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { oweOf } from './blob-debts.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { keepReceipt } from './receipts.ts';
-import { type NewFileResource, type ResourceRow, showNewFile, toResource } from './resource-rows.ts';
+import {
+  type Mountable,
+  type NewFileResource,
+  type ResourceRow,
+  showNewFile,
+  toMountable,
+  toResource,
+} from './resource-rows.ts';
 import { filesAreThere, give } from './resource-statements.ts';
 import type { Scope } from './scope.ts';
 import { files, sessionResources } from './tables.ts';
@@ -61,6 +68,17 @@ export class ResourceStore {
       .limit(at.take);
     const { rows, next } = toPage(listing, at, found);
     return { data: rows.map(toResource), next_page: next };
+  }
+
+  /** All of a session's, in the order they were given, as a sandbox needs to know them. */
+  async mountable(sessionId: string): Promise<Mountable[]> {
+    const found = await this.#scope.db
+      .select({ row: sessionResources, sizeBytes: files.sizeBytes })
+      .from(sessionResources)
+      .leftJoin(files, eq(files.id, sessionResources.fileId))
+      .where(this.#ofSession(sessionId))
+      .orderBy(asc(sessionResources.id));
+    return found.map(({ row, sizeBytes }) => toMountable(row, sizeBytes));
   }
 
   /** All of a session's, in the order they were given. */

@@ -10,6 +10,7 @@ import { createModelCalls } from './models/model-calls.ts';
 import type { SessionSandbox } from './session-sandbox.ts';
 import { worksInSandbox } from './tools/definitions.ts';
 import { createTools } from './tools/tools.ts';
+import type { Workspace } from './workspace/workspace.ts';
 
 export interface Clock {
   /** Epoch ms. */
@@ -20,6 +21,7 @@ export interface HarnessDeps {
   config: HarnessConfig;
   sandboxes: () => Sandboxes;
   sandbox: SessionSandbox;
+  workspace?: Workspace;
   logger: Logger;
   clock: Clock;
 }

@@ -39,8 +39,17 @@ export interface SnapshotSharing {
   letGo(imageId: string): Promise<boolean>;
 }
 
+/** What belongs into a sandbox, and what is taken out of it. */
+export interface SandboxWorkspace {
+  /** Before a call: rejects only when the sandbox itself fails, with SandboxError. */
+  ready(sandboxId: string): Promise<void>;
+  /** Before it ends: never rejects. */
+  flush(sandboxId: string): Promise<void>;
+}
+
 export interface SessionSandboxDeps extends BootDeps {
   facts: SandboxFacts;
+  workspace?: SandboxWorkspace;
   sharing: SnapshotSharing;
   newId(kind: 'event' | 'snapshot'): string;
 }
@@ -88,6 +97,7 @@ export class SessionSandbox implements Holding {
     this.#look = null;
     try {
       this.#change((record) => changes.used(record, may));
+      await this.#deps.workspace?.ready(sandboxId);
       const result = await work(sandboxId);
       this.seen();
       return result;
@@ -105,7 +115,8 @@ export class SessionSandbox implements Holding {
 
   /** Gets it ready, and does not wait for it. */
   prepare(): void {
-    this.acquire().catch((error: unknown) =>
+    const ready = this.acquire().then((sandboxId) => this.#deps.workspace?.ready(sandboxId));
+    ready.catch((error: unknown) =>
       this.#deps.logger.warn('sandbox.prepare_failed', { message: String(error) }),
     );
   }
@@ -161,6 +172,7 @@ export class SessionSandbox implements Holding {
     if (this.#record.taking !== null) await this.#take(false).catch(unlessAway);
     const { live } = this.#record;
     if (live !== null) {
+      await this.#deps.workspace?.flush(live.sandboxId);
       await persist(() => this.#sandboxes.terminate(live.sandboxId));
       this.#change(changes.givenBack);
     }
@@ -304,6 +316,7 @@ export class SessionSandbox implements Holding {
       if (this.#record.live?.changed) await this.#take(this.#look?.running ?? false);
       // Somebody may have begun something meanwhile.
       if (this.#calls > 0 || this.#record.live?.changed) return this.#keep();
+      await this.#deps.workspace?.flush(sandboxId);
       await persist(() => this.#sandboxes.terminate(sandboxId));
       this.#change((record) => changes.ended(record, sandboxId));
     } catch (error) {

@@ -11,6 +11,7 @@ import { withHolding } from '../harness.ts';
 import { SessionSandbox } from '../session-sandbox.ts';
 import { MemoryFacts, sandboxDeps } from '../testing/memory-facts.ts';
 import { agentOf } from '../testing.ts';
+import { Workspace, type WorkspaceDeps } from '../workspace/workspace.ts';
 import { createTools, type Tools } from './tools.ts';
 
 export interface SandboxWorld {
@@ -18,7 +19,7 @@ export interface SandboxWorld {
   /** What the session remembers. */
   remembered: MemoryFacts;
   /** The tools, and what they hold, as a process that has just woken has them. */
-  wake(sandboxes?: Sandboxes): Tools & Holding;
+  wake(sandboxes?: Sandboxes, parts?: Pick<WorkspaceDeps, 'files' | 'record'>): Tools & Holding;
   stop(): Promise<void>;
 }
 
@@ -35,10 +36,12 @@ export async function startSandboxWorld(sessionId = 'sesn_test'): Promise<Sandbo
   return {
     sandboxes,
     remembered,
-    wake(through = sandboxes) {
+    wake(through = sandboxes, parts) {
       const deps = { sandboxes: () => through, sessionId, facts: remembered, logger: silentLogger };
-      const sandbox = new SessionSandbox(sandboxDeps(deps));
-      const tools = createTools({ sandbox, sandboxes: deps.sandboxes });
+      const clock = { now: () => Date.now() };
+      const workspace = parts === undefined ? {} : { workspace: new Workspace({ ...deps, ...parts, clock }) };
+      const sandbox = new SessionSandbox(sandboxDeps({ ...deps, ...workspace }));
+      const tools = createTools({ sandbox, sandboxes: deps.sandboxes, ...workspace });
       const workers: Tools = {
         prepare: (toolName) => tools.prepare(toolName),
         perform: (call, signal) => tools.perform(call, signal),

@@ -7,6 +7,7 @@ import type { RunKey, Sandboxes } from '@capstan/sandbox/port';
 import type { Harness, ToolCall, ToolOutcome } from '@capstan/session/harness';
 import { persist } from '../persistence.ts';
 import type { SessionSandbox } from '../session-sandbox.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 import { bash } from './bash.ts';
 import { SANDBOX_TOOLS, type SandboxTool } from './definitions.ts';
 import { edit } from './edit.ts';
@@ -30,6 +31,8 @@ export type Tools = Pick<Harness, 'prepare' | 'perform' | 'recover' | 'cancel'>;
 export interface ToolsDeps {
   sandbox: SessionSandbox;
   sandboxes: () => Sandboxes;
+  /** Absent: nothing is kept of what agents make. */
+  workspace?: Workspace;
 }
 
 export function createTools(deps: ToolsDeps): Tools {
@@ -39,10 +42,12 @@ export function createTools(deps: ToolsDeps): Tools {
 class SandboxTools implements Tools {
   #sandbox: SessionSandbox;
   #sandboxes: () => Sandboxes;
+  #workspace: Workspace | null;
 
-  constructor({ sandbox, sandboxes }: ToolsDeps) {
+  constructor({ sandbox, sandboxes, workspace }: ToolsDeps) {
     this.#sandbox = sandbox;
     this.#sandboxes = sandboxes;
+    this.#workspace = workspace ?? null;
   }
 
   prepare(toolName: string): void {
@@ -56,7 +61,10 @@ class SandboxTools implements Tools {
     }
     const problem = tool.problem(call.input);
     if (problem !== null) return failed(`The input of ${call.name} cannot be used. ${problem}.`);
-    return this.#attempt(tool, call, signal);
+    const outcome = await this.#attempt(tool, call, signal);
+    const notes = this.#workspace?.takeNotes() ?? [];
+    const told = notes.map((text) => ({ type: 'text' as const, text }));
+    return { ...outcome, content: [...told, ...outcome.content] };
   }
 
   async recover(call: ToolCall, signal: AbortSignal): Promise<ToolOutcome | null> {
@@ -68,7 +76,9 @@ class SandboxTools implements Tools {
     if (sandboxId === null) return this.perform(call, signal);
     try {
       if (!(await this.#sandbox.isAlive(sandboxId))) return null;
+      this.#watch(tool, { sandboxId, ended: false });
       const begun = await tool.attach(this.#place(call, { sandboxId, signal }), call.input);
+      this.#watch(tool, { sandboxId, ended: true });
       if (begun !== null || this.#sandbox.precedes(call.effectId)) return begun;
       return await this.perform(call, signal);
     } catch (error) {
@@ -92,9 +102,12 @@ class SandboxTools implements Tools {
   async #attempt(tool: BoundTool, call: ToolCall, signal: AbortSignal): Promise<ToolOutcome> {
     for (let again = true; ; again = false) {
       try {
-        const work = (sandboxId: string) => {
+        const work = async (sandboxId: string) => {
           signal.throwIfAborted();
-          return tool.perform(this.#place(call, { sandboxId, signal }), call.input);
+          this.#watch(tool, { sandboxId, ended: false });
+          const outcome = await tool.perform(this.#place(call, { sandboxId, signal }), call.input);
+          this.#watch(tool, { sandboxId, ended: true });
+          return outcome;
         };
         return await this.#sandbox.use(work, tool);
       } catch (error) {
@@ -108,6 +121,10 @@ class SandboxTools implements Tools {
         if (call.name === 'bash' || !again) return failed(ENDED);
       }
     }
+  }
+
+  #watch({ changes }: BoundTool, at: { sandboxId: string; ended: boolean }): void {
+    if (changes) this.#workspace?.watch(at.sandboxId, at);
   }
 
   #place(call: ToolCall, at: { sandboxId: string; signal: AbortSignal }): Place {

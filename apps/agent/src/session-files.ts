@@ -1,0 +1,39 @@
+// A session's files in the control plane: its resources, their content, and what its agents make.
+import { type Shelf, settle } from '@capstan/db/blob-debts';
+import { stores } from '@capstan/db/stores';
+import type { Output, SessionFiles } from '@capstan/harness/workspace/session-files';
+import type { SessionAddress } from '@capstan/session/address';
+import { mimeTypeOf } from '@capstan/shared/mime';
+import type { Facts } from './facts.ts';
+
+export function sessionFiles(
+  { db, blobs }: Shelf,
+  { tenantId, sessionId }: SessionAddress,
+  facts: Facts,
+): SessionFiles {
+  const { files, resources } = stores(db, tenantId);
+  return {
+    stale: () => facts.get('mounts_stale') !== null,
+    resources: () => {
+      // First, so that a change that comes meanwhile is looked at again.
+      facts.clear('mounts_stale');
+      return resources.mountable(sessionId);
+    },
+    open: async (fileId) => {
+      const row = await files.find(fileId);
+      return row?.blob ? blobs.get(row.blob) : null;
+    },
+    keep: async ({ path, content }: Output) => {
+      const now = Date.now();
+      const expected = await files.expect(now);
+      const drop = () => settle({ db, blobs }, [expected.blob]);
+      const stored = await blobs.put(expected.blob, content).catch(async (error: unknown) => {
+        await drop();
+        throw error;
+      });
+      const named = { filename: path, mimeType: mimeTypeOf(path), content: stored };
+      const output = { kind: 'output' as const, downloadable: true, sessionId, now, ...named, ...expected };
+      if ((await files.create(output)) === null) await drop();
+    },
+  };
+}

@@ -1,0 +1,74 @@
+// A file on its way into a sandbox: in pieces, and in its place only when it is there whole. Doing it again is harmless.
+import { SandboxError } from '@capstan/sandbox/error';
+import { MAX_CHUNK_BYTES, type Sandboxes } from '@capstan/sandbox/port';
+import { persist } from '../persistence.ts';
+
+export interface Putting {
+  sandboxes: Sandboxes;
+  sandboxId: string;
+  path: string;
+  sizeBytes: number;
+  content: ReadableStream<Uint8Array>;
+}
+
+/** At an offset, so that a piece that is sent twice lies where it lay before. */
+const PIECE = `mkdir -p -- "\${1%/*}" && exec dd of="$1" bs=1M seek="$2" oflag=seek_bytes conv=notrunc iflag=fullblock status=none`;
+const FINISH = `[[ $(stat -c %s -- "$1") == "$3" ]] && mv -fT -- "$1" "$2"`;
+const PIECE_MS = 60_000;
+
+/** Rejects with SandboxError; what is at the path then is what was there before. */
+export async function putFile(putting: Putting): Promise<void> {
+  const { sandboxes, sandboxId, path, sizeBytes, content } = putting;
+  const pieces = piecesOf(content);
+  if (sizeBytes <= MAX_CHUNK_BYTES) {
+    const piece = (await pieces.next()).value ?? new Uint8Array();
+    if (piece.length !== sizeBytes) throw cutShort(path);
+    return persist(() => sandboxes.writeFile({ sandboxId, path, content: piece }));
+  }
+  const part = `${path}.capstan-part`;
+  let offset = 0;
+  for await (const piece of pieces) {
+    await run(putting, { script: PIECE, args: [part, String(offset)], stdin: piece });
+    offset += piece.length;
+  }
+  if (offset !== sizeBytes) throw cutShort(path);
+  await run(putting, { script: FINISH, args: [part, path, String(sizeBytes)] });
+}
+
+function cutShort(path: string): SandboxError {
+  return new SandboxError('internal', `${path}: the stored content is not as long as it was`);
+}
+
+async function run(
+  { sandboxes, sandboxId, path }: Putting,
+  { script, args, stdin }: { script: string; args: string[]; stdin?: Uint8Array },
+): Promise<void> {
+  const command = ['bash', '-c', script, 'bash', ...args];
+  const request = { sandboxId, command, cwd: '/', timeoutMs: PIECE_MS, ...(stdin && { stdin }) };
+  const { exitCode, stderr } = await persist(() => sandboxes.exec(request));
+  if (exitCode === 0) return;
+  const said = new TextDecoder().decode(stderr.subarray(0, 500)).trim();
+  throw new SandboxError(
+    said.includes('No space left') || said.includes('quota') ? 'quota_exceeded' : 'internal',
+    `${path}: could not be written${said === '' ? '' : ` (${said})`}`,
+  );
+}
+
+/** In pieces that one call carries. */
+async function* piecesOf(content: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+  let piece = new Uint8Array(MAX_CHUNK_BYTES);
+  let filled = 0;
+  for await (const chunk of content) {
+    for (let at = 0; at < chunk.length; ) {
+      const taken = chunk.subarray(at, at + MAX_CHUNK_BYTES - filled);
+      piece.set(taken, filled);
+      filled += taken.length;
+      at += taken.length;
+      if (filled < MAX_CHUNK_BYTES) continue;
+      yield piece;
+      piece = new Uint8Array(MAX_CHUNK_BYTES);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield piece.subarray(0, filled);
+}

@@ -1,0 +1,183 @@
+// A session's resources in its sandbox: mounted before the first tool call there, and looked at again when they change.
+//   W1 What is mounted in which sandbox is remembered; a sandbox that replaces another gets everything again.
+//   W2 A resource that cannot be mounted is told once, by name, and fails no tool call. It is tried again when the
+//      resources change or the sandbox is replaced.
+import { isSandboxError } from '@capstan/sandbox/error';
+import type { Sandboxes } from '@capstan/sandbox/port';
+import type { Logger } from '@capstan/shared/logger';
+import { z } from 'zod';
+import { persist } from '../persistence.ts';
+import { putFile } from './file-mount.ts';
+import { cloneRepository } from './repository-mount.ts';
+import type { Mountable, SessionFiles, WorkspaceRecord } from './session-files.ts';
+
+export interface MountDeps {
+  sandboxes: () => Sandboxes;
+  files: SessionFiles;
+  record: WorkspaceRecord;
+  logger: Logger;
+}
+
+const manifest = z.object({
+  sandboxId: z.string(),
+  /** By resource. */
+  mounted: z.record(z.string(), z.object({ path: z.string(), type: z.enum(['file', 'github_repository']) })),
+  /** How often a mount failed here: names the next attempt. */
+  failures: z.number(),
+});
+type Manifest = z.infer<typeof manifest>;
+
+const AT_ONCE = 6;
+const PATHS_AT_ONCE = 100;
+const COMMAND_MS = 30_000;
+
+type FileMount = Extract<Mountable, { type: 'file' }>;
+type RepositoryMount = Extract<Mountable, { type: 'github_repository' }>;
+
+export class Mounts {
+  #deps: MountDeps;
+  #current: Manifest | null = null;
+  #settled = false;
+  #working: Promise<void> | null = null;
+  #notes: string[] = [];
+
+  constructor(deps: MountDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when everything that can be mounted is. Rejects only when the sandbox itself fails, with SandboxError. */
+  ready(sandboxId: string): Promise<void> {
+    if (this.#settled && this.#current?.sandboxId === sandboxId && !this.#deps.files.stale())
+      return Promise.resolve();
+    this.#working ??= this.#mount(sandboxId).finally(() => {
+      this.#working = null;
+    });
+    return this.#working;
+  }
+
+  /** What the model has to be told, once. */
+  takeNotes(): string[] {
+    return this.#notes.splice(0);
+  }
+
+  async #mount(sandboxId: string): Promise<void> {
+    this.#settled = false;
+    const known = this.#current ?? this.#load();
+    const here = known?.sandboxId === sandboxId ? known : { sandboxId, mounted: {}, failures: 0 };
+    const resources = await this.#resources();
+    if (resources === null) return;
+    const next: Manifest = { ...here, mounted: {} };
+    const { mounted } = next;
+    for (const [id, mount] of Object.entries(here.mounted)) {
+      if (resources.some((resource) => resource.id === id)) mounted[id] = mount;
+    }
+    await this.#unmount(here, next);
+    const missing = resources.filter(({ id }) => mounted[id] === undefined);
+    for (const resource of missing) if (resource.type !== 'file') await this.#clone(resource, next);
+    await this.#putAll(
+      missing.filter((resource) => resource.type === 'file'),
+      next,
+    );
+    this.#current = next;
+    this.#settled = true;
+    const text = JSON.stringify(next);
+    if (text !== JSON.stringify(known)) this.#deps.record.save('mounts', text);
+  }
+
+  async #resources(): Promise<Mountable[] | null> {
+    try {
+      return await this.#deps.files.resources();
+    } catch (error) {
+      this.#deps.logger.error('mounts.unknown', {}, error);
+      this.#notes.push(
+        'Note: the files and repositories of this session could not be looked up; some may be missing from the sandbox.',
+      );
+      return null;
+    }
+  }
+
+  #load(): Manifest | null {
+    const text = this.#deps.record.load('mounts');
+    return text === null ? null : (manifest.safeParse(JSON.parse(text)).data ?? null);
+  }
+
+  async #unmount(before: Manifest, { sandboxId, mounted }: Manifest): Promise<void> {
+    const gone = Object.entries(before.mounted).filter(([id]) => mounted[id] === undefined);
+    const paths = gone.map(([, { path }]) => path);
+    if (paths.length > 0) await this.#run(sandboxId, ['rm', '-f', '--', ...paths]);
+  }
+
+  async #clone(resource: RepositoryMount, next: Manifest): Promise<void> {
+    const { logger } = this.#deps;
+    const sandboxes = this.#deps.sandboxes();
+    const { id, mountPath, url, checkout, hasToken } = resource;
+    const { sandboxId } = next;
+    const runId = `mount-${id}-${next.failures}`;
+    const failure = await cloneRepository({
+      sandboxes,
+      sandboxId,
+      url,
+      checkout,
+      mountPath,
+      runId,
+      hasToken,
+    });
+    if (failure === null) {
+      next.mounted[id] = { path: mountPath, type: 'github_repository' };
+      return;
+    }
+    logger.warn('mount.failed', { resource_id: id, kind: failure.type });
+    this.#fail(next, failure.message);
+  }
+
+  async #putAll(files: readonly FileMount[], next: Manifest): Promise<void> {
+    const waiting = [...files];
+    const work = async () => {
+      for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
+        await this.#put(file, next);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    const paths = files.flatMap(({ id, mountPath }) => (next.mounted[id] === undefined ? [] : [mountPath]));
+    for (let at = 0; at < paths.length; at += PATHS_AT_ONCE)
+      await this.#run(next.sandboxId, ['chmod', '0444', '--', ...paths.slice(at, at + PATHS_AT_ONCE)]);
+  }
+
+  async #put({ id, fileId, mountPath: path, sizeBytes }: FileMount, next: Manifest): Promise<void> {
+    const { files, logger } = this.#deps;
+    const sandboxes = this.#deps.sandboxes();
+    const { sandboxId } = next;
+    try {
+      const content = await files.open(fileId);
+      if (content === null)
+        return this.#fail(next, `The file ${fileId} could not be mounted at ${path}: its content is gone.`);
+      await putFile({ sandboxes, sandboxId, path, sizeBytes, content });
+      next.mounted[id] = { path, type: 'file' };
+    } catch (error) {
+      if (isSandboxError(error) && !MENDABLE.has(error.code)) throw error;
+      logger.error('mount.failed', { resource_id: id }, error);
+      const why = isSandboxError(error) ? error.message : 'its content cannot be read';
+      this.#fail(next, `The file ${fileId} could not be mounted at ${path}: ${why}.`);
+    }
+  }
+
+  #fail(next: Manifest, message: string): void {
+    next.failures += 1;
+    this.#notes.push(`Note: ${message}`);
+  }
+
+  async #run(sandboxId: string, command: string[]): Promise<void> {
+    const sandboxes = this.#deps.sandboxes();
+    await persist(() => sandboxes.exec({ sandboxId, command, cwd: '/', timeoutMs: COMMAND_MS }));
+  }
+}
+
+/** Of these a resource fails alone; of all others the sandbox does. */
+const MENDABLE: ReadonlySet<string> = new Set([
+  'forbidden',
+  'is_directory',
+  'not_directory',
+  'quota_exceeded',
+  'invalid',
+  'internal',
+  'too_large',
+]);

@@ -1,0 +1,89 @@
+// Looks through the outputs directory of a sandbox, and reads what it found there. Links and special files are no outputs,
+// and a path that leads through a link leads nowhere.
+import { SandboxError } from '@capstan/sandbox/error';
+import { MAX_CHUNK_BYTES, OUTPUTS, type Sandboxes } from '@capstan/sandbox/port';
+import { persist } from '../persistence.ts';
+
+export interface FoundOutput {
+  /** Relative to the directory. */
+  path: string;
+  /** Changes with the content: size and time of modification. */
+  signature: string;
+  sizeBytes: number;
+  /** How long ago it was modified, by the sandbox's own clock. */
+  ageMs: number;
+}
+
+export interface Found {
+  outputs: FoundOutput[];
+  /** There were more than MAX_OUTPUTS. */
+  truncated: boolean;
+  /** Something that a tool call began still runs. */
+  busy: boolean;
+}
+
+export const MAX_OUTPUTS = 1_000;
+const MAX_SCAN_BYTES = 8 * 1024 * 1024;
+const SCAN_MS = 15_000;
+
+// Every process that a tool call leaves behind has the call's id in its environment.
+const SCAN = `date +%s.%N
+if grep -qsz '^CAPSTAN_EFFECT_ID=' /proc/[0-9]*/environ 2>/dev/null; then echo busy; else echo quiet; fi
+[[ -L /mnt || -L /mnt/session || -L $1 ]] && exit
+cd -P -- "$1" 2>/dev/null && find . -xdev -maxdepth 20 -mindepth 1 -type f -printf '%s %T@ %P\\0' 2>/dev/null | head -z -n ${MAX_OUTPUTS + 1}`;
+
+// The last component is opened without following it, and the rest is what it was when it led to the same file.
+const READ = `cd -P -- "$1" 2>/dev/null || exit 3
+[[ $(readlink -f -- "./$2") == "$PWD/$2" ]] || exit 3
+[[ $(find "./$2" -maxdepth 0 -type f -printf '%s %T@' 2>/dev/null) == "$5" ]] || exit 3
+exec dd if="./$2" bs=131072 skip="$3" count="$4" iflag=nofollow,skip_bytes,count_bytes,fullblock status=none`;
+
+export async function scanOutputs(sandboxes: Sandboxes, sandboxId: string): Promise<Found> {
+  const command = ['bash', '-c', SCAN, 'bash', OUTPUTS];
+  const request = { sandboxId, command, cwd: '/', timeoutMs: SCAN_MS, maxBytes: MAX_SCAN_BYTES };
+  const { stdout } = await persist(() => sandboxes.exec(request));
+  const text = new TextDecoder().decode(stdout);
+  const [clock = '', state = ''] = text.split('\n', 2);
+  const now = Number(clock) * 1000;
+  const rows = text
+    .slice(clock.length + state.length + 2)
+    .split('\0')
+    .slice(0, -1);
+  const outputs = rows.slice(0, MAX_OUTPUTS).flatMap((row) => {
+    const [, size = '', modified = '', path = ''] = /^(\d+) ([\d.]+) (.+)$/s.exec(row) ?? [];
+    // A name that is not UTF-8 cannot be asked for again.
+    if (path === '' || path.includes('\ufffd')) return [];
+    const ageMs = now - Number(modified) * 1000;
+    return [{ path, signature: `${size} ${modified}`, sizeBytes: Number(size), ageMs }];
+  });
+  return { outputs, truncated: rows.length > MAX_OUTPUTS, busy: state === 'busy' };
+}
+
+/** Rejects (`file_not_found`) when it is not what was found any more. */
+export async function* readOutput(
+  sandboxes: Sandboxes,
+  sandboxId: string,
+  { path, signature, sizeBytes }: FoundOutput,
+): AsyncGenerator<Uint8Array> {
+  let offset = 0;
+  do {
+    const command = [
+      'bash',
+      '-c',
+      READ,
+      'bash',
+      OUTPUTS,
+      path,
+      String(offset),
+      String(MAX_CHUNK_BYTES),
+      signature,
+    ];
+    const request = { sandboxId, command, cwd: '/', timeoutMs: 60_000, maxBytes: MAX_CHUNK_BYTES };
+    const { exitCode, stdout } = await persist(() => sandboxes.exec(request));
+    const expected = Math.min(MAX_CHUNK_BYTES, sizeBytes - offset);
+    if (exitCode !== 0 || stdout.length !== expected)
+      throw new SandboxError('file_not_found', `${path}: is another file by now`);
+    if (stdout.length > 0) yield stdout;
+    offset += stdout.length;
+  } while (offset < sizeBytes);
+}

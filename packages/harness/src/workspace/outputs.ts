@@ -1,0 +1,139 @@
+// What agents leave in the outputs directory becomes files of their session, while they work and beside it.
+//   O1 A file is kept when it is complete: unchanged for a moment, by the sandbox's own clock. Changed later, it is kept
+//      again, as another file.
+//   O2 The directory is looked at after each tool call, and for as long as what one has begun still runs.
+//   O3 Nothing here fails a tool call or delays one.
+import { isSandboxError } from '@capstan/sandbox/error';
+import type { Sandboxes } from '@capstan/sandbox/port';
+import { MAX_FILE_BYTES } from '@capstan/schema/files';
+import type { Logger } from '@capstan/shared/logger';
+import { z } from 'zod';
+import { type FoundOutput, readOutput, scanOutputs } from './output-scan.ts';
+import type { SessionFiles, WorkspaceRecord } from './session-files.ts';
+
+export interface OutputDeps {
+  sandboxes: () => Sandboxes;
+  files: Pick<SessionFiles, 'keep'>;
+  record: WorkspaceRecord;
+  logger: Logger;
+  clock: { now(): number };
+}
+
+/** Unchanged for this long, a file is complete. */
+const SETTLED_MS = 400;
+/** Between two looks at a directory in which something happens. */
+const PAUSE_MS = 600;
+/** What runs on is watched for this long after the last tool call. */
+const WATCHED_MS = 30 * 60_000;
+/** What one session may leave. */
+const MAX_KEPT = 1_000;
+
+const kept = z.record(z.string(), z.string());
+
+export class Outputs {
+  #deps: OutputDeps;
+  /** By path, the signature of what was kept last. */
+  #kept: Map<string, string> | null = null;
+  #looking: Promise<void> | null = null;
+  #again = false;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #calledAt = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: OutputDeps) {
+    this.#deps = deps;
+  }
+
+  /** While a tool call works, and with `ended` after it: looks, and looks on while something happens. Never awaited. */
+  watch(sandboxId: string, { ended }: { ended: boolean }): void {
+    this.#calledAt = this.#deps.clock.now();
+    this.#soon(sandboxId, ended ? 0 : PAUSE_MS);
+  }
+
+  /** One last look, at everything that is there: before the sandbox goes. */
+  async flush(sandboxId: string): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    await this.#looking;
+    await this.#look(sandboxId, 0).catch((error: unknown) => this.#tell(error));
+  }
+
+  #soon(sandboxId: string, afterMs: number): void {
+    if (this.#timer !== null) {
+      if (afterMs > 0) return;
+      clearTimeout(this.#timer);
+    }
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (this.#looking !== null) {
+        this.#again = true;
+        return;
+      }
+      this.#looking = this.#turn(sandboxId).finally(() => {
+        this.#looking = null;
+      });
+    }, afterMs);
+  }
+
+  async #turn(sandboxId: string): Promise<void> {
+    try {
+      do {
+        this.#again = false;
+        const more = await this.#look(sandboxId, SETTLED_MS);
+        if (more && this.#deps.clock.now() - this.#calledAt < WATCHED_MS) this.#soon(sandboxId, PAUSE_MS);
+      } while (this.#again);
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  /** Keeps what has been unchanged for `settledMs`. Resolves with whether there may be more before long. */
+  async #look(sandboxId: string, settledMs: number): Promise<boolean> {
+    const { sandboxes, logger } = this.#deps;
+    const { outputs, truncated, busy } = await scanOutputs(sandboxes(), sandboxId);
+    if (truncated) logger.warn('outputs.truncated', {});
+    const before = this.#load();
+    const changed = outputs.filter(({ path, signature }) => before.get(path) !== signature);
+    // A clock that jumped makes a file young, or of the future, for long: what is that old by both is complete.
+    const complete = changed.filter(({ ageMs }) => ageMs >= settledMs || ageMs < -PAUSE_MS);
+    let left = changed.length - complete.length;
+    for (const output of complete) if (!(await this.#keep(sandboxId, output))) left += 1;
+    return busy || left > 0;
+  }
+
+  /** False: it is not what it was, and is looked at again. */
+  async #keep(sandboxId: string, output: FoundOutput): Promise<boolean> {
+    const { sandboxes, files, logger } = this.#deps;
+    const before = this.#load();
+    const { path, signature, sizeBytes } = output;
+    if (sizeBytes > MAX_FILE_BYTES || (before.size >= MAX_KEPT && !before.has(path))) {
+      logger.warn('output.not_kept', { size_bytes: sizeBytes, kept: before.size });
+      this.#remember(path, signature);
+      return true;
+    }
+    try {
+      await files.keep({ path, content: readOutput(sandboxes(), sandboxId, output) });
+    } catch (error) {
+      if (isSandboxError(error, 'file_not_found')) return false;
+      throw error;
+    }
+    this.#remember(path, signature);
+    return true;
+  }
+
+  #load(): Map<string, string> {
+    const text = this.#kept === null ? this.#deps.record.load('outputs') : null;
+    this.#kept ??= new Map(Object.entries(text === null ? {} : kept.parse(JSON.parse(text))));
+    return this.#kept;
+  }
+
+  #remember(path: string, signature: string): void {
+    const all = this.#load().set(path, signature);
+    this.#deps.record.save('outputs', JSON.stringify(Object.fromEntries(all)));
+  }
+
+  #tell(error: unknown): void {
+    // A sandbox that has ended took along what nobody had looked at.
+    if (isSandboxError(error, 'gone') || isSandboxError(error, 'not_found')) return;
+    this.#deps.logger.warn('outputs.not_looked_at', { cause: error instanceof Error ? error.message : '' });
+  }
+}

@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { callOf, NEVER, type SandboxWorld, startSandboxWorld, textOf } from '../tools/testing.ts';
+import { MemoryFiles, MemoryRecord, serveGit } from './testing.ts';
+
+let world: SandboxWorld;
+let files: MemoryFiles;
+let record: MemoryRecord;
+let tools: ReturnType<SandboxWorld['wake']>;
+
+beforeAll(async () => {
+  world = await startSandboxWorld('sesn_workspace');
+});
+afterAll(() => world.stop());
+beforeEach(async () => {
+  await tools?.release();
+  files = new MemoryFiles();
+  record = new MemoryRecord();
+  tools = world.wake(world.sandboxes, { files, record });
+});
+
+const bash = async (command: string) => textOf(await tools.perform(callOf('bash', { command }), NEVER));
+const bytes = (text: string) => new TextEncoder().encode(text);
+const keptPaths = () => files.kept.map(({ path }) => path).toSorted();
+const until = (condition: () => boolean) =>
+  expect.poll(condition, { timeout: 10_000, interval: 20 }).toBe(true);
+
+describe('files of a session', () => {
+  it('are in its sandbox before its first tool call, read-only, large ones too', async () => {
+    const large = new Uint8Array(20 * 1024 * 1024 + 5);
+    for (let at = 0; at < large.length; at += 65_536) crypto.getRandomValues(large.subarray(at, at + 65_536));
+    files.mountables = [
+      files.file('1', '/mnt/session/uploads/file_1', bytes('one')),
+      files.file('2', "/workspace/a dir/it's.csv", bytes('two')),
+      files.file('3', '/mnt/session/uploads/empty', bytes('')),
+      files.file('4', '/mnt/session/uploads/large', large),
+    ];
+    const said = await bash(
+      `cat /mnt/session/uploads/file_1 "/workspace/a dir/it's.csv"; echo; stat -c '%a %s' /mnt/session/uploads/*; sha256sum </mnt/session/uploads/large`,
+    );
+    const digest = Buffer.from(await crypto.subtle.digest('SHA-256', large)).toString('hex');
+    expect(said).toBe(`onetwo\n444 0\n444 3\n444 ${large.length}\n${digest}  -\n`);
+  });
+
+  it('come and go as they are added and taken away', async () => {
+    const first = files.file('1', '/mnt/session/uploads/first', bytes('one'));
+    files.mountables = [first];
+    expect(await bash('ls /mnt/session/uploads')).toBe('first\n');
+    files.change([first, files.file('2', '/mnt/session/uploads/second', bytes('two'))]);
+    expect(await bash('ls /mnt/session/uploads')).toBe('first\nsecond\n');
+    files.change(files.mountables.slice(1));
+    expect(await bash('ls /mnt/session/uploads')).toBe('second\n');
+  });
+
+  it('are not brought twice into a sandbox, and all of them into one that replaces it', async () => {
+    files.mountables = [files.file('1', '/mnt/session/uploads/first', bytes('one'))];
+    await bash('rm -f /mnt/session/uploads/first');
+    tools = world.wake(world.sandboxes, { files, record });
+    expect(await bash('ls /mnt/session/uploads')).toBe('(no output)');
+    await world.sandboxes.terminate(world.remembered.sandboxId ?? '');
+    tools = world.wake(world.sandboxes, { files, record });
+    expect(await bash('ls /mnt/session/uploads')).toContain('first');
+  });
+
+  it('that are gone are named once, and the tools work', async () => {
+    files.mountables = [
+      { type: 'file', id: '1', mountPath: '/mnt/session/uploads/x', fileId: 'file_gone', sizeBytes: 3 },
+      files.file('2', '/workspace/taken/below', bytes('two')),
+      files.file('3', '/mnt/session/uploads/fine', bytes('three')),
+    ];
+    await world.sandboxes
+      .create({ name: 'session-sesn_workspace' })
+      .then(({ sandboxId }) =>
+        world.sandboxes.writeFile({ sandboxId, path: '/workspace/taken', content: bytes('a file') }),
+      );
+    const said = await bash('cat /mnt/session/uploads/fine');
+    expect(said).toMatch(/^Note: The file file_gone could not be mounted at .*: its content is gone\.$/m);
+    expect(said).toMatch(/^Note: The file file_2 could not be mounted at \/workspace\/taken\/below: /m);
+    expect(said).toMatch(/three$/);
+    expect(await bash('echo again')).toBe('again\n');
+  });
+});
+
+describe('repositories of a session', () => {
+  const repository = (id: string, url: string, more: object = {}) => ({
+    type: 'github_repository' as const,
+    id,
+    mountPath: `/workspace/${id}`,
+    url,
+    checkout: null,
+    hasToken: false,
+    ...more,
+  });
+
+  it('are cloned, by branch or commit, and keep what was worked on in them', async () => {
+    const { sandboxId } = await world.sandboxes.create({ name: 'session-sesn_workspace' });
+    const { url, commit } = await serveGit(world.sandboxes, sandboxId);
+    files.mountables = [
+      repository('main', `${url}/name.git`),
+      repository('side', `${url}/name.git`, { checkout: { type: 'branch', name: 'side' } }),
+      repository('old', `${url}/name.git`, { checkout: { type: 'commit', sha: commit } }),
+      repository('short', `${url}/name.git`, { checkout: { type: 'commit', sha: commit.slice(0, 8) } }),
+    ];
+    expect(await bash('cat main/file side/file old/file short/file')).toBe('one\ntwo\none\none\n');
+    expect(await bash('cat main/.git/config | grep -c helper; git -C side branch --show-current')).toBe(
+      '0\nside\n',
+    );
+    await bash('echo mine >main/file');
+    record.texts.clear();
+    tools = world.wake(world.sandboxes, { files, record });
+    expect(await bash('cat main/file; ls -A /workspace')).toBe('mine\nmain\nold\nshort\nside\n');
+  });
+
+  it('that cannot be had are named with the reason, and leave nothing behind', async () => {
+    const { sandboxId } = await world.sandboxes.create({ name: 'session-sesn_workspace' });
+    const { url } = await serveGit(world.sandboxes, sandboxId);
+    files.mountables = [
+      repository('private', `${url}/private/name`, { hasToken: true }),
+      repository('forbidden', `${url}/forbidden/name`),
+      repository('missing', `${url}/missing/name`),
+      repository('branch', `${url}/name.git`, { checkout: { type: 'branch', name: 'none' } }),
+      repository('commit', `${url}/name.git`, { checkout: { type: 'commit', sha: 'a'.repeat(40) } }),
+      repository('nowhere', 'http://127.0.0.1:9/name'),
+    ];
+    const said = await bash('ls -A /workspace');
+    expect(said).toMatch(
+      /\/private\/name could not be mounted at \/workspace\/private: its host asks for credentials\. Its authorization token was not used/,
+    );
+    expect(said).toMatch(/\/forbidden\/name .*: its host refuses it/);
+    expect(said).toMatch(/\/missing\/name .*: there is no such repository/);
+    expect(said.match(/it has no such branch or commit/g)).toHaveLength(2);
+    expect(said).toMatch(/127\.0\.0\.1:9\/name could not be mounted/);
+    expect(said).toMatch(/\(no output\)$/);
+  });
+});
+
+describe('outputs of a session', () => {
+  it('become its files once they are complete, and once only', async () => {
+    await bash(
+      'cd /mnt/session/outputs && mkdir sub && echo hi >a.txt && printf "" >sub/empty && echo ü >"sub/ö ü.txt"',
+    );
+    await until(() => files.kept.length === 3);
+    expect(keptPaths()).toEqual(['a.txt', 'sub/empty', 'sub/ö ü.txt']);
+    await bash('touch /tmp/other');
+    tools = world.wake(world.sandboxes, { files, record });
+    await bash('echo more >/mnt/session/outputs/a.txt');
+    await until(() => files.kept.length === 4);
+    expect(files.kept.at(-1)).toMatchObject({ path: 'a.txt', text: 'more\n' });
+  });
+
+  it('are kept within two seconds of what a background run does, and not half written', async () => {
+    await bash(
+      `(for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done >/mnt/session/outputs/slow.txt; date +%s%N >/tmp/ended; sleep 1) >/dev/null 2>&1 &`,
+    );
+    await until(() => files.kept.some(({ text }) => text.endsWith('6\n')));
+    const ended = Number(await bash('cat /tmp/ended')) / 1e6;
+    const [kept] = files.kept;
+    expect(files.kept).toHaveLength(1);
+    expect(kept?.text).toBe('1\n2\n3\n4\n5\n6\n');
+    expect((kept?.at ?? 0) - ended).toBeLessThan(2_000);
+  });
+
+  it('are read whole when they are large', async () => {
+    await bash('head -c 20000003 /dev/zero >/mnt/session/outputs/large');
+    await until(() => files.kept.length === 1);
+    expect(files.kept[0]).toMatchObject({ path: 'large', sizeBytes: 20_000_003 });
+  });
+
+  it('are no links, no special files and nothing that lies elsewhere', async () => {
+    await bash(
+      'cd /mnt/session/outputs && ln -s /etc/passwd link && ln -s /etc dir && mkfifo pipe && mkdir real && echo x >real/file && ln -s real also',
+    );
+    await until(() => files.kept.length > 0);
+    await tools.release();
+    expect(keptPaths()).toEqual(['real/file']);
+    tools = world.wake(world.sandboxes, { files, record });
+    files.kept = [];
+    await bash('rm -rf /mnt/session/outputs && ln -s /etc /mnt/session/outputs');
+    await tools.release();
+    expect(files.kept).toEqual([]);
+  });
+
+  it('are looked at once more before the sandbox goes', async () => {
+    await bash('echo last >/mnt/session/outputs/last.txt');
+    await tools.release();
+    expect(keptPaths()).toEqual(['last.txt']);
+  });
+});
