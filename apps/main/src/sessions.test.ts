@@ -165,9 +165,16 @@ describe('initial events', () => {
   });
 
   it('too long to keep are refused', async () => {
-    const refused = await post('/v1/sessions', { agent, initial_events: [say('x'.repeat(1_000_000))] });
+    const events = (chars: number) => [say('x'.repeat(chars))];
+    const send = (chars: number) => post('/v1/sessions', { agent, initial_events: events(chars) });
+    const refused = await send(1_000_000);
     expect(refused).toMatchObject({ status: 413, body: { error: { type: 'request_too_large' } } });
-    expect(refused.message).toMatch(/^initial_events: /);
+    const said =
+      /^initial_events: \d+ bytes as JSON; at most (\d+) can be kept beside its agent and environment, which have \d+ of 900000$/;
+    expect(refused.message).toMatch(said);
+    const room = Number(said.exec(refused.message)?.[1]) - JSON.stringify(events(0)).length;
+    expect((await send(room)).status).toBe(200);
+    expect((await send(room + 1)).message).toMatch(said);
   });
 });
 

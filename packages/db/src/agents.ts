@@ -193,7 +193,10 @@ export class AgentStore {
     const pinned = await pinRoster(this.#scope, multiagent, owner);
     // A session keeps a copy of them all.
     const own = pinned.multiagent.agents.some((entry) => entry.id === id) ? [definition] : [];
-    requireFit([definition, ...own], 'agent and those of its roster together', pinned.sizeBytes);
+    requireFit([definition, ...own], 'agent and those of its roster together', {
+      what: 'the pinned ones',
+      sizeBytes: pinned.sizeBytes,
+    });
     return { ...definition, multiagent: pinned.multiagent };
   }
 

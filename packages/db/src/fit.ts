@@ -3,11 +3,19 @@ import { ApiError } from '@capstan/schema/error';
 
 export const MOST_BYTES = 900_000;
 
-/** Refuses (`too_large`) a value whose JSON would not fit; `what` names it to the client; `besides` are the bytes of what is kept with it. */
-export function requireFit(value: unknown, what: string, besides = 0): void {
-  const size = sizeOf(value) + besides;
-  if (size <= MOST_BYTES) return;
-  throw new ApiError('too_large', `${what}: ${size} bytes as JSON; at most ${MOST_BYTES} can be kept`);
+/** What is kept in the same row. */
+export interface Besides {
+  what: string;
+  sizeBytes: number;
+}
+
+/** Refuses (`too_large`) a value whose JSON would not fit; `what` names it to the client. */
+export function requireFit(value: unknown, what: string, besides?: Besides): void {
+  const size = sizeOf(value);
+  const room = Math.max(0, MOST_BYTES - (besides?.sizeBytes ?? 0));
+  if (size <= room) return;
+  const beside = besides ? ` beside ${besides.what}, which have ${besides.sizeBytes} of ${MOST_BYTES}` : '';
+  throw new ApiError('too_large', `${what}: ${size} bytes as JSON; at most ${room} can be kept${beside}`);
 }
 
 /** As JSON, in bytes. */

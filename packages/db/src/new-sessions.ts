@@ -63,6 +63,7 @@ const CREATE_ATTEMPTS = 3;
  */
 export async function createSession(scope: Scope, input: NewSession, claim?: Claim): Promise<Session> {
   const { initialEvents = [], resources = [], now } = input;
+  if (sizeOf(initialEvents) > MOST_BYTES) await prepare(scope, input);
   requireFit(initialEvents, 'initial_events');
   const fresh = freshOf(scope, input, { initialEvents, origin: null });
   for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
@@ -229,7 +230,8 @@ async function prepare(scope: Scope, input: NewSession): Promise<void> {
   check(parents, input);
   await requireFiles(scope, input);
   if (input.initialEvents?.length && parents.environment) {
-    requireFit(input.initialEvents, 'initial_events, agent and environment together', parents.sizeBytes);
+    const besides = { what: 'its agent and environment', sizeBytes: parents.sizeBytes };
+    requireFit(input.initialEvents, 'initial_events', besides);
   }
   if (!parents.environment) await new EnvironmentStore(scope).ensureDefault(input.now);
 }
