@@ -4,7 +4,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openTerminal } from './dev/terminal.ts';
-import { findBreaches } from './verify/source-rules.ts';
+import { findUnproved } from './verify/named-tests.ts';
+import { type Breach, findBreaches } from './verify/source-rules.ts';
 import { output, runSteps, type Step } from './verify/steps.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -43,7 +44,8 @@ const steps: Step[] = [
         ROOT,
       ),
   },
-  { name: 'source rules', work: checkSourceRules },
+  { name: 'source rules', work: () => check(findBreaches) },
+  { name: 'documents name tests that exist', work: () => check(findUnproved) },
   {
     name: 'README: at most 150 lines',
     work: () => output(['sh', '-c', 'test "$(wc -l < README.md)" -le 150'], ROOT),
@@ -61,10 +63,10 @@ const steps: Step[] = [
 const failed = await runSteps(steps, { width: availableParallelism(), tell: openTerminal() });
 process.exitCode = failed.length === 0 ? 0 : 1;
 
-async function checkSourceRules(): Promise<string> {
+async function check(find: (root: string, files: readonly string[]) => Breach[]): Promise<string> {
   const files = await output(['git', 'ls-files', '--cached', '--others', '--exclude-standard'], ROOT);
   const present = files.split('\n').filter((file) => file !== '' && existsSync(join(ROOT, file)));
-  const breaches = findBreaches(ROOT, present);
+  const breaches = find(ROOT, present);
   if (breaches.length === 0) return '';
   throw new Error(breaches.map(({ file, line, rule }) => `${file}:${line}  ${rule}`).join('\n'));
 }

@@ -42,7 +42,7 @@ const RULES: Rule[] = [
 const SELF = /^scripts\/verify\/source-rules(\.test)?\.ts$/;
 
 /** Every breach in `files`, which are paths relative to `root`. */
-export function findBreaches(root: string, files: string[]): Breach[] {
+export function findBreaches(root: string, files: readonly string[]): Breach[] {
   return files
     .filter((file) => CODE.test(file) && !SELF.test(file))
     .flatMap((file) => {

@@ -208,7 +208,9 @@ describe('the copy of a log', () => {
     });
     const fork = await world.open();
     expect(fork.view.status).toBe('terminated');
-    expect(await world.types()).toContain('session.error');
+    const errors = (await world.events()).filter(({ type }) => type === 'session.error');
+    expect(errors).toMatchObject([{ error: { retry_status: { type: 'terminal' } } }]);
+    expect((await world.types()).at(-1)).toBe('session.status_terminated');
     expect(world.harness.performed).toEqual([]);
     await quiesce();
     const again = await world.open();
