@@ -1,0 +1,112 @@
+// Files into a session and out of it, through the official SDK, on the whole platform with its sandboxes: what a user
+// uploads the agent reads, what the agent leaves the user downloads, also when the sandbox is gone.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Anthropic, { toFile } from '@anthropic-ai/sdk';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Platform, startPlatform } from '../../scripts/platform.ts';
+import type { Ground } from '../support/conversation.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'capstan-files-'));
+let platform: Platform;
+let client: Anthropic;
+let ground: Ground;
+
+beforeAll(async () => {
+  platform = await startPlatform(join(dir, 'state'));
+  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
+  const tools = [{ type: 'agent_toolset_20260401' as const }];
+  const agent = await client.beta.agents.create({ name: 'Clerk', model: 'claude-sonnet-4-6', tools });
+  const environment = await client.beta.environments.create({ name: 'Anywhere' });
+  ground = { agent: agent.id, environment_id: environment.id };
+}, 240_000);
+
+afterAll(async () => {
+  await platform.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const betas: Anthropic.Beta.AnthropicBeta[] = ['managed-agents-2026-04-01'];
+const bash = (command: string) => `[[tool bash ${JSON.stringify({ command })}]]`;
+const say = (session: string, text: string) =>
+  client.beta.sessions.events.send(session, {
+    events: [{ type: 'user.message', content: [{ type: 'text', text }] }],
+  });
+
+async function results(session: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const event of client.beta.sessions.events.list(session)) {
+    if (event.type !== 'agent.tool_result') continue;
+    found.push((event.content ?? []).map((block) => (block.type === 'text' ? block.text : '')).join('\n'));
+  }
+  return found;
+}
+
+const upload = async (name: string, text: string) =>
+  client.beta.files.upload({ file: await toFile(Buffer.from(text), name) });
+
+describe('files of a session', () => {
+  it('go in as resources and come out as outputs that outlive the sandbox', async () => {
+    const first = await upload('in.csv', 'a,b\n1,2\n');
+    const session = await client.beta.sessions.create({
+      ...ground,
+      resources: [{ type: 'file', file_id: first.id, mount_path: '/workspace/data/in.csv' }],
+    });
+    await say(
+      session.id,
+      bash(
+        'cat data/in.csv; mkdir -p /mnt/session/outputs/made; sort -r data/in.csv >/mnt/session/outputs/made/out.csv',
+      ),
+    );
+    await expect.poll(() => results(session.id), { timeout: 60_000 }).toEqual(['a,b\n1,2\n']);
+
+    const outputs = async () => (await client.beta.files.list({ scope_id: session.id, betas })).data;
+    await expect.poll(outputs, { timeout: 5_000 }).toHaveLength(1);
+    const [output] = await outputs();
+    expect(output).toMatchObject({
+      filename: 'made/out.csv',
+      mime_type: 'text/csv',
+      size_bytes: 8,
+      downloadable: true,
+      scope: { type: 'session', id: session.id },
+    });
+
+    const second = await upload('more.txt', 'more');
+    const added = await client.beta.sessions.resources.add(session.id, { type: 'file', file_id: second.id });
+    await say(session.id, bash(`cat ${added.mount_path}; ls /workspace/data`));
+    await expect.poll(() => results(session.id), { timeout: 60_000 }).toHaveLength(2);
+    expect((await results(session.id))[1]).toBe('morein.csv\n');
+
+    await expect
+      .poll(async () => (await client.beta.sessions.retrieve(session.id)).status, { timeout: 60_000 })
+      .toBe('idle');
+    await client.beta.sessions.archive(session.id);
+    const downloaded = await client.beta.files.download(output?.id ?? '');
+    expect(await downloaded.text()).toBe('a,b\n1,2\n');
+    await client.beta.sessions.delete(session.id);
+    await expect(client.beta.files.retrieveMetadata(output?.id ?? '')).rejects.toMatchObject({ status: 404 });
+    expect(await client.beta.files.retrieveMetadata(first.id)).toMatchObject({ id: first.id });
+  });
+
+  it('that cannot be mounted are told to the agent, and the session works', async () => {
+    const session = await client.beta.sessions.create({
+      ...ground,
+      resources: [
+        {
+          type: 'github_repository',
+          url: 'https://nowhere.invalid/owner/name',
+          authorization_token: 'ghp_canary',
+        },
+      ],
+    });
+    await say(session.id, bash('echo works; env; ps aux; ls -A /workspace'));
+    await expect.poll(() => results(session.id), { timeout: 120_000 }).toHaveLength(1);
+    const [said] = await results(session.id);
+    expect(said).toMatch(
+      /^Note: The repository https:\/\/nowhere\.invalid\/owner\/name could not be mounted/,
+    );
+    expect(said).toContain('works');
+    expect(said).not.toContain('ghp_canary');
+  });
+});
