@@ -85,6 +85,10 @@ export function createControlPlane(ports: ControlPlanePorts): Implementation<Con
       return {};
     },
     sandboxTagsGetV2: async ({ sandboxId }) => ({ tags: sandbox(sandboxId).tags }),
+    sandboxGetTunnelsV2: async ({ sandboxId }) => {
+      const { result } = sandbox(sandboxId);
+      return { result, tunnels: sandboxes.live(sandboxId)?.network.tunnels ?? [] };
+    },
     sandboxCreateConnectTokenV2: async (request) => {
       sandbox(request.sandboxId);
       return createConnectToken(sandboxes, request);
@@ -143,7 +147,7 @@ async function createSandbox(
   const image = existingImage(ports.store, definition.imageId);
   if (!ports.store.hasApp(request.appId)) fail(Status.NOT_FOUND, `App ${request.appId} not found`);
   try {
-    const { record } = await ports.sandboxes.create({
+    const { record, network } = await ports.sandboxes.create({
       appId: request.appId,
       image,
       name: definition.name ?? '',
@@ -158,6 +162,7 @@ async function createSandbox(
     return {
       sandboxId: record.id,
       taskId: record.taskId,
+      tunnels: await network.openTunnels(definition.openPorts?.ports ?? []),
       commandRouterAccess: routerAccess(ports, record.taskId),
     };
   } catch (cause) {
@@ -197,7 +202,6 @@ export function policyOf(access: wire.NetworkAccess | undefined): NetworkPolicy 
 function refuseUnsupported(definition: wire.SandboxDefinition): void {
   const unsupported = [
     definition.entrypointArgs.length > 0 && 'command',
-    (definition.openPorts?.ports.length ?? 0) > 0 && 'open ports',
     definition.volumeMounts.length > 0 && 'volumes',
     definition.inboundCidrAllowlist.length > 0 && 'inbound allowlist',
     (definition.outboundPolicy ?? definition.experimentalOutboundPolicy) !== undefined && 'outbound policy',

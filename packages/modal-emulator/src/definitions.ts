@@ -40,6 +40,7 @@ export type ControlPlaneMethods = {
   sandboxGetFromName: Unary<wire.SandboxByNameRequest, wire.SandboxId>;
   sandboxTagsSetV2: Unary<wire.SandboxId & { tags: wire.NamedTag[] }, wire.Empty>;
   sandboxTagsGetV2: Unary<wire.SandboxId, { tags: wire.NamedTag[] }>;
+  sandboxGetTunnelsV2: Unary<wire.SandboxId, wire.TunnelsResponse>;
   sandboxCreateConnectTokenV2: Unary<wire.ConnectTokenRequest, wire.ConnectTokenResponse>;
   sandboxGetCommandRouterAccess: Unary<{ sandboxId?: string; taskId?: string }, wire.RouterAccess>;
 };
@@ -70,10 +71,11 @@ const under = (message: string, fields: string) =>
     .map((field) => `${message}.${field}`)
     .join(' ');
 const NETWORK_ACCESS = under('networkAccess', 'networkAccessType allowedCidrs allowedDomains');
+const TUNNELS = under('tunnels', 'containerPort host port unencryptedHost unencryptedPort');
 const RESOURCES = under('resources', 'milliCpu milliCpuMax memoryMb memoryMbMax');
 const DEFINITION = under(
   'definition',
-  `entrypointArgs imageId secretIds timeoutSecs idleTimeoutSecs workdir name openPorts.ports.port volumeMounts inboundCidrAllowlist experimentalOutboundPolicy outboundPolicy ${NETWORK_ACCESS} ${RESOURCES}`,
+  `entrypointArgs imageId secretIds timeoutSecs idleTimeoutSecs workdir name openPorts.ports.port openPorts.ports.unencrypted openPorts.ports.tunnelType volumeMounts inboundCidrAllowlist experimentalOutboundPolicy outboundPolicy ${NETWORK_ACCESS} ${RESOURCES}`,
 );
 
 const CONTROL_PLANE: Expected<ControlPlaneMethods> = {
@@ -84,7 +86,7 @@ const CONTROL_PLANE: Expected<ControlPlaneMethods> = {
   imageFromId: ['imageId', 'imageId'],
   sandboxCreateV2: [
     `appId secretSources.secretId secretSources.env.contents tags.tagName tags.tagValue ${DEFINITION}`,
-    'sandboxId taskId commandRouterAccess.url commandRouterAccess.jwt',
+    `sandboxId taskId commandRouterAccess.url commandRouterAccess.jwt ${TUNNELS}`,
   ],
   imageDelete: ['imageId', ''],
   sandboxGetTaskIdV2: ['sandboxId', 'taskId taskResult'],
@@ -95,6 +97,7 @@ const CONTROL_PLANE: Expected<ControlPlaneMethods> = {
   sandboxGetFromName: ['sandboxName appName environmentName', 'sandboxId'],
   sandboxTagsSetV2: ['sandboxId tags', ''],
   sandboxTagsGetV2: ['sandboxId', 'tags'],
+  sandboxGetTunnelsV2: ['sandboxId', `result ${TUNNELS}`],
   sandboxCreateConnectTokenV2: ['sandboxId userMetadata port', 'url token'],
   sandboxGetCommandRouterAccess: ['sandboxId taskId', 'url jwt'],
 };

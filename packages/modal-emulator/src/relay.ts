@@ -2,6 +2,7 @@
 // 1. A side that has finished speaking is still spoken to. 2. When one side breaks, the other is broken too, not ended:
 // a cut answer must not look whole. 3. Once either is closed with something left to say, both are.
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /** Both sockets allow half-open connections; `relay` owns them from here on. */
 export function relay(one: Socket, other: Socket): void {
@@ -22,7 +23,7 @@ function join(from: Socket, to: Socket): void {
 /** Closes it so that its peer learns that something is missing. */
 export function abort(socket: Socket): void {
   if (socket.destroyed) return;
-  // One that is still connecting has no peer to tell.
-  if (socket.connecting) socket.destroy();
+  // One that is still connecting has no peer to tell, and TLS tells of a missing end by itself.
+  if (socket.connecting || socket instanceof TLSSocket) socket.destroy();
   else socket.resetAndDestroy();
 }

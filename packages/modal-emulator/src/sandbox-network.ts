@@ -6,6 +6,9 @@ import { Forwards } from './forwards.ts';
 import type { NetworkPolicy } from './network-policy.ts';
 import type { SandboxProcess } from './sandbox-process.ts';
 import { SandboxSockets } from './sandbox-sockets.ts';
+import { tunnelIdentity } from './tunnel-certificate.ts';
+import { Tunnels } from './tunnels.ts';
+import type { PortSpec, TunnelData } from './wire.ts';
 
 export interface SandboxNetworkOptions {
   sandboxId: string;
@@ -14,6 +17,8 @@ export interface SandboxNetworkOptions {
   ownerId: number | undefined;
   /** Ports of the host's loopback that it may reach when its policy lets it. */
   forwards: readonly number[];
+  /** Has the certificate of tunnels. */
+  stateDir: string;
   log: Logger;
 }
 
@@ -21,9 +26,10 @@ export class SandboxNetwork {
   readonly #sockets: SandboxSockets;
   readonly #forwards: Forwards;
   readonly #gate: ConnectGate;
+  readonly #tunnels: Tunnels;
   #changes: Promise<unknown> = Promise.resolve();
 
-  constructor({ sandboxId, process, ownerId, forwards, log }: SandboxNetworkOptions) {
+  constructor({ sandboxId, process, ownerId, forwards, stateDir, log }: SandboxNetworkOptions) {
     const { openNamespaces, listeners } = process;
     const sockets = new SandboxSockets({ openNamespaces, ownerId });
     this.#sockets = sockets;
@@ -32,7 +38,9 @@ export class SandboxNetwork {
       { ports: forwards, listen: (port) => sockets.listen(port), onFull },
       listeners,
     );
-    this.#gate = new ConnectGate((port) => sockets.dial(port));
+    const dial = (port: number) => sockets.dial(port);
+    this.#gate = new ConnectGate(dial);
+    this.#tunnels = new Tunnels({ dial, identity: () => tunnelIdentity(stateDir) });
   }
 
   /** Whether somebody is connected to a server of the sandbox. */
@@ -52,9 +60,19 @@ export class SandboxNetwork {
     return this.#gate.credentials(port, userData);
   }
 
+  get tunnels(): readonly TunnelData[] {
+    return this.#tunnels.opened;
+  }
+
+  /** Once, as the sandbox is created. */
+  openTunnels(specs: readonly PortSpec[]): Promise<readonly TunnelData[]> {
+    return this.#tunnels.open(specs);
+  }
+
   close(): void {
     this.#forwards.close();
     this.#gate.close();
+    this.#tunnels.close();
     this.#sockets.close();
   }
 }

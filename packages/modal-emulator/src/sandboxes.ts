@@ -243,7 +243,7 @@ export class Sandboxes {
       env: { ...options.env, MODAL_SANDBOX_ID: record.id, MODAL_TASK_ID: record.taskId },
       workdir: options.workdir,
       process: sandboxProcess,
-      network: new SandboxNetwork({ sandboxId, process: sandboxProcess, ownerId, forwards, log }),
+      network: new SandboxNetwork({ sandboxId, process: sandboxProcess, ownerId, forwards, stateDir, log }),
       runs: new KeptRuns(keptLimits(this.#ports.outputLimitBytes)),
       ended,
       touch: () => {},

@@ -37,6 +37,21 @@ export interface NetworkAccess {
   allowedDomains: string[];
 }
 
+export interface PortSpec {
+  port: number;
+  unencrypted: boolean;
+  tunnelType?: number;
+}
+
+export interface TunnelData {
+  containerPort: number;
+  /** With TLS. */
+  host: string;
+  port: number;
+  unencryptedHost?: string;
+  unencryptedPort?: number;
+}
+
 /** 0: not said. */
 export interface Resources {
   milliCpu: number;
@@ -53,7 +68,7 @@ export interface SandboxDefinition {
   idleTimeoutSecs?: number;
   workdir?: string;
   name?: string;
-  openPorts?: { ports: { port: number }[] };
+  openPorts?: { ports: PortSpec[] };
   volumeMounts: unknown[];
   networkAccess?: NetworkAccess;
   resources?: Resources;
@@ -69,6 +84,11 @@ export interface RouterAccess {
 
 export interface SandboxId {
   sandboxId: string;
+}
+
+export interface TunnelsResponse {
+  result?: GenericResult;
+  tunnels: readonly TunnelData[];
 }
 
 export interface ConnectTokenRequest extends SandboxId {
@@ -128,6 +148,7 @@ export interface SandboxCreateRequest {
 export interface SandboxCreateResponse {
   sandboxId: string;
   taskId: string;
+  tunnels: readonly TunnelData[];
   commandRouterAccess: RouterAccess;
 }
 
