@@ -23,6 +23,8 @@ export interface Env {
   MODEL_IDLE_TIMEOUT_MS?: string;
   MODEL_PRICES?: string;
   MODEL_WINDOWS?: string;
+  /** How long a session rests before its sandbox is photographed; default 20. */
+  SANDBOX_SNAPSHOT_AFTER_SECONDS?: string;
   /** Development only, on loopback: where the failpoints of the crash tests are asked about. */
   FAILPOINTS?: string;
 }

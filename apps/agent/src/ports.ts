@@ -11,7 +11,7 @@ import { modelNotice } from '@capstan/harness/model-notice';
 import { SessionSandbox } from '@capstan/harness/session-sandbox';
 import { Workspace } from '@capstan/harness/workspace/workspace';
 import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
-import { NOTHING_RECORDED, type SandboxRecord } from '@capstan/sandbox/lifecycle';
+import { NOTHING_RECORDED, REST_MS, type SandboxRecord } from '@capstan/sandbox/lifecycle';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import { ApiError } from '@capstan/schema/error';
@@ -134,7 +134,17 @@ function createSandbox(env: Env, spec: SessionSpec, { facts, ...around }: Around
       letGo: (imageId) => snapshotHolders.letGo(imageId, sessionId),
     },
     newId: (kind) => newId(kind),
+    restMs: restMsOf(env, around.logger),
   });
+}
+
+function restMsOf({ SANDBOX_SNAPSHOT_AFTER_SECONDS: said = '' }: Env, logger: Logger): number {
+  if (said.trim() === '') return REST_MS;
+  const seconds = Number(said);
+  if (seconds >= 0 && seconds <= 3_600) return seconds * 1_000;
+  const problem = 'must be a number of seconds, at most 3600';
+  logger.warn('config.unusable', { name: 'SANDBOX_SNAPSHOT_AFTER_SECONDS', problem });
+  return REST_MS;
 }
 
 /** A fork begins with the snapshot it was given, which others may hold too. */

@@ -52,6 +52,8 @@ export interface SessionSandboxDeps extends BootDeps {
   workspace?: SandboxWorkspace;
   sharing: SnapshotSharing;
   newId(kind: 'event' | 'snapshot'): string;
+  /** How long a session is to rest before its sandbox is photographed. */
+  restMs: number;
 }
 
 /** A sandbox whose replacement has failed is used as it is for this long. */
@@ -106,9 +108,15 @@ export class SessionSandbox implements Holding {
     }
   }
 
-  /** Beside a model call whose agent may need it: the first of a session makes it. `asked`: somebody has just said something. */
+  /**
+   * Beside a model call whose agent may need it: the first of a session makes it. `asked`: somebody has just said something;
+   * whether it still lives is looked at anew then, by whoever needs it.
+   */
   provision(asked: boolean): void {
-    if (asked) this.#failure = null;
+    if (asked) {
+      this.#failure = null;
+      this.doubt();
+    }
     if (this.#record.live !== null || this.#opening !== null || this.#failure !== null) return;
     this.prepare();
   }
@@ -254,7 +262,8 @@ export class SessionSandbox implements Holding {
   }
 
   #caring() {
-    return { now: this.#deps.clock.now(), restsSince: this.#rest.since, look: this.#look };
+    const { clock, restMs } = this.#deps;
+    return { now: clock.now(), restsSince: this.#rest.since, restMs, look: this.#look };
   }
 
   async #open(): Promise<string> {
@@ -304,6 +313,7 @@ export class SessionSandbox implements Holding {
     try {
       const running = await runsSomething(this.#sandboxes, sandboxId);
       this.#look = { at: this.#deps.clock.now(), running };
+      if (running) this.#deps.logger.info('sandbox.background', { sandbox_id: sandboxId });
     } catch (error) {
       if (!isLost(error)) throw error;
       this.#change((record) => changes.ended(record, sandboxId));

@@ -7,7 +7,7 @@ import type { SandboxNews } from '@capstan/schema/sandbox-news';
 
 /** As long as no one has asked for a sandbox for this long, nobody knows whether it lives. */
 export const TRUSTED_MS = 60_000;
-/** A sandbox is photographed when its session has rested for this long. */
+/** A sandbox is photographed when its session has rested for this long, unless its host says otherwise. */
 export const REST_MS = 20_000;
 /** Nearer to its end than this, a sandbox in which nothing runs is replaced before it is used. */
 export const RENEW_MS = 60 * 60_000;
@@ -124,6 +124,8 @@ export interface Caring {
   now: number;
   /** Since when the session rests; null: it works. */
   restsSince: number | null;
+  /** How long it is to have rested. */
+  restMs: number;
   look: Look | null;
 }
 
@@ -143,7 +145,7 @@ export function care(record: SandboxRecord, caring: Caring): Care {
   return { do: 'wait', until: earliest([next.until, ...record.discarded.map(freeAt)]) };
 }
 
-function photograph({ live, snapshot }: SandboxRecord, { now, restsSince, look }: Caring): Care {
+function photograph({ live, snapshot }: SandboxRecord, { now, restsSince, restMs, look }: Caring): Care {
   if (live === null || live.ended || !live.changed) return { do: 'wait', until: null };
   const last = live.expiresAt - LAST_MS;
   const taken = snapshot !== null && snapshot.sandboxId === live.sandboxId && snapshot.takenAt >= last;
@@ -151,7 +153,7 @@ function photograph({ live, snapshot }: SandboxRecord, { now, restsSince, look }
   const seen = isRecent(look?.at ?? null, now, LOOK_MS);
   if (atLast !== null && now >= atLast) return { do: seen ? 'snapshot' : 'look' };
   if (restsSince === null) return { do: 'wait', until: atLast };
-  const due = restsSince + REST_MS;
+  const due = restsSince + restMs;
   if (now < due) return { do: 'wait', until: earliest([due, atLast]) };
   if (look === null || !seen) return { do: 'look' };
   if (look.running) return { do: 'wait', until: earliest([look.at + LOOK_MS, atLast]) };

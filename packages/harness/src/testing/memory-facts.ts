@@ -1,5 +1,5 @@
 // What a session remembers of its sandbox, in memory: it outlives the processes of a test.
-import { NOTHING_RECORDED, type SandboxRecord } from '@capstan/sandbox/lifecycle';
+import { NOTHING_RECORDED, REST_MS, type SandboxRecord } from '@capstan/sandbox/lifecycle';
 import type { BootDeps } from '../sandbox-boot.ts';
 import type { SandboxFacts, SessionSandboxDeps } from '../session-sandbox.ts';
 
@@ -51,6 +51,7 @@ export function sandboxDeps(
     facts: new MemoryFacts(),
     sharing: { hold: async () => {}, letGo: async () => true },
     newId: (kind) => `${kind}_${String(++ids).padStart(6, '0')}`,
+    restMs: REST_MS,
     ...said,
   };
 }
