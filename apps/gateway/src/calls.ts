@@ -26,6 +26,7 @@ const CALLS: { readonly [O in Operation]: Call<O> } = {
   deleteImage: (sandboxes, { imageId }) => done(sandboxes.deleteImage(imageId)),
   expose: (sandboxes, args) => sandboxes.expose(args),
   setNetwork: (sandboxes, args) => done(sandboxes.setNetwork(args)),
+  setCredentials: (sandboxes, args) => done(sandboxes.setCredentials(args)),
   terminate: (sandboxes, { sandboxId }) => done(sandboxes.terminate(sandboxId)),
   list: (sandboxes) => sandboxes.list(),
   capabilities: (sandboxes) => sandboxes.capabilities(),

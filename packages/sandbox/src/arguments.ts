@@ -38,6 +38,22 @@ const network = z.discriminatedUnion('type', [
   z.object({ type: z.literal('limited'), allowedHosts: z.array(host).max(1_000).readonly() }),
   z.object({ type: z.literal('blocked') }),
 ]);
+const credentials = z
+  .array(
+    z.object({
+      id: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1-128 letters, digits, "_" or "-"'),
+      placeholder: z.string().regex(/^capstan_ph_[a-z0-9]{32}$/, 'must come from newPlaceholder'),
+      secret: text.min(1).max(64 * 1024),
+      hosts: z
+        .array(z.union([z.literal('*'), host]))
+        .min(1)
+        .max(100)
+        .readonly(),
+      locations: z.object({ header: z.boolean(), query: z.boolean(), body: z.boolean() }),
+    }),
+  )
+  .max(100)
+  .readonly();
 const port = z.int().min(1).max(65_535);
 const command = z.union([z.string(), z.array(z.string())]).readonly();
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes');
@@ -58,6 +74,7 @@ export const args = {
       .regex(/^[A-Za-z0-9-]{1,32}(:[1-8])?$/, 'must be a kind of GPU and a count, e.g. T4 or A100-80GB:2')
       .optional(),
     network: network.optional(),
+    credentials: credentials.optional(),
     env: env.optional(),
     timeoutMs: lifetimeMs,
     idleTimeoutMs: lifetimeMs,
@@ -103,6 +120,7 @@ export const args = {
   deleteImage: z.object({ imageId }),
   expose: z.object({ sandboxId, port }),
   setNetwork: z.object({ sandboxId, network }),
+  setCredentials: z.object({ sandboxId, credentials }),
   terminate: z.object({ sandboxId }),
   list: z.object({}),
   capabilities: z.object({}),
@@ -164,6 +182,7 @@ export const results = {
   deleteImage: nothing,
   expose: z.object({ url: z.string(), headers: z.record(z.string(), z.string()) }),
   setNetwork: nothing,
+  setCredentials: nothing,
   terminate: nothing,
   list: z.array(z.object({ sandboxId: z.string() })),
   capabilities: z.object({

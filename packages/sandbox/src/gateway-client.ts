@@ -40,6 +40,7 @@ export function createGatewaySandboxes(settings: GatewaySettings): Sandboxes {
     deleteImage: (imageId) => call('deleteImage', { imageId }).then(() => {}),
     expose: (request) => call('expose', request),
     setNetwork: (request) => call('setNetwork', request).then(() => {}),
+    setCredentials: (request) => call('setCredentials', request).then(() => {}),
     terminate: (sandboxId) => call('terminate', { sandboxId }).then(() => {}),
     list: () => call('list', {}),
     capabilities: () => call('capabilities', {}),

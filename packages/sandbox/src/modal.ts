@@ -1,5 +1,5 @@
 // The Sandboxes port over Modal's SDK; runs in Node.
-import { isSandboxError } from './error.ts';
+import { isSandboxError, SandboxError } from './error.ts';
 import { Connection, type Settings } from './modal/connection.ts';
 import { create, find } from './modal/creation.ts';
 import { isNotFound, toSandboxError } from './modal/errors.ts';
@@ -40,6 +40,7 @@ export function createModalSandboxes(settings: Settings): ModalSandboxes {
   const creating = new Map<string, Promise<SandboxRef>>();
   const sandboxes: Sandboxes = {
     create: (request) => {
+      if (request.credentials !== undefined) return noCredentials();
       const twin = creating.get(request.name);
       if (twin !== undefined) return twin.then((ref) => ({ ...ref, created: false }));
       const made = create({ connection, images }, request).finally(() => creating.delete(request.name));
@@ -62,12 +63,21 @@ export function createModalSandboxes(settings: Settings): ModalSandboxes {
     deleteImage: (imageId) => images.delete(imageId),
     expose: (request) => expose(connection, request),
     setNetwork: (request) => setNetwork(connection, request),
+    setCredentials: noCredentials,
     terminate: (sandboxId) => terminate(connection, sandboxId),
     list: () => list(connection),
     capabilities: async () => settings.capabilities ?? MODAL,
     health: () => health(connection),
   };
   return { ...validated(sandboxes), close: () => connection.close() };
+}
+
+/** Modal alone would hand them to the sandbox. */
+async function noCredentials(): Promise<never> {
+  throw new SandboxError(
+    'misconfigured',
+    'Credentials need the egress proxy: set CAPSTAN_EGRESS_PORT and CAPSTAN_EGRESS_PUBLIC_URL of the gateway',
+  );
 }
 
 async function findByName(connection: Connection, name: string): Promise<SandboxRef | null> {

@@ -48,6 +48,22 @@ export type NetworkPolicy =
   | { type: 'limited'; allowedHosts: readonly string[] }
   | { type: 'blocked' };
 
+/**
+ * A secret that a sandbox may use and never holds: it holds the placeholder, and the egress proxy puts the secret in its place
+ * in requests to the credential's own hosts, over verified TLS. Needs an egress proxy; without one it is `misconfigured`.
+ */
+export interface SandboxCredential {
+  /** Names it in logs; never secret. */
+  id: string;
+  /** From newPlaceholder. */
+  placeholder: string;
+  secret: string;
+  /** As in `allowedHosts`, at port 443 unless it names one; `*` is every host. A credential does not widen a network. */
+  hosts: readonly string[];
+  /** Where in a request the placeholder is replaced. */
+  locations: { header: boolean; query: boolean; body: boolean };
+}
+
 export interface CreateSandbox {
   /** 1-64 of `A-Za-z0-9._-`. Names one live sandbox; free again once that is terminated. */
   name: string;
@@ -63,6 +79,8 @@ export interface CreateSandbox {
   gpu?: string;
   /** Default: unrestricted. */
   network?: NetworkPolicy;
+  /** Given, if only as an empty list, the sandbox is made ready for credentials that come later. At most 100. */
+  credentials?: readonly SandboxCredential[];
   /** Environment of every command in the sandbox. */
   env?: Readonly<Record<string, string>>;
   /** Terminated this long after creation; default and maximum 24 h. */
@@ -288,6 +306,8 @@ export interface Sandboxes {
   expose(request: { sandboxId: string; port: number }): Promise<ExposedPort>;
   /** Replaces where the sandbox may connect to, for what runs in it too. Connections that the new policy refuses are cut. */
   setNetwork(request: { sandboxId: string; network: NetworkPolicy }): Promise<void>;
+  /** Replaces the credentials of a sandbox: its next request has the new secrets. `misconfigured`: there is no egress proxy. */
+  setCredentials(request: { sandboxId: string; credentials: readonly SandboxCredential[] }): Promise<void>;
   /** Ends a sandbox and everything in it. Harmless when it is terminated already or was never there. */
   terminate(sandboxId: string): Promise<void>;
   /** Every live sandbox of this installation. */

@@ -22,6 +22,7 @@ export function validated(inner: Sandboxes): Sandboxes {
     deleteImage: async (imageId) => inner.deleteImage(checkArgs('deleteImage', { imageId }).imageId),
     expose: async (request) => inner.expose(checkArgs('expose', request)),
     setNetwork: async (request) => inner.setNetwork(checkArgs('setNetwork', request)),
+    setCredentials: async (request) => inner.setCredentials(checkArgs('setCredentials', request)),
     terminate: async (sandboxId) => inner.terminate(checkArgs('terminate', { sandboxId }).sandboxId),
     list: () => inner.list(),
     capabilities: () => inner.capabilities(),

@@ -1,7 +1,7 @@
 // Attachment: what a sandbox needs in order to use the proxy: variables, files, and the one address it may connect to.
 import { rootCertificates } from 'node:tls';
 import { parseHost } from './hosts.ts';
-import type { EgressPolicy } from './policy.ts';
+import { compilePolicy, type EgressPolicy } from './policy.ts';
 import type { EgressProxy } from './proxy.ts';
 
 export interface SandboxEgress {
@@ -19,9 +19,12 @@ export interface ProxyPlace {
 }
 
 export interface SandboxEgresses {
-  /** Says the rules of a sandbox, new or known, and what it is to be made with. Throws RangeError on rules that say nothing sensible. */
-  attach(sandbox: string, policy: EgressPolicy): Promise<SandboxEgress>;
-  /** Says the rules of a running sandbox anew: its next request follows them, and what they do not allow is cut. */
+  /**
+   * What a sandbox of this name is to be made with. `trusting`: it may hold credentials, now or later. Throws RangeError on
+   * rules that say nothing sensible.
+   */
+  needs(sandbox: string, policy: EgressPolicy, trusting: boolean): SandboxEgress;
+  /** Says the rules of a sandbox, new or anew: its next request follows them, and what they do not allow is cut. */
   change(sandbox: string, policy: EgressPolicy): Promise<void>;
   /** The sandbox has ended, and its name may be another's. */
   detach(sandbox: string): Promise<void>;
@@ -49,14 +52,12 @@ const BUNDLE_VARIABLES = [
 export function createSandboxEgresses(proxy: EgressProxy, publicUrl: string): SandboxEgresses {
   const url = new URL(publicUrl);
   return {
-    async attach(sandbox, policy) {
-      await proxy.setPolicy(sandbox, policy);
-      if (policy.network.type === 'blocked') return { env: {}, files: [], allow: null };
-      const intercepted = policy.credentials.length > 0;
+    needs(sandbox, policy, trusting) {
+      compilePolicy(policy);
       return {
-        env: { ...proxyVariables(url, sandbox, proxy), ...(intercepted ? trustVariables() : {}) },
-        files: intercepted ? trustFiles(proxy.authority.certificate) : [],
-        allow: placeOf(url),
+        env: { ...proxyVariables(url, sandbox, proxy), ...(trusting ? trustVariables() : {}) },
+        files: trusting ? trustFiles(proxy.authority.certificate) : [],
+        allow: policy.network.type === 'blocked' ? null : placeOf(url),
       };
     },
     change: (sandbox, policy) => proxy.setPolicy(sandbox, policy),
@@ -89,7 +90,7 @@ function trustFiles(certificate: string): SandboxEgress['files'] {
 }
 
 /** An address lets nothing else through; a name leaves it to who resolves it. */
-function placeOf({ hostname }: URL): ProxyPlace {
+export function placeOf({ hostname }: URL): ProxyPlace {
   const host = parseHost(hostname);
   if (host === null || host.kind === 'name') return { cidrs: [], domains: [hostname] };
   return { cidrs: [`${host.text}/${host.kind === 'ipv4' ? 32 : 128}`], domains: [] };

@@ -4,15 +4,16 @@ import { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SandboxCredential } from '../port.ts';
 import { createSandboxEgresses } from './attachment.ts';
 import { createAuthority } from './authority.ts';
-import type { Credential, EgressPolicy } from './policy.ts';
+import type { EgressPolicy } from './policy.ts';
 import { credentialFor, openWorld, RawClient, type World } from './testing.ts';
 
 let world: World;
 let requests: { path: string; headers: IncomingMessage['headers']; body: string }[];
 let port: number;
-let credential: Credential;
+let credential: SandboxCredential;
 /** What the host answers to a path. */
 let answers: Record<
   string,
@@ -371,8 +372,10 @@ describe('TLS that is ended here', () => {
 describe('what a sandbox is made with', () => {
   const egresses = () => createSandboxEgresses(world.proxy, 'http://proxy.internal:8792');
 
-  it('names the proxy for every program, and trusts our authority only where credentials need it', async () => {
-    const plain = await egresses().attach('sbx-1', { network: { type: 'unrestricted' }, credentials: [] });
+  const network = { type: 'unrestricted' } as const;
+
+  it('names the proxy for every program, and trusts our authority only where credentials need it', () => {
+    const plain = egresses().needs('sbx-1', { network, credentials: [] }, false);
     const url = `http://sbx-1:${world.proxy.identities.tokenFor('sbx-1')}@proxy.internal:8792`;
     expect(plain).toMatchObject({
       env: {
@@ -387,24 +390,28 @@ describe('what a sandbox is made with', () => {
       allow: { cidrs: [], domains: ['proxy.internal'] },
     });
     expect(plain.env).not.toHaveProperty('SSL_CERT_FILE');
-    const trusting = await egresses().attach('sbx-1', {
-      network: { type: 'unrestricted' },
-      credentials: [credential],
-    });
+    const trusting = egresses().needs('sbx-1', { network, credentials: [credential] }, true);
     const files = new Map(trusting.files.map(({ path, content }) => [path, Buffer.from(content).toString()]));
     expect(files.get(trusting.env.NODE_EXTRA_CA_CERTS ?? '')).toBe(world.proxy.authority.certificate);
     const bundle = files.get(trusting.env.SSL_CERT_FILE ?? '') ?? '';
     expect(bundle).toContain(world.proxy.authority.certificate);
     expect(bundle.match(/BEGIN CERTIFICATE/g)?.length).toBeGreaterThan(100);
-    expect(JSON.stringify(trusting.env)).not.toContain(credential.secret);
+    expect(JSON.stringify(trusting)).not.toContain(credential.secret);
   });
 
-  it('is nothing where there is no network', async () => {
-    expect(await egresses().attach('sbx-1', { network: { type: 'blocked' }, credentials: [] })).toEqual({
-      env: {},
-      files: [],
-      allow: null,
+  it('lets one address through, and nothing where there is no network', () => {
+    const allowed = (url: string, type: 'unrestricted' | 'blocked') =>
+      createSandboxEgresses(world.proxy, url).needs('sbx-1', { network: { type }, credentials: [] }, false)
+        .allow;
+    expect(allowed('http://127.0.0.1:8792', 'unrestricted')).toEqual({
+      cidrs: ['127.0.0.1/32'],
+      domains: [],
     });
+    expect(allowed('http://[2606:4700::1]:8792', 'unrestricted')).toEqual({
+      cidrs: ['2606:4700::1/128'],
+      domains: [],
+    });
+    expect(allowed('http://127.0.0.1:8792', 'blocked')).toBeNull();
   });
 });
 

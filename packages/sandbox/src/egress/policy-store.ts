@@ -1,112 +1,78 @@
-// Policy store: the rules of every sandbox by name, as they were last said.
-//  1. A sandbox nobody has spoken of has no rules, and so no network.
-//  2. With a directory, what was said outlives the program and is seen by every program that shares the directory.
-//  3. On disk a policy is sealed: the file, moved under another name or read without the secret, opens as nothing.
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { deriveKey } from './identity.ts';
+// Policy store: the rules of every sandbox by name, as they were last said, and whose they are.
+// A sandbox nobody has spoken of has no rules, and so no network.
+import { z } from 'zod';
 import { type CompiledPolicy, compilePolicy, type EgressPolicy } from './policy.ts';
+import type { Records } from './sealed-records.ts';
 
 export interface PolicyStore {
   /** Takes effect for the next request. Throws RangeError on a policy that says nothing sensible. */
-  set(sandbox: string, policy: EgressPolicy): Promise<void>;
+  set(sandbox: string, policy: EgressPolicy): Promise<CompiledPolicy>;
   get(sandbox: string): Promise<CompiledPolicy | null>;
+  /** As it was said, e.g. to be said with a change. */
+  read(sandbox: string): Promise<EgressPolicy | null>;
   forget(sandbox: string): Promise<void>;
+  /** The live sandbox that has the name. */
+  bind(sandboxId: string, sandbox: string): Promise<void>;
+  /** The name of a sandbox, when it is the last that had it. */
+  nameOf(sandboxId: string): Promise<string | null>;
 }
 
-/** No sandbox lives longer than a day after it was last created or woken, which says its policy again. */
-const KEPT_MS = 26 * 60 * 60 * 1000;
+const policySchema = z.object({
+  network: z.discriminatedUnion('type', [
+    z.object({ type: z.literal('unrestricted') }),
+    z.object({ type: z.literal('limited'), allowedHosts: z.array(z.string()) }),
+    z.object({ type: z.literal('blocked') }),
+  ]),
+  credentials: z.array(
+    z.object({
+      id: z.string(),
+      placeholder: z.string(),
+      secret: z.string(),
+      hosts: z.array(z.string()),
+      locations: z.object({ header: z.boolean(), query: z.boolean(), body: z.boolean() }),
+    }),
+  ),
+});
 
-export function createMemoryStore(): PolicyStore {
-  const policies = new Map<string, CompiledPolicy>();
-  return {
-    set: async (sandbox, policy) => void policies.set(sandbox, compilePolicy(policy)),
-    get: async (sandbox) => policies.get(sandbox) ?? null,
-    forget: async (sandbox) => void policies.delete(sandbox),
+export function createPolicyStore(records: Records): PolicyStore {
+  // A record is one object until it is put again, and is compiled once.
+  const compiled = new WeakMap<object, CompiledPolicy>();
+  const policyKey = (sandbox: string) => `policy ${sandbox}`;
+  const ownerKey = (sandbox: string) => `owner ${sandbox}`;
+  const nameKey = (sandboxId: string) => `name ${sandboxId}`;
+  const read = async (sandbox: string) => {
+    const found = policySchema.safeParse(await records.get(policyKey(sandbox)));
+    return found.success ? found.data : null;
   };
-}
-
-interface Cached {
-  stamp: string;
-  policy: CompiledPolicy;
-}
-
-/** `secrets`: the first seals, any opens. Removes what no sandbox can be left of. */
-export async function openDirectoryStore(dir: string, secrets: readonly string[]): Promise<PolicyStore> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await sweep(dir);
-  const keys = secrets.map((secret) => deriveKey(secret, 'capstan egress policy'));
-  const cache = new Map<string, Cached>();
-  const fileOf = (sandbox: string) => join(dir, createHash('sha256').update(sandbox).digest('hex'));
   return {
     async set(sandbox, policy) {
-      compilePolicy(policy);
-      const file = fileOf(sandbox);
-      const fresh = `${file}.${randomBytes(6).toString('hex')}.new`;
-      await writeFile(fresh, seal(keys, sandbox, policy), { mode: 0o600 });
-      await rename(fresh, file);
+      const result = compilePolicy(policy);
+      await records.put(policyKey(sandbox), policy);
+      return result;
     },
     async get(sandbox) {
-      const file = fileOf(sandbox);
-      const stamp = await stampOf(file);
-      if (stamp === null) {
-        cache.delete(sandbox);
-        return null;
-      }
-      const cached = cache.get(sandbox);
-      if (cached?.stamp === stamp) return cached.policy;
-      const opened = open(keys, sandbox, await readFile(file));
-      if (opened === null) return null;
-      const policy = compilePolicy(opened);
-      cache.set(sandbox, { stamp, policy });
+      const record = await records.get(policyKey(sandbox));
+      if (typeof record !== 'object' || record === null) return null;
+      const known = compiled.get(record);
+      if (known !== undefined) return known;
+      const found = policySchema.safeParse(record);
+      if (!found.success) return null;
+      const policy = compilePolicy(found.data);
+      compiled.set(record, policy);
       return policy;
     },
+    read,
     async forget(sandbox) {
-      cache.delete(sandbox);
-      await rm(fileOf(sandbox), { force: true });
+      await Promise.all([records.drop(policyKey(sandbox)), records.drop(ownerKey(sandbox))]);
+    },
+    async bind(sandboxId, sandbox) {
+      await records.put(nameKey(sandboxId), sandbox);
+      await records.put(ownerKey(sandbox), sandboxId);
+    },
+    async nameOf(sandboxId) {
+      const sandbox = await records.get(nameKey(sandboxId));
+      if (typeof sandbox !== 'string') return null;
+      return (await records.get(ownerKey(sandbox))) === sandboxId ? sandbox : null;
     },
   };
-}
-
-async function stampOf(file: string): Promise<string | null> {
-  try {
-    const { ino, mtimeNs, size } = await stat(file, { bigint: true });
-    return `${ino}.${mtimeNs}.${size}`;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-async function sweep(dir: string): Promise<void> {
-  const oldest = Date.now() - KEPT_MS;
-  for (const name of await readdir(dir)) {
-    const file = join(dir, name);
-    if (/^[0-9a-f]{64}/.test(name) && (await stat(file)).mtimeMs < oldest) await rm(file, { force: true });
-  }
-}
-
-/** Nonce, tag, ciphertext. */
-function seal([key]: readonly Buffer[], sandbox: string, policy: EgressPolicy): Buffer {
-  if (key === undefined) throw new RangeError('A policy store needs at least one secret');
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(sandbox));
-  const sealed = Buffer.concat([cipher.update(JSON.stringify(policy)), cipher.final()]);
-  return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
-}
-
-/** Null when no key opens it: sealed under a secret that is gone, for another sandbox, or not whole. */
-function open(keys: readonly Buffer[], sandbox: string, bytes: Buffer): EgressPolicy | null {
-  for (const key of keys) {
-    try {
-      const cipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12), { authTagLength: 16 });
-      cipher.setAAD(Buffer.from(sandbox)).setAuthTag(bytes.subarray(12, 28));
-      const text = Buffer.concat([cipher.update(bytes.subarray(28)), cipher.final()]).toString();
-      return JSON.parse(text);
-    } catch {
-      // Another key may open it.
-    }
-  }
-  return null;
 }

@@ -2,7 +2,7 @@
 //  E1 What is not allowed is refused; a credential never widens a network.
 //  E2 A host with a credential is reached by TLS that we end, or not at all.
 
-import type { NetworkPolicy } from '../port.ts';
+import type { NetworkPolicy, SandboxCredential } from '../port.ts';
 import {
   type Host,
   type HostPattern,
@@ -13,24 +13,12 @@ import {
   WEB_PORTS,
 } from './hosts.ts';
 
-export interface Credential {
-  /** Names it in logs; never secret. */
-  id: string;
-  /** What the sandbox holds in its place: see PLACEHOLDER. */
-  placeholder: string;
-  secret: string;
-  /** Patterns as in `allowedHosts`, at port 443 unless they name one; `*` is every host. */
-  hosts: readonly string[];
-  /** Where in a request the placeholder is replaced. */
-  locations: { header: boolean; query: boolean; body: boolean };
-}
-
 export interface EgressPolicy {
   network: NetworkPolicy;
-  credentials: readonly Credential[];
+  credentials: readonly SandboxCredential[];
 }
 
-export interface CompiledCredential extends Credential {
+export interface CompiledCredential extends SandboxCredential {
   patterns: readonly HostPattern[];
 }
 
@@ -125,7 +113,7 @@ function isNamed(patterns: readonly HostPattern[], host: Host): boolean {
   return patterns.some((pattern) => pattern.kind !== 'any' && patternMatchesHost(pattern, host));
 }
 
-function compileCredential(credential: Credential): CompiledCredential {
+function compileCredential(credential: SandboxCredential): CompiledCredential {
   const { id, placeholder, secret, hosts } = credential;
   if (!PLACEHOLDER.test(placeholder))
     throw new RangeError(`The placeholder of credential ${id} is malformed`);

@@ -95,8 +95,7 @@ export function createEgressProxy(ports: EgressProxyPorts): EgressProxy {
     authority,
     listen: (port, host) => listen(server, port, host),
     async setPolicy(sandbox, policy) {
-      await ports.store.set(sandbox, policy);
-      connections.apply(sandbox, await ports.store.get(sandbox));
+      connections.apply(sandbox, await ports.store.set(sandbox, policy));
     },
     async forget(sandbox) {
       await ports.store.forget(sandbox);

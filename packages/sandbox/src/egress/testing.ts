@@ -9,13 +9,15 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createLogger } from '@capstan/shared/logger';
+import type { SandboxCredential } from '../port.ts';
 import { createSandboxEgresses, type SandboxEgresses } from './attachment.ts';
 import { createAuthority } from './authority.ts';
 import type { Denial } from './denial.ts';
 import { parseHost } from './hosts.ts';
-import { type Credential, type EgressPolicy, newPlaceholder } from './policy.ts';
-import { createMemoryStore } from './policy-store.ts';
+import { type EgressPolicy, newPlaceholder } from './policy.ts';
+import { createPolicyStore } from './policy-store.ts';
 import { createEgressProxy, type EgressProxy, type EgressProxyPorts } from './proxy.ts';
+import { createMemoryRecords } from './sealed-records.ts';
 
 export const SECRET = 'a-secret-of-the-gateway-for-tests-only';
 /** Servers of tests are certified by another authority than the proxy's, as servers are. */
@@ -49,7 +51,7 @@ export async function openWorld(change: Partial<EgressProxyPorts> = {}): Promise
   const closers: (() => void)[] = [];
   const proxy = createEgressProxy({
     secrets: [SECRET],
-    store: createMemoryStore(),
+    store: createPolicyStore(createMemoryRecords()),
     dial: {
       resolve: async (name) => names.get(name) ?? (name.endsWith('.test') ? ['127.0.0.1'] : []),
       permits: (address) => address === '127.0.0.1',
@@ -96,7 +98,7 @@ export async function openWorld(change: Partial<EgressProxyPorts> = {}): Promise
   };
 }
 
-export function credentialFor(hosts: string[], change: Partial<Credential> = {}): Credential {
+export function credentialFor(hosts: string[], change: Partial<SandboxCredential> = {}): SandboxCredential {
   const locations = { header: true, query: false, body: false };
   return {
     id: 'vcrd_1',

@@ -1,0 +1,125 @@
+// Sandboxes of the emulator, whose only way out is the proxy.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Emulator, startEmulator } from '@capstan/modal-emulator/emulator';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createModalSandboxes, type ModalSandboxes } from '../modal.ts';
+import type { NetworkPolicy, SandboxCredential, Sandboxes } from '../port.ts';
+import { createPolicyStore } from './policy-store.ts';
+import { withEgress } from './sandboxes.ts';
+import { createMemoryRecords } from './sealed-records.ts';
+import { credentialFor, openWorld, type World } from './testing.ts';
+
+let world: World;
+let emulator: Emulator;
+let backend: ModalSandboxes;
+let sandboxes: Sandboxes;
+let stateDir: string;
+let port: number;
+let credential: SandboxCredential;
+const seen: (string | undefined)[] = [];
+const store = createPolicyStore(createMemoryRecords());
+
+beforeAll(async () => {
+  world = await openWorld({ store });
+  port = await world.serveTls('api.test', (request, response) => {
+    seen.push(request.headers.authorization);
+    response.end(`for ${request.headers.authorization}`);
+  });
+  credential = credentialFor([`api.test:${port}`]);
+  stateDir = await mkdtemp(join(tmpdir(), 'capstan-egress-'));
+  const proxy = `127.0.0.1:${world.port}`;
+  emulator = await startEmulator({
+    stateDir,
+    port: 0,
+    tokenId: 'ak-test',
+    tokenSecret: 'as-test',
+    forwards: [proxy],
+  });
+  process.env.MODAL_SERVER_URL = emulator.url;
+  const { ModalClient } = await import('modal');
+  const logger = { debug() {}, info() {}, warn() {}, error() {} };
+  const client = new ModalClient({ tokenId: 'ak-test', tokenSecret: 'as-test', logger });
+  const place = { cidrs: ['127.0.0.1/32'], domains: [] };
+  backend = createModalSandboxes({ client, appName: 'egress', image: 'debian:12', proxy: place });
+  sandboxes = withEgress(backend, { egresses: world.egresses, store });
+});
+afterAll(async () => {
+  void backend.close();
+  await emulator.stop();
+  await world.close();
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+async function open(name: string, request: { network?: NetworkPolicy; credentials?: SandboxCredential[] }) {
+  const { sandboxId } = await sandboxes.create({ name, ...request });
+  return {
+    sandboxId,
+    run: async (command: string) => {
+      const { stdout, stderr } = await sandboxes.exec({ sandboxId, command });
+      return Buffer.concat([stdout, stderr]).toString();
+    },
+  };
+}
+
+describe('a sandbox', () => {
+  it('uses a credential it never holds, its rotation, and nothing once it is taken away', async () => {
+    const { sandboxId, run } = await open('using', { credentials: [credential] });
+    const curl = `curl -sS -H 'Authorization: Bearer ${credential.placeholder}' https://api.test:${port}/`;
+    expect(await run(curl)).toBe(`for Bearer ${'*'.repeat(credential.secret.length)}`);
+    await sandboxes.setCredentials({ sandboxId, credentials: [{ ...credential, secret: 'rotated-secret' }] });
+    await run(curl);
+    expect(seen).toEqual([`Bearer ${credential.secret}`, 'Bearer rotated-secret']);
+    const searched = await run(`env; cat /etc/capstan/egress/*; tr '\\0' '\\n' < /proc/1/environ`);
+    expect(searched).not.toContain(credential.secret);
+    expect(searched).not.toContain('rotated-secret');
+    await sandboxes.setCredentials({ sandboxId, credentials: [] });
+    expect(await run(curl)).toContain('certificate');
+    expect(seen).toHaveLength(2);
+  });
+
+  it('goes where its network allows, as that changes, and nowhere around the proxy', async () => {
+    const allowed: NetworkPolicy = { type: 'limited', allowedHosts: [`api.test:${port}`] };
+    const { sandboxId, run } = await open('moving', { network: { type: 'blocked' } });
+    const curl = `curl -skS -o /dev/null -w '%{http_code}' https://api.test:${port}/`;
+    expect(await run(curl)).toMatch(/^000/);
+    await sandboxes.setNetwork({ sandboxId, network: allowed });
+    expect(await run(curl)).toBe('200');
+    expect(await run(`curl -sS --noproxy '*' http://127.0.0.1:${port}/`)).toContain('Failed to connect');
+    await sandboxes.setNetwork({ sandboxId, network: { type: 'limited', allowedHosts: ['other.test'] } });
+    expect(await run(curl)).toContain('403');
+    await sandboxes.setNetwork({ sandboxId, network: { type: 'blocked' } });
+    expect(await run(curl)).toMatch(/^000/);
+  });
+
+  it('is as it is when it is created again, and leaves nothing to the next of its name', async () => {
+    const first = await open('again', { network: { type: 'limited', allowedHosts: [`api.test:${port}`] } });
+    const curl = `curl -sk -o /dev/null -w '%{http_code}' https://api.test:${port}/`;
+    const second = await open('again', { network: { type: 'blocked' } });
+    expect(second.sandboxId).toBe(first.sandboxId);
+    expect(await second.run(curl)).toBe('200');
+    await sandboxes.terminate(first.sandboxId);
+    expect(await store.get('again')).toBeNull();
+    await expect(
+      sandboxes.setNetwork({ sandboxId: first.sandboxId, network: { type: 'unrestricted' } }),
+    ).rejects.toMatchObject({ code: 'unavailable' });
+    const third = await open('again', { network: { type: 'limited', allowedHosts: ['other.test'] } });
+    expect(await third.run(curl)).toContain('000');
+  });
+
+  it('is refused rules that say nothing, before it is there', async () => {
+    const network: NetworkPolicy = { type: 'limited', allowedHosts: ['*.com'] };
+    await expect(sandboxes.create({ name: 'senseless', network })).rejects.toMatchObject({
+      code: 'invalid',
+      message: /at least two labels/,
+    });
+    expect(await sandboxes.findByName('senseless')).toBeNull();
+  });
+
+  it('gets no credentials from a backend without the proxy', async () => {
+    await expect(backend.create({ name: 'bare', credentials: [credential] })).rejects.toMatchObject({
+      code: 'misconfigured',
+    });
+  });
+});

@@ -1,0 +1,110 @@
+// Sealed records: small JSON values by key, in a directory that may be read by others and lost with its machine.
+//  1. What was put outlives the program and is seen by every program that shares the directory.
+//  2. On disk a record is sealed: the file, moved to another key or read without the secret, opens as nothing.
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { deriveKey } from './identity.ts';
+
+export interface Records {
+  put(key: string, value: unknown): Promise<void>;
+  /** The same object for as long as nothing was put; null when there is none. */
+  get(key: string): Promise<unknown>;
+  drop(key: string): Promise<void>;
+}
+
+/** What has not been put again for this long is removed when the directory is opened: no sandbox lives longer than a day. */
+const KEPT_MS = 26 * 60 * 60 * 1000;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+export function createMemoryRecords(): Records {
+  const values = new Map<string, unknown>();
+  return {
+    put: async (key, value) => void values.set(key, value),
+    get: async (key) => values.get(key) ?? null,
+    drop: async (key) => void values.delete(key),
+  };
+}
+
+/** `secrets`: the first seals, any opens. */
+export async function openSealedRecords(dir: string, secrets: readonly string[]): Promise<Records> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await sweep(dir);
+  const keys = secrets.map((secret) => deriveKey(secret, 'capstan egress records'));
+  const cache = new Map<string, { stamp: string; value: unknown }>();
+  const fileOf = (key: string) => join(dir, createHash('sha256').update(key).digest('hex'));
+  return {
+    async put(key, value) {
+      const file = fileOf(key);
+      const fresh = `${file}.${randomBytes(6).toString('hex')}`;
+      await writeFile(fresh, seal(keys, key, value), { mode: 0o600 });
+      await rename(fresh, file);
+    },
+    async get(key) {
+      const file = fileOf(key);
+      const stamp = await stampOf(file);
+      const cached = cache.get(key);
+      if (stamp !== null && cached?.stamp === stamp) return cached.value;
+      cache.delete(key);
+      const bytes = stamp === null ? null : await contentOf(file);
+      const value = bytes === null ? null : open(keys, key, bytes);
+      if (stamp !== null && value !== null) cache.set(key, { stamp, value });
+      return value;
+    },
+    async drop(key) {
+      cache.delete(key);
+      await rm(fileOf(key), { force: true });
+    },
+  };
+}
+
+/** Changes whenever the file is another one; null when there is none. */
+async function stampOf(file: string): Promise<string | null> {
+  const found = await stat(file, { bigint: true }).catch(ifMissing);
+  return found && `${found.ino}.${found.mtimeNs}.${found.size}`;
+}
+
+async function contentOf(file: string): Promise<Buffer | null> {
+  return await readFile(file).catch(ifMissing);
+}
+
+function ifMissing(error: unknown): null {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+  throw error;
+}
+
+async function sweep(dir: string): Promise<void> {
+  const oldest = Date.now() - KEPT_MS;
+  for (const name of await readdir(dir)) {
+    const file = join(dir, name);
+    const found = /^[0-9a-f]{64}/.test(name) ? await stat(file).catch(ifMissing) : null;
+    if (found && found.mtimeMs < oldest) await rm(file, { force: true });
+  }
+}
+
+/** Nonce, tag, ciphertext. */
+function seal([secret]: readonly Buffer[], key: string, value: unknown): Buffer {
+  if (secret === undefined) throw new RangeError('Sealed records need at least one secret');
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv('aes-256-gcm', secret, nonce).setAAD(Buffer.from(key));
+  const sealed = Buffer.concat([cipher.update(JSON.stringify(value)), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
+}
+
+/** Null when no secret opens it: sealed under one that is gone, for another key, or not whole. */
+function open(secrets: readonly Buffer[], key: string, bytes: Buffer): unknown {
+  const [tagAt, sealedAt] = [NONCE_BYTES, NONCE_BYTES + TAG_BYTES];
+  if (bytes.length < sealedAt) return null;
+  for (const secret of secrets) {
+    try {
+      const nonce = bytes.subarray(0, tagAt);
+      const cipher = createDecipheriv('aes-256-gcm', secret, nonce, { authTagLength: TAG_BYTES });
+      cipher.setAAD(Buffer.from(key)).setAuthTag(bytes.subarray(tagAt, sealedAt));
+      return JSON.parse(Buffer.concat([cipher.update(bytes.subarray(sealedAt)), cipher.final()]).toString());
+    } catch {
+      // Another may open it.
+    }
+  }
+  return null;
+}
