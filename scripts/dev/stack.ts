@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { bundlesOf, type Site } from './builds.ts';
 import { Fault } from './fault.ts';
+import { freePort } from './port.ts';
 import type { ProcessMark } from './process-table.ts';
 import { type Announcement, Program, type ProgramPlan, type Supervision } from './program.ts';
 import { type Secrets, sha256Hex } from './state.ts';
@@ -57,8 +58,12 @@ export function createStack(site: Site, secrets: Secrets, supervision: Supervisi
   };
   return {
     startBackends: async () => {
+      // The emulator lets sandboxes reach the egress proxy before the gateway has started it.
+      const egressPort = await freePort(0);
       const [gateway, devModel] = await Promise.all([
-        start(emulatorPlan(site, secrets)).then((modal) => start(gatewayPlan(site, secrets, modal))),
+        start(emulatorPlan(site, secrets, egressPort)).then((modal) =>
+          start(gatewayPlan(site, secrets, { modal, egressPort })),
+        ),
         start(devModelPlan(site)),
       ]);
       return { gateway: gateway.url, devModel: devModel.url };
@@ -74,7 +79,7 @@ export function createStack(site: Site, secrets: Secrets, supervision: Supervisi
   };
 }
 
-function emulatorPlan({ root, state }: Site, secrets: Secrets) {
+function emulatorPlan({ root, state }: Site, secrets: Secrets, egressPort: number) {
   return {
     name: 'emulator',
     file: join(root, 'packages/modal-emulator/src/main.ts'),
@@ -84,11 +89,16 @@ function emulatorPlan({ root, state }: Site, secrets: Secrets) {
       ...modalToken(secrets),
       CAPSTAN_EMULATOR_STATE: state.emulator,
       CAPSTAN_EMULATOR_PORT: portOf(announced),
+      CAPSTAN_EMULATOR_FORWARDS: `127.0.0.1:${egressPort}`,
     }),
   };
 }
 
-function gatewayPlan({ root }: Site, secrets: Secrets, modal: Announcement) {
+function gatewayPlan(
+  { root, state }: Site,
+  secrets: Secrets,
+  { modal, egressPort }: { modal: Announcement; egressPort: number },
+) {
   return {
     name: 'gateway',
     file: join(root, 'apps/gateway/src/main.ts'),
@@ -101,6 +111,9 @@ function gatewayPlan({ root }: Site, secrets: Secrets, modal: Announcement) {
       CAPSTAN_GATEWAY_HOST: '127.0.0.1',
       CAPSTAN_GATEWAY_PORT: portOf(announced),
       CAPSTAN_GATEWAY_SECRET: secrets.gatewaySecret,
+      CAPSTAN_EGRESS_HOST: '127.0.0.1',
+      CAPSTAN_EGRESS_PORT: String(egressPort),
+      CAPSTAN_EGRESS_STATE: state.egress,
       // Within the time a program is given to end.
       CAPSTAN_GATEWAY_DRAIN_MS: '1000',
     }),

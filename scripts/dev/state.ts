@@ -14,6 +14,8 @@ export type State = {
   /** D1, R2, queues and Durable Objects, in the layout wrangler uses. */
   workers: string;
   emulator: string;
+  /** What sandboxes may connect to, sealed. */
+  egress: string;
   /** What was built last, by name: the hash of its inputs. */
   built: string;
 };
@@ -25,6 +27,7 @@ export function openState(dir: string): State {
     logs: join(dir, 'logs'),
     workers: join(dir, 'workers'),
     emulator: join(dir, 'emulator'),
+    egress: join(dir, 'egress'),
     built: join(dir, 'built'),
   };
   for (const path of Object.values(state)) mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -34,7 +37,14 @@ export function openState(dir: string): State {
 
 /** Removes everything but the lock its caller holds. */
 export function clearState(state: State): void {
-  for (const path of [state.logs, state.workers, state.emulator, state.built, secretsPath(state)])
+  for (const path of [
+    state.logs,
+    state.workers,
+    state.emulator,
+    state.egress,
+    state.built,
+    secretsPath(state),
+  ])
     rmSync(path, { recursive: true, force: true });
   openState(state.dir);
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { get } from 'node:http';
 import { connect as connectSocket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
@@ -12,7 +13,7 @@ import type { Sandboxes } from '@capstan/sandbox/port';
 import { describeSandboxes } from '@capstan/sandbox/sandboxes.contract';
 import { type LocalModal, openLocalModal } from '@capstan/sandbox/testing';
 import { createSigner } from '@capstan/shared/hmac';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 const SECRET = 'current-secret-current-secret-current';
@@ -245,6 +246,24 @@ describe('the gateway', () => {
     await vi.waitFor(() => sandboxes.stat({ sandboxId, path: '/workspace/begun' }));
     expect(await end(gateway.child, 'SIGTERM')).toBe(0);
     await cut;
+  });
+
+  it('starts the egress proxy it is told to, and ends it', async () => {
+    const child = spawnGateway({ MODAL_SERVER_URL: world.emulator.url, CAPSTAN_EGRESS_PORT: '0' });
+    onTestFinished(async () => void (await end(child, 'SIGKILL')));
+    let url = '';
+    for await (const { event, egress_url } of events(child)) {
+      if (event === 'gateway.listening') url = String(egress_url);
+      if (url !== '') break;
+    }
+    // A fetch would take 407 for an error of the network.
+    const ask = () =>
+      new Promise((resolve, reject) => {
+        get(url, ({ statusCode }) => resolve(statusCode)).once('error', reject);
+      });
+    expect(await ask()).toBe(407);
+    await end(child, 'SIGTERM');
+    await expect(ask()).rejects.toThrow('ECONNREFUSED');
   });
 
   it('does not start without a secret, and says what mends it', async () => {

@@ -46,9 +46,35 @@ describe('readSettings', () => {
     ],
     [{ CAPSTAN_GATEWAY_SECRET_PREVIOUS: 'short' }, /^CAPSTAN_GATEWAY_SECRET_PREVIOUS has 5 characters/],
     [{ CAPSTAN_GATEWAY_PORT: '65536' }, /^CAPSTAN_GATEWAY_PORT is "65536"/],
+    [{ CAPSTAN_EGRESS_PORT: 'http' }, /^CAPSTAN_EGRESS_PORT is "http"/],
+    [{ CAPSTAN_EGRESS_PORT: '1', CAPSTAN_EGRESS_HOST: '::' }, /^CAPSTAN_EGRESS_PUBLIC_URL is missing/],
+    [
+      { CAPSTAN_EGRESS_PORT: '1', CAPSTAN_EGRESS_PUBLIC_URL: 'http://a/b' },
+      /^CAPSTAN_EGRESS_PUBLIC_URL cannot be read/,
+    ],
+    [
+      { CAPSTAN_EGRESS_PORT: '1', CAPSTAN_EGRESS_PUBLIC_URL: 'proxy:80' },
+      /^CAPSTAN_EGRESS_PUBLIC_URL cannot be read/,
+    ],
     [{ CAPSTAN_GATEWAY_PORT: 'http' }, /^CAPSTAN_GATEWAY_PORT is "http"/],
   ])('refuses %o in one line', (change, problem) => {
     expect(() => readSettings({ ...complete, ...change })).toThrow(problem);
+  });
+
+  it('has an egress proxy where it is given a port', () => {
+    expect(readSettings(complete).egress).toBeNull();
+    expect(readSettings({ ...complete, CAPSTAN_EGRESS_PORT: '8792' }).egress).toEqual({
+      ...{ host: '127.0.0.1', port: 8792, publicUrl: null, stateDir: null },
+    });
+    const told = {
+      CAPSTAN_EGRESS_PORT: '0',
+      CAPSTAN_EGRESS_HOST: '0.0.0.0',
+      CAPSTAN_EGRESS_PUBLIC_URL: 'http://198.51.100.7:8792',
+      CAPSTAN_EGRESS_STATE: '/var/lib/capstan',
+    };
+    expect(readSettings({ ...complete, ...told }).egress).toEqual({
+      ...{ host: '0.0.0.0', port: 0, publicUrl: 'http://198.51.100.7:8792', stateDir: '/var/lib/capstan' },
+    });
   });
 
   it('never tells a secret', () => {

@@ -15,6 +15,18 @@ export interface GatewaySettings {
   drainMs: number;
   /** Absent: what Modal itself promises. */
   capabilities?: SandboxCapabilities;
+  /** Null: no egress proxy; the backend's own network rules are all there is, and there are no credentials. */
+  egress: EgressSettings | null;
+}
+
+export interface EgressSettings {
+  host: string;
+  /** 0: one the system chooses. */
+  port: number;
+  /** How sandboxes reach the proxy; null: as it listens. */
+  publicUrl: string | null;
+  /** Where the rules of sandboxes outlive the program, sealed; null: they are kept in memory. */
+  stateDir: string | null;
 }
 
 /** A Modal that is not Modal's own, and does not say what it promises, promises nothing. */
@@ -49,13 +61,38 @@ export function readSettings(env: Environment): GatewaySettings {
   const previous = readSecret(env, 'CAPSTAN_GATEWAY_SECRET_PREVIOUS');
   return {
     host: env.CAPSTAN_GATEWAY_HOST || '127.0.0.1',
-    port: readPort(env.CAPSTAN_GATEWAY_PORT || '8790'),
+    port: readPort('CAPSTAN_GATEWAY_PORT', env.CAPSTAN_GATEWAY_PORT || '8790'),
     secrets: previous ? [current, previous] : [current],
     appName: env.CAPSTAN_MODAL_APP || 'capstan',
     image: env.CAPSTAN_SANDBOX_IMAGE || 'python:3.12-bookworm',
     drainMs: readWhole(env, 'CAPSTAN_GATEWAY_DRAIN_MS', 10_000),
     capabilities: readCapabilities(env),
+    egress: readEgress(env),
   };
+}
+
+function readEgress(env: Environment): EgressSettings | null {
+  if (!env.CAPSTAN_EGRESS_PORT) return null;
+  const host = env.CAPSTAN_EGRESS_HOST || '127.0.0.1';
+  const publicUrl = env.CAPSTAN_EGRESS_PUBLIC_URL || null;
+  if (publicUrl === null && (host === '0.0.0.0' || host === '::')) {
+    throw new SettingsError(
+      'CAPSTAN_EGRESS_PUBLIC_URL is missing: with CAPSTAN_EGRESS_HOST open to all, set it to how sandboxes reach the proxy, e.g. http://198.51.100.7:8792',
+    );
+  }
+  if (publicUrl !== null && !isProxyUrl(publicUrl)) {
+    throw new SettingsError(
+      'CAPSTAN_EGRESS_PUBLIC_URL cannot be read: it must be http://host:port or https://host:port, and nothing more',
+    );
+  }
+  const port = readPort('CAPSTAN_EGRESS_PORT', env.CAPSTAN_EGRESS_PORT);
+  return { host, port, publicUrl, stateDir: env.CAPSTAN_EGRESS_STATE || null };
+}
+
+function isProxyUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, origin, href } = new URL(text);
+  return /^https?:$/.test(protocol) && href === `${origin}/`;
 }
 
 function readCapabilities(env: Environment): SandboxCapabilities | undefined {
@@ -93,8 +130,8 @@ function readWhole(env: Environment, name: string, usual: number): number {
   throw new SettingsError(`${name} is "${text}": it must be milliseconds, 0 to 999999`);
 }
 
-function readPort(text: string): number {
+function readPort(name: string, text: string): number {
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
-  throw new SettingsError(`CAPSTAN_GATEWAY_PORT is "${text}": it must be a port, 0 to 65535`);
+  throw new SettingsError(`${name} is "${text}": it must be a port, 0 to 65535`);
 }
