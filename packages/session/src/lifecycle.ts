@@ -103,7 +103,6 @@ function abandoned({ state, stamp }: Context): Entry[] {
 
 function takenOver(context: Context): Entry[] {
   const { state, spec, stamp } = context;
-  if (spec.origin === null) return [];
   const begun = noted(made(stamp, 'session.updated', {}), { fork: { into: spec.sessionId } });
   const explanation = 'The session was forked while this was worked for.';
   const rests = state.threads.flatMap((thread) => {
