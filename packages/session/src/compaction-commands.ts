@@ -55,5 +55,5 @@ export function compactionLimit(
   const state = evolveAll(context.state, span);
   if (again(state, thread).compactions < MAX_COMPACTIONS) return span;
   const error = { type: 'compaction_limit_reached_error' as const, message };
-  return [...span, ...giveUp({ ...context, state }, thread.id, { error })];
+  return [...span, ...giveUp({ ...context, state }, thread, { error })];
 }

@@ -10,7 +10,7 @@ import type { ModelErrorType } from './harness.ts';
 import { abandonGrading, endOutcome } from './outcome.ts';
 import type { OpenCall, State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
-import { blocking, nextStep, threadById } from './thread.ts';
+import { again, blocking, nextStep } from './thread.ts';
 
 const MAX_ATTEMPTS = 5;
 const FIRST_RETRY_MS = 1_000;
@@ -113,7 +113,7 @@ export function fail(context: Context, thread: ThreadState, failure: Failure | D
   const ends = { isError: true as const, took, ...(note ? { note } : {}) };
   const grading = thread.parentId === null ? abandonGrading(context.state, took, stamp) : [];
   const span = [...abandonSpan(thread, ends, stamp), ...grading];
-  if (retry === null) return [...span, ...giveUp(evolved(context, span), thread.id, failure)];
+  if (retry === null) return [...span, ...giveUp(evolved(context, span), thread, failure)];
   const error = { ...failure.error, retry_status: { type: 'retrying' as const } };
   const { delayMs, ...counts } = retry;
   const rescheduled = made(stamp, 'session.thread_status_rescheduled', named(thread));
@@ -127,12 +127,11 @@ export function fail(context: Context, thread: ThreadState, failure: Failure | D
 /** Ends the turn with an error. A child is over then, and its parent is told. */
 export function giveUp(
   context: Context,
-  threadId: string,
+  owner: ThreadState,
   { error }: { error: { type: ModelErrorType | LimitErrorType; message: string } },
 ): Entry[] {
   const { state, stamp } = context;
-  const thread = threadById(state, threadId);
-  if (thread === null) return [];
+  const thread = again(state, owner);
   const told = { ...error, retry_status: { type: 'exhausted' as const } };
   const given = [
     ...closeCalls(thread, { text: 'Not run: the turn was given up after an error.', cancel: true }, stamp),

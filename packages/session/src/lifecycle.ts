@@ -23,7 +23,7 @@ export function recover(context: Context, drafts: readonly Draft[]): Entry[] {
     const own = drafts.filter((draft) => draft.thread === name);
     const kept = thread.openSpan === null ? [] : own.map(({ eventId: id, text }) => ({ id, text }));
     const said = cutMessages(context, thread, kept);
-    return [...said, ...fail(evolved(context, said), thread, failure)];
+    return [...said, ...fail(context, thread, failure)];
   });
   return conclude(context, entries);
 }

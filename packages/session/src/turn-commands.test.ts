@@ -101,9 +101,55 @@ it('a turn that never stops calling tools is stopped, with all its results', () 
       'session.usage',
       'session.status_idle',
     ]);
-    const error = { type: 'tool_use_limit_reached_error', retry_status: { type: 'exhausted' } };
+    const message = 'The turn was stopped after 500 model calls.';
+    const retry_status = { type: 'exhausted' };
+    const error = { type: 'tool_use_limit_reached_error', message, retry_status };
     expect(entries[1]?.event).toMatchObject({ error });
     expect(machine.primary).toMatchObject({ calls: [], unanswered: false, status: 'idle' });
     return;
   }
+});
+
+describe('a model that breaks off', () => {
+  const kept = [
+    { id: 'sevt_none', text: '' },
+    { id: 'sevt_some', text: 'some words' },
+  ];
+  const error = { type: 'unknown_error' as const, message: 'broke off' };
+  it.each([
+    ['failed', { kind: 'failed' as const, kept, failure: { error, retryable: true, jitter: 1 } }],
+    ['read too much', { kind: 'too_long' as const, message: 'too long', kept }],
+  ])('and %s leaves what it had said, where it had said something', (_, step) => {
+    const machine = running();
+    machine.step({ ...begin, purpose: 'reply' });
+    const said = machine.step(step).filter(({ event }) => event.type === 'agent.message');
+    expect(said).toMatchObject([
+      { event: { id: 'sevt_some', content: [{ text: 'some words' }] }, note: { cut: true } },
+    ]);
+  });
+});
+
+it('a grading whose process died is billed to the model that judged', () => {
+  const machine = new Machine();
+  const rubric = { type: 'text' as const, content: 'good' };
+  machine.send(hello, { type: 'user.define_outcome', description: 'a thing', rubric });
+  machine.replies([{ type: 'message', id: 'sevt_m', text: 'done' }]);
+  machine.step({ kind: 'begin_grading', estimate: begin.estimate });
+  const entries = machine.do({ kind: 'recovered', drafts: [] });
+  const bills = entries.flatMap(({ note }) => (note?.bill ? [note.bill] : []));
+  expect(bills).toMatchObject([{ kind: 'grading', provider: 'openai', model: 'real', estimated: true }]);
+});
+
+it('a refusal keeps what the model had said', () => {
+  const machine = running();
+  machine.step({ ...begin, purpose: 'reply' });
+  const refusal = { type: 'refusal' as const, category: null, explanation: null };
+  const outputs = [{ type: 'message' as const, id: 'sevt_m', text: 'as far as' }];
+  expect(typesOf(machine.step({ kind: 'reply', outputs, usage: USAGE, refusal }))).toEqual([
+    'agent.message',
+    'span.model_request_end',
+    'session.thread_status_idle',
+    'session.usage',
+    'session.status_idle',
+  ]);
 });

@@ -5,7 +5,7 @@ import type { ModelUsage } from '@capstan/schema/usage';
 import { type Estimate, grant } from './budget.ts';
 import { compacted, compactionLimit } from './compaction-commands.ts';
 import { type Failure, fail, giveUp, idle, report, waiting } from './endings.ts';
-import { type Bill, type Carried, type Entry, made, noted, ownedBy, type Reserve } from './entry.ts';
+import { type Bill, type Carried, type Entry, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import { type Context, conclude, pause } from './frame.ts';
 import type { ModelOutput, ToolOutcome } from './harness.ts';
@@ -15,7 +15,7 @@ import { limitsOf } from './requests.ts';
 import { toldWith } from './sandbox-news.ts';
 import type { State, ThreadState } from './state.ts';
 import { dueInput, take } from './taking.ts';
-import { blocking, nextStep, performable, threadById } from './thread.ts';
+import { again, blocking, nextStep, performable } from './thread.ts';
 
 /** What a reader of previews was told of a message that never became whole. */
 export interface KeptText {
@@ -55,7 +55,7 @@ function decideStep(command: TurnStep, context: Context, thread: ThreadState): E
     case 'begin_model':
       return beginModel(command, context, thread);
     case 'reply':
-      return settled(context, thread.id, { ...command, entries: replied(command, context, thread) });
+      return settled(context, thread, { ...command, entries: replied(command, context, thread) });
     case 'compacted':
       return compacted(command, thread, stamp);
     case 'tool_result': {
@@ -66,34 +66,32 @@ function decideStep(command: TurnStep, context: Context, thread: ThreadState): E
       const row = made(stamp, 'agent.tool_result', result);
       const told = thread.missing === null ? row : noted(row, { heard: true });
       const entries = ownedBy(thread, [told], shared);
-      return settled(context, thread.id, { entries, refusal: null, outputs: [] });
+      return settled(context, thread, { entries, refusal: null, outputs: [] });
     }
     case 'begin_grading': {
-      const { estimate } = command;
-      const { provider, model, price } = estimate.choice;
-      const start = (reserved: Reserve) =>
-        noted(goingOn(state, stamp), { span: { price, reserved, grader: { provider, model } } });
-      return pauseUnless(context, thread, { estimate, start });
+      const { provider, model, price } = command.estimate.choice;
+      const reserved = grant(state, context.spec, command.estimate);
+      if (reserved === null) return pause(thread, stamp);
+      return [noted(goingOn(state, stamp), { span: { price, reserved, grader: { provider, model } } })];
     }
     case 'graded_call':
       return [noted(goingOn(state, stamp), { bill: command.bill })];
     case 'graded': {
       const entries = endEvaluation(state, command, stamp);
-      return settled(context, thread.id, { entries, refusal: null, outputs: [] });
+      return settled(context, thread, { entries, refusal: null, outputs: [] });
     }
     case 'failed': {
       const said = cutMessages(context, thread, command.kept);
-      return [...said, ...fail({ ...context, state: evolveAll(state, said) }, thread, command.failure)];
+      return [...said, ...fail(context, thread, command.failure)];
     }
     case 'too_long': {
       const said = cutMessages(context, thread, command.kept ?? []);
-      const now = { ...context, state: evolveAll(state, said) };
-      return [...said, ...compactionLimit(now, thread, command)];
+      return [...said, ...compactionLimit(context, thread, command)];
     }
   }
 }
 
-/** What was said until the model broke off: kept, for whoever has read it. */
+/** What was said until the model broke off: kept, for whoever has read it. It changes nothing of what is to be done. */
 export function cutMessages(
   { stamp }: Pick<Context, 'stamp'>,
   thread: ThreadState,
@@ -114,31 +112,13 @@ function beginModel({ purpose, estimate }: BeginModel, context: Context, thread:
   const { provider, model, price } = estimate.choice;
   // Begun meanwhile, with what made it due.
   if (thread.openSpan !== null) return [];
-  const entries = pauseUnless(context, thread, {
-    estimate,
-    start: (reserved) => {
-      const start = made(stamp, 'span.model_request_start', { capstan: { provider, model } });
-      // A summary is asked for with limits of its own.
-      const limits = purpose === 'reply' ? { limits: limitsOf(estimate.choice) } : {};
-      return noted(start, { span: { price, reserved, ...limits } });
-    },
-  });
-  const paused = entries.some(({ event }) => event.type === 'session.thread_status_idle');
-  return paused || purpose === 'compaction'
-    ? entries
-    : [...take(thread, dueInput(thread), stamp), ...entries];
-}
-
-interface Wanted {
-  estimate: Estimate;
-  start(reserved: Reserve): Entry;
-}
-
-/** The entry that sets aside what a call may use, or a pause when the budget has no room for it. */
-function pauseUnless(context: Context, thread: ThreadState, { estimate, start }: Wanted): Entry[] {
-  const granted = grant(context.state, context.spec, estimate);
-  if (granted === null) return pause(thread, context.stamp);
-  return ownedBy(thread, [start(granted)]);
+  const reserved = grant(context.state, context.spec, estimate);
+  if (reserved === null) return pause(thread, stamp);
+  const start = made(stamp, 'span.model_request_start', { capstan: { provider, model } });
+  // A summary is asked for with limits of its own.
+  const limits = purpose === 'reply' ? { limits: limitsOf(estimate.choice) } : {};
+  const begun = ownedBy(thread, [noted(start, { span: { price, reserved, ...limits } })]);
+  return purpose === 'compaction' ? begun : [...take(thread, dueInput(thread), stamp), ...begun];
 }
 
 interface Settling {
@@ -148,11 +128,11 @@ interface Settling {
 }
 
 /** What follows once nothing of the turn is left to do. */
-function settled(context: Context, threadId: string, { entries, refusal, outputs }: Settling): Entry[] {
+function settled(context: Context, owner: ThreadState, { entries, refusal, outputs }: Settling): Entry[] {
   const { stamp } = context;
   const state = evolveAll(context.state, entries);
-  const thread = threadById(state, threadId);
-  if (thread === null || performable(thread).length > 0) return entries;
+  const thread = again(state, owner);
+  if (performable(thread).length > 0) return entries;
   if (blocking(thread).length > 0) return [...entries, ...waiting(thread, stamp)];
   if (refusal !== null) {
     const reason = { type: 'refusal' as const };
@@ -164,7 +144,7 @@ function settled(context: Context, threadId: string, { entries, refusal, outputs
   if (thread.steps < MAX_STEPS) return entries;
   const message = `The turn was stopped after ${MAX_STEPS} model calls.`;
   const error = { type: 'tool_use_limit_reached_error' as const, message };
-  return [...entries, ...giveUp({ ...context, state }, threadId, { error })];
+  return [...entries, ...giveUp({ ...context, state }, thread, { error })];
 }
 
 /** The agent has nothing left to do: what it brought is judged, told to its parent, or simply there. */
@@ -173,7 +153,8 @@ function ended(
   thread: ThreadState,
   { outputs, stamp }: { outputs: readonly ModelOutput[]; stamp: Context['stamp'] },
 ): Entry[] {
-  if (thread.parentId === null && isToBeJudged(state)) return startEvaluation(state, stamp);
+  // As long as a child has not come to rest, nothing is judged.
+  if (isToBeJudged(state)) return startEvaluation(state, stamp);
   const words = outputs.flatMap((output) => (output.type === 'message' ? [output.text] : []));
   return [
     ...report(thread, words.join('\n'), stamp),
