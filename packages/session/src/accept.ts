@@ -4,7 +4,7 @@ import type { EventParam } from '@capstan/schema/events/user-events';
 import { refuseFull } from './backlog.ts';
 import { atCap } from './budget.ts';
 import { closeCalls, waiting } from './endings.ts';
-import { type Entry, type Note, ownedBy, type Stamp, toTimestamp } from './entry.ts';
+import { type Entry, type Note, noted, ownedBy, type Stamp, toTimestamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import { DEFAULT_ITERATIONS } from './evolve-outcome.ts';
 import { refuseFiles } from './file-sources.ts';
@@ -203,7 +203,7 @@ function confirm(param: Confirmation, { thread, call, path }: Asked, stamp: Stam
     ...routed(thread),
   };
   const note: Note = call.hash === undefined || result === 'deny' ? {} : { approved: call.hash };
-  const said = ownedBy(thread, [Object.keys(note).length === 0 ? { event } : { event, note }], true);
+  const said = ownedBy(thread, [noted({ event }, note)], true);
   if (result === 'allow') return said;
   return [...said, ...closeCalls(thread, { calls: [call], text: denial(denied) }, stamp)];
 }

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { coordinator, Machine, typesOf } from './testing/machine.ts';
+import { describe, expect, it } from 'vitest';
+import { CHOICE, coordinator, Machine, typesOf } from './testing/machine.ts';
 
 const recovered = { kind: 'recovered' as const, drafts: [] };
 
@@ -31,8 +31,9 @@ it('a tool outlives 500 processes that die in a row; then its call is closed and
     'session.usage',
     'session.status_idle',
   ]);
+  const content = [{ type: 'text', text: 'Not run: the turn was given up after an error.' }];
   expect(entries[0]).toMatchObject({
-    event: { tool_use_id: 'sevt_c', is_error: true },
+    event: { tool_use_id: 'sevt_c', is_error: true, content },
     note: { cancel: true },
   });
   expect(machine.state.stopping).toEqual([{ id: 'sevt_c', name: 'bash', threadId: machine.primary.id }]);
@@ -92,4 +93,85 @@ it('a thread keeps what was shown of its own message, and only while the request
   const kept = machine.do({ kind: 'recovered', drafts });
   const said = kept.filter(({ event }) => event.type === 'agent.message');
   expect(said).toMatchObject([{ event: { id: 'sevt_own' }, note: { thread: id, cut: true } }]);
+});
+
+const error = { type: 'unknown_error' as const, message: 'broke' };
+const hello = { type: 'user.message' as const, content: [{ type: 'text' as const, text: 'hello' }] };
+const estimate = { choice: CHOICE, inputTokens: 100 };
+
+/** A child thread rests, and what the primary one brought is judged. */
+function judged(): Machine {
+  const machine = new Machine(coordinator());
+  const rubric = { type: 'text' as const, content: 'good' };
+  machine.send(hello, { type: 'user.define_outcome', description: 'a thing', rubric });
+  const input = { agent: 'scout', message: 'look' };
+  machine.replies([{ type: 'tool_call', id: 'sevt_sent', name: 'delegate', input }]);
+  machine.replies([{ type: 'message', id: 'sevt_seen', text: 'seen' }], machine.child());
+  machine.replies([{ type: 'message', id: 'sevt_done', text: 'done' }]);
+  machine.replies([{ type: 'message', id: 'sevt_over', text: 'done' }]);
+  machine.step({ kind: 'begin_grading', estimate });
+  return machine;
+}
+
+describe('a failed model call', () => {
+  it('ends its request, with what is to be remembered of it', () => {
+    const machine = atWork();
+    const start = machine.begins().find(({ event }) => event.type === 'span.model_request_start');
+    const failure = { error, retryable: true, jitter: 1, note: { badMedia: { upTo: 5 } } };
+    const [end] = machine.step({ kind: 'failed', kept: [], failure });
+    expect(end).toMatchObject({
+      event: { type: 'span.model_request_end', model_request_start_id: start?.event.id, is_error: true },
+      note: { badMedia: { upTo: 5 } },
+    });
+    expect(machine.primary.mediaFrom).toBe(5);
+  });
+
+  it('of a child thread leaves what is judged meanwhile, and is shown by its session', () => {
+    const machine = judged();
+    const { id } = machine.child();
+    machine.send({ ...hello, session_thread_id: id });
+    machine.begins(machine.child());
+    const failure = { error, retryable: true, jitter: 1 };
+    const shown = { thread: id, shared: true };
+    expect(machine.step({ kind: 'failed', kept: [], failure }, machine.child())).toMatchObject([
+      { event: { type: 'span.model_request_end' }, note: { thread: id } },
+      { event: { type: 'session.error', error: { retry_status: { type: 'retrying' } } }, note: shown },
+      { event: { type: 'session.thread_status_rescheduled', session_thread_id: id }, note: shown },
+    ]);
+    expect(machine.state.outcome?.call).not.toBeNull();
+    machine.now = machine.child().retryAt ?? 0;
+    machine.do({ kind: 'tick' });
+    machine.begins(machine.child());
+    const last = { error, retryable: false, jitter: 1 };
+    const given = machine.step({ kind: 'failed', kept: [], failure: last }, machine.child());
+    expect(given.find(({ event }) => event.type === 'session.error')).toMatchObject({
+      event: { error: { message: 'broke', retry_status: { type: 'exhausted' } } },
+      note: shown,
+    });
+  });
+
+  it('of a grader that is given up is billed once', () => {
+    const machine = judged();
+    const failure = { error, retryable: false, jitter: 1 };
+    const entries = machine.step({ kind: 'failed', kept: [], failure });
+    expect(entries.filter(({ note }) => note?.bill !== undefined)).toHaveLength(1);
+    expect(machine.state.evaluations).toMatchObject([{ result: 'failed', explanation: 'broke' }]);
+  });
+});
+
+it('a request that was never made takes nothing', () => {
+  const machine = atWork();
+  machine.begins();
+  const [, end] = machine.do({ kind: 'forked', whole: true });
+  expect(end?.event.type).toBe('span.model_request_end');
+  expect(end).not.toHaveProperty('note');
+});
+
+it('a result of a client that was cut short names no thread when it is the primary one', () => {
+  const machine = atWork();
+  machine.replies([{ type: 'tool_call', id: 'sevt_c', name: 'ticket', input: {} }]);
+  const entries = machine.send({ type: 'user.interrupt' });
+  const closed = entries.find(({ event }) => event.type === 'user.custom_tool_result');
+  expect(closed?.event).toMatchObject({ custom_tool_use_id: 'sevt_c' });
+  expect(closed?.event).not.toHaveProperty('session_thread_id');
 });

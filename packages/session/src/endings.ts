@@ -40,7 +40,7 @@ export function waiting(thread: ThreadState, stamp: Stamp): Entry[] {
 /** Ends a model request that gave no reply: `isError` is null when it was stopped on purpose. */
 export function abandonSpan(
   thread: ThreadState,
-  { isError, note, took }: { isError: true | null; note?: Note; took: Took },
+  { isError, note = {}, took }: { isError: true | null; note?: Note; took: Took },
   stamp: Stamp,
 ): Entry[] {
   if (thread.openSpan === null) return [];
@@ -49,7 +49,7 @@ export function abandonSpan(
     is_error: isError,
     model_usage: typeof took === 'string' ? ZERO_MODEL_USAGE : took,
   });
-  const [owned = end] = ownedBy(thread, [note === undefined ? end : noted(end, note)]);
+  const [owned = end] = ownedBy(thread, [noted(end, note)]);
   const bill = billFor(thread.openSpan, took, stamp.now);
   return [bill === null ? owned : noted(owned, { bill })];
 }
@@ -60,10 +60,12 @@ export interface Closing {
   cancel?: boolean;
 }
 
+type Closed = Pick<OpenCall, 'id' | 'waitsFor' | 'hash'>;
+
 /** Every open call gets a result that says it was cut short, so that no use is ever left without one. */
 export function closeCalls(
   thread: ThreadState,
-  { calls = thread.calls, text, cancel = false }: Closing & { calls?: readonly OpenCall[] },
+  { calls = thread.calls, text, cancel = false }: Closing & { calls?: readonly Closed[] },
   stamp: Stamp,
 ): Entry[] {
   return calls.flatMap((call) => {
@@ -109,8 +111,8 @@ interface Failed {
 export function fail(context: Context, thread: ThreadState, failure: Failure | Death): Entry[] {
   const { stamp } = context;
   const retry = failure.restart ? restartOf(context.state, thread) : retryOf(thread, failure);
-  const { note, took = 'untold' } = failure;
-  const ends = { isError: true as const, took, ...(note ? { note } : {}) };
+  const { note = {}, took = 'untold' } = failure;
+  const ends = { isError: true as const, took, note };
   const grading = thread.parentId === null ? abandonGrading(context.state, took, stamp) : [];
   const span = [...abandonSpan(thread, ends, stamp), ...grading];
   if (retry === null) return [...span, ...giveUp(evolved(context, span), thread, failure)];

@@ -122,8 +122,10 @@ export function made<T extends EventType>(stamp: Stamp, type: T, body: Body<T> &
   return { event: { id, type, processed_at: toTimestamp(stamp.now), ...rest } as unknown as EventOf<T> };
 }
 
-export function noted(entry: Entry, note: Note): Entry {
-  return { ...entry, note: { ...entry.note, ...note } };
+/** With more in its note; an entry of which there is nothing to note has none. */
+export function noted(entry: Entry, more: Note): Entry {
+  const note = { ...entry.note, ...more };
+  return Object.keys(note).length === 0 ? entry : { ...entry, note };
 }
 
 /** The entries as rows of a thread: its own, or also the session's. */

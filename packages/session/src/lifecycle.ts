@@ -59,8 +59,7 @@ export function update(context: Context, change: SessionChange): Entry[] {
     ...(emptied ? { emptied: true as const } : {}),
   };
   if (Object.keys({ ...body, ...note }).length === 0) return [];
-  const entry = made(stamp, 'session.updated', body);
-  return conclude(context, [Object.keys(note).length === 0 ? entry : noted(entry, note)]);
+  return conclude(context, [noted(made(stamp, 'session.updated', body), note)]);
 }
 
 export function titleOf({ state, spec }: Pick<Context, 'state' | 'spec'>): string | null {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { IdentifiedOutput } from './reply.ts';
-import { Machine, typesOf } from './testing/machine.ts';
+import { USAGE } from './scripted-harness.ts';
+import { coordinator, Machine, typesOf } from './testing/machine.ts';
 
 function running(): Machine {
   const machine = new Machine();
@@ -15,6 +16,50 @@ function call(name: string, change: Partial<Call> = {}): Call {
 }
 
 describe('a reply', () => {
+  it('has the ids that were announced, and ends the request that was begun', () => {
+    const machine = running();
+    const start = machine.begins().find(({ event }) => event.type === 'span.model_request_start');
+    const outputs: IdentifiedOutput[] = [
+      { type: 'thinking', id: 'sevt_t' },
+      { type: 'message', id: 'sevt_m', text: 'words' },
+    ];
+    const entries = machine.step({ kind: 'reply', outputs, usage: USAGE, refusal: null });
+    expect(entries.slice(0, 2).map(({ event }) => event.id)).toEqual(['sevt_t', 'sevt_m']);
+    const end = { type: 'span.model_request_end', model_request_start_id: start?.event.id, is_error: false };
+    expect(entries[2]?.event).toMatchObject(end);
+  });
+
+  it('of the primary thread does not name it, nor a hash that nobody worked out', () => {
+    const entries = running().replies([call('write'), call('ticket')]);
+    for (const { event } of entries.slice(0, 2)) {
+      expect(event).not.toHaveProperty('session_thread_id');
+      expect(event).not.toHaveProperty('capstan');
+    }
+  });
+
+  it('that hands on work in vain tells the model, whatever other tool has that name', () => {
+    const { agent } = coordinator();
+    if (agent === undefined) throw new Error('a coordinator is an agent');
+    const input_schema = { type: 'object' as const };
+    const own = { type: 'custom' as const, name: 'delegate', description: 'hands on', input_schema };
+    const machine = new Machine({ agent: { ...agent, tools: [...agent.tools, own] } });
+    machine.send({ type: 'user.message', content: [{ type: 'text', text: 'hello' }] });
+    const entries = machine.replies([
+      call('delegate', { id: 'sevt_a', input: { agent: 'nobody', message: 'look' } }),
+      call('delegate', { id: 'sevt_b', input: null }),
+    ]);
+    const uses = entries.filter(({ event }) => event.type === 'agent.tool_use');
+    expect(uses.map(({ event }) => 'input' in event && event.input)).toEqual([
+      { agent: 'nobody', message: 'look' },
+      {},
+    ]);
+    const texts = entries.flatMap(({ event }) => (event.type === 'agent.tool_result' ? [event.content] : []));
+    expect(texts).toMatchObject([
+      [{ text: expect.stringContaining('There is no agent "nobody"') }],
+      [{ text: 'The input is no JSON object.' }],
+    ]);
+  });
+
   it('keeps what the harness wants back with each of its events', () => {
     const entries = running().replies([
       { type: 'thinking', id: 'sevt_t', opaque: 'T' },

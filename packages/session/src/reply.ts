@@ -62,24 +62,22 @@ function toEntries(output: IdentifiedOutput, context: Context, thread: ThreadSta
   switch (output.type) {
     case 'message': {
       const said = made(stamp, 'agent.message', { id, content: [{ type: 'text', text: output.text }] });
-      return { entries: own(thread, said, note), refusal: null };
+      return { entries: ownedBy(thread, [noted(said, note)]), refusal: null };
     }
     case 'thinking':
-      return { entries: own(thread, made(stamp, 'agent.thinking', { id }), note), refusal: null };
+      return {
+        entries: ownedBy(thread, [noted(made(stamp, 'agent.thinking', { id }), note)]),
+        refusal: null,
+      };
     case 'tool_call': {
       const sent = delegation(output, context, thread);
       if (Array.isArray(sent)) return { entries: sent, refusal: null };
       const { entry, refusal } = toolUse(output, context, { thread, refusal: sent });
       const asked = entry.event.type === 'agent.tool_use' && entry.event.evaluated_permission === 'ask';
       const shared = asked || entry.event.type === 'agent.custom_tool_use';
-      const [owned = entry] = ownedBy(thread, [entry], shared);
-      return { entries: [noted(owned, note)], refusal };
+      return { entries: ownedBy(thread, [noted(entry, note)], shared), refusal };
     }
   }
-}
-
-function own(thread: ThreadState, entry: Entry, note: Entry['note']): Entry[] {
-  return ownedBy(thread, [note === undefined || Object.keys(note).length === 0 ? entry : noted(entry, note)]);
 }
 
 /** The entries of a message to another thread, why there is none, or null for any other call. */
@@ -128,9 +126,8 @@ function toolUse(
 /** A call that may not run gets its error result at once, so that the model can mend it. */
 function refuse(
   thread: ThreadState,
-  { id, name }: CallOutput,
+  { id }: CallOutput,
   { text, stamp }: { text: string; stamp: Context['stamp'] },
 ): Entry[] {
-  const call = { id, name, input: {}, waitsFor: 'nobody' as const, begun: false };
-  return closeCalls(thread, { calls: [call], text }, stamp);
+  return closeCalls(thread, { calls: [{ id, waitsFor: 'nobody' }], text }, stamp);
 }

@@ -1,6 +1,6 @@
 // Input taken by its thread: what is due with the next model call, and how it then stands on the log.
 import { sizeOfContent } from './content-size.ts';
-import { type Entry, made, type Note, noted, ownedBy, type Stamp, toTimestamp } from './entry.ts';
+import { type Entry, made, noted, ownedBy, type Stamp, toTimestamp } from './entry.ts';
 import type { Input, ThreadState } from './state.ts';
 
 /** Within a tool loop the model reads all that came in; between replies one message is answered at a time. */
@@ -23,7 +23,7 @@ export function take(thread: ThreadState, inputs: readonly Input[], stamp: Stamp
     const spill = input.spill ? { spill: input.spill } : {};
     if (input.kind === 'event') {
       const event = { ...input.event, processed_at: toTimestamp(stamp.now) };
-      return ownedBy(thread, [withNote({ event }, spill)], true);
+      return ownedBy(thread, [noted({ event }, spill)], true);
     }
     const { from, fromName, content } = input;
     const received = made(stamp, 'agent.thread_message_received', {
@@ -33,10 +33,6 @@ export function take(thread: ThreadState, inputs: readonly Input[], stamp: Stamp
     });
     return ownedBy(thread, [noted(received, { ...spill, delivers: input.id })]);
   });
-}
-
-function withNote(entry: Entry, note: Note): Entry {
-  return Object.keys(note).length === 0 ? entry : noted(entry, note);
 }
 
 /** How much of a context it takes up. */
