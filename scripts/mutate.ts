@@ -33,6 +33,7 @@ const MACHINE = [
   'thread',
   'taking',
   'backlog',
+  'sandbox-news',
   'frame',
   'fold',
   'bill',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PLAN, type Plan, type Reach, type Said, type Verdict } from './plan.ts';
 
 /** A process that has not turned its event loop for so long hangs. */
-const SILENT_MS = 45_000;
+const SILENT_MS = 30_000;
 /** Of random schedules, for each mutant: as many as are worth their time. */
 const RUNS = '60';
 const LOOK_MS = 1_000;

@@ -10,14 +10,14 @@ declare global {
 }
 
 /** Of the processor, for one test: beyond that it hangs. */
-const LEAST_LIMIT_MS = 4_000;
+const LEAST_LIMIT_MS = 2_000;
 const SLOWER = 8;
 const TICK_MS = 25;
 /** So many turns of the event loop in which nothing is done: it waits for what never comes. */
-const IDLE_TICKS = 60;
+const IDLE_TICKS = 40;
 const IDLE_MS = 40;
 /** Time goes as this process uses the processor, and faster: who waits for a condition gives up sooner. */
-const HURRY = 7;
+const HURRY = 15;
 /** Tests that noticed something last are asked first. */
 const KEEN = 8;
 
