@@ -11,6 +11,8 @@ export interface Env {
   BLOBS: R2Bucket;
   SESSIONS: SessionObjects;
   ENVIRONMENT?: string;
+  /** The gateway as a Worker of its own, in production; GATEWAY_URL wins. */
+  GATEWAY?: Fetcher;
   GATEWAY_URL?: string;
   GATEWAY_SECRET?: string;
   DEV_MODEL_URL?: string;

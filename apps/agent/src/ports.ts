@@ -234,13 +234,18 @@ export function noticeOf(env: Env): ModelNotice {
   return modelNotice(readConfig(env));
 }
 
+/** A binding reads the path of a request alone. */
+const BOUND_GATEWAY_URL = 'http://gateway';
+
 /** Throws `unavailable` that names what is not set. */
 export function openSandboxes(env: Env): Sandboxes {
-  const { GATEWAY_URL: url, GATEWAY_SECRET: secret } = env;
+  const { GATEWAY: bound, GATEWAY_URL, GATEWAY_SECRET: secret } = env;
+  const url = GATEWAY_URL || (bound && BOUND_GATEWAY_URL);
   if (!url) throw new ApiError('unavailable', 'GATEWAY_URL is not set: this server has no sandboxes');
   if (!secret) throw new ApiError('unavailable', 'GATEWAY_SECRET is not set: this server has no sandboxes');
   try {
-    return createGatewaySandboxes({ url, secret });
+    const fetch = bound && !GATEWAY_URL ? { fetch: bound.fetch.bind(bound) } : {};
+    return createGatewaySandboxes({ url, secret, ...fetch });
   } catch (error) {
     throw new ApiError('unavailable', 'GATEWAY_SECRET must have at least 32 characters', { cause: error });
   }

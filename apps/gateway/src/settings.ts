@@ -64,7 +64,7 @@ export function readSettings(env: Environment): GatewaySettings {
     port: readPort('CAPSTAN_GATEWAY_PORT', env.CAPSTAN_GATEWAY_PORT || '8790'),
     secrets: previous ? [current, previous] : [current],
     appName: env.CAPSTAN_MODAL_APP || 'capstan',
-    image: env.CAPSTAN_SANDBOX_IMAGE || 'python:3.12-bookworm',
+    image: env.CAPSTAN_SANDBOX_IMAGE || 'python:3.12-trixie',
     drainMs: readWhole(env, 'CAPSTAN_GATEWAY_DRAIN_MS', 10_000),
     capabilities: readCapabilities(env),
     egress: readEgress(env),

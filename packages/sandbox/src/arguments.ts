@@ -16,7 +16,7 @@ const imageReference = z
   .max(512)
   .regex(
     /^[a-z0-9][A-Za-z0-9._:@/-]*$/,
-    'must be the reference of an image in a registry, e.g. python:3.12-bookworm',
+    'must be the reference of an image in a registry, e.g. python:3.12-trixie',
   );
 const imageId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be the id of an image');
 const snapshotId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1-128 letters, digits, "_" or "-"');

@@ -67,7 +67,7 @@ export interface SandboxCredential {
 export interface CreateSandbox {
   /** 1-64 of `A-Za-z0-9._-`. Names one live sandbox; free again once that is terminated. */
   name: string;
-  /** Registry reference, e.g. `python:3.12-bookworm`. It needs bash and GNU coreutils and findutils. */
+  /** Registry reference, e.g. `python:3.12-trixie`. It needs bash and GNU coreutils and findutils. */
   image?: string;
   /** From buildImage or snapshot; wins over `image`. */
   imageId?: string;

@@ -1,5 +1,4 @@
-// The gateway as a Cloudflare Container: a Worker without an address that other Workers bind to, and the Durable Object
-// that owns the container. wrangler.jsonc beside it is for production alone; development runs main.ts.
+// The gateway as a Cloudflare Container: the Durable Object that owns it. For production alone; development runs main.ts.
 //  1. One instance serves all, so that a signature is accepted once. 2. The container is started by the first call, and once.
 //  3. A container that cannot be reached is a 503 that callers may repeat, as a gateway's own is.
 import { consoleLogger } from '@capstan/shared/logger';
@@ -21,9 +20,9 @@ const TOLD = [
   'CAPSTAN_SANDBOX_IMAGE',
 ] as const;
 
-type Variables = { readonly [Name in (typeof TOLD)[number]]?: string };
+export type Variables = { readonly [Name in (typeof TOLD)[number]]?: string };
 
-interface Fetching {
+export interface Fetching {
   fetch(input: Request): Promise<Response>;
 }
 
@@ -99,11 +98,3 @@ function unavailable(why: string): Response {
   const message = `The sandbox gateway cannot be reached: ${why}`;
   return Response.json({ error: { code: 'unavailable', message } }, { status: 503 });
 }
-
-interface Env extends Variables {
-  GATEWAYS: { getByName(name: string): Fetching };
-}
-
-export default {
-  fetch: (request: Request, env: Env) => env.GATEWAYS.getByName('gateway').fetch(request),
-};

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import gateway, { type ContainerPort, GatewayContainer } from './container.ts';
+import { type ContainerPort, GatewayContainer } from './gateway-container.ts';
+import gateway from './index.ts';
 
 /** A container whose program listens from its third connection on. */
 function fakeContainer() {
