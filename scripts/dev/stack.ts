@@ -156,6 +156,8 @@ function bindings(site: Site, secrets: Secrets, addresses: Addresses): Record<st
     GATEWAY_URL: addresses.gateway,
     GATEWAY_SECRET: secrets.gatewaySecret,
     DEV_MODEL_URL: addresses.devModel,
+    // Browsers and most programs look for names below localhost on this machine.
+    PREVIEW_HOST: 'preview.localhost',
   };
 }
 

@@ -8,7 +8,7 @@ import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import { objectName, type SessionAddress } from '@capstan/session/address';
-import type { LentSnapshot, ModelWanted } from '@capstan/session/harness';
+import type { Exposed, LentSnapshot, ModelWanted } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
 import type {
   EventQuery,
@@ -73,6 +73,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
 
   prewarm(address: SessionAddress): Promise<void> {
     return this.#session(address).prewarm(address);
+  }
+
+  expose(address: SessionAddress, port: number): Promise<Exposed> {
+    return this.#session(address).expose(address, port);
   }
 
   lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null> {

@@ -11,7 +11,7 @@ import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import type { SessionAddress } from '@capstan/session/address';
-import type { LentSnapshot } from '@capstan/session/harness';
+import type { Exposed, LentSnapshot } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
 import { SessionRuntime } from '@capstan/session/runtime';
 import type {
@@ -94,6 +94,10 @@ export class SessionDO extends DurableObject<Env> {
 
   async prewarm(address: SessionAddress): Promise<void> {
     (await this.#runtime(address)).prewarm();
+  }
+
+  async expose(address: SessionAddress, port: number): Promise<Exposed> {
+    return (await this.#runtime(address)).expose(port);
   }
 
   async lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null> {

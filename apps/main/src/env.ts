@@ -11,6 +11,8 @@ export interface Env {
   JOBS: HealthSource;
   PLATFORM_ROOT_SECRET: string;
   BOOTSTRAP_API_KEY_SHA256?: string;
+  /** Previews are at hosts below it, e.g. `preview.example.com`; its wildcard has to lead to this Worker. */
+  PREVIEW_HOST?: string;
 }
 
 const BINDINGS = ['DB', 'BLOBS', 'ASSETS', 'AGENT', 'JOBS'] as const;

@@ -29,6 +29,7 @@ function open(env: Env): Api {
     db: openD1(env.DB),
     sessions: env.AGENT,
     socket: socketsOf(env.AGENT),
+    previewHost: env.PREVIEW_HOST?.toLowerCase() || null,
     jobs: env.JOBS,
     blobs: openBlobs(env.BLOBS),
     assets: (request) => env.ASSETS.fetch(request),

@@ -1,6 +1,7 @@
 // The whole public surface as one fetch function over ports.
 // Every answer has a request id and the security headers; every refusal is the one error envelope.
 import { type ApiError, ERRORS, retryHeaders, toApiError, toEnvelope } from '@capstan/schema/error';
+import type { SessionAddress } from '@capstan/session/address';
 import { newId } from '@capstan/shared/ids';
 import { type Context, Hono } from 'hono';
 import { Gate } from './auth/gate.ts';
@@ -11,12 +12,15 @@ import { withHeaders } from './headers.ts';
 import { mountHealth } from './health.ts';
 import { methodsAt, noRoute } from './paths.ts';
 import type { ApiPorts } from './ports.ts';
+import { PreviewSite } from './preview/preview-site.ts';
+import { PreviewTokens } from './preview/preview-tokens.ts';
 import type { AppEnv, Surface } from './surface.ts';
 import { mountAgents } from './v1/agents.ts';
 import { mountEnvironments } from './v1/environments.ts';
 import { mountEvents } from './v1/events.ts';
 import { mountFiles } from './v1/files.ts';
 import { mountNewSessions } from './v1/new-sessions.ts';
+import { mountPreviewUrls } from './v1/preview-urls.ts';
 import { mountResources } from './v1/resources.ts';
 import { mountSessions } from './v1/sessions.ts';
 import { mountThreads } from './v1/threads.ts';
@@ -37,13 +41,25 @@ export function createApi(ports: ApiPorts): Api {
   mountEvents(surface);
   mountThreads(surface);
   mountResources(surface);
+  mountPreviewUrls(surface);
   mountFiles(surface);
   mountUsage(surface);
   mountHealth(surface);
   mountConsoleLogin(surface);
   app.get('/openapi.json', serveDocument(ports.version));
   app.get('*', (context) => serveConsole(context.req.raw, ports.assets));
-  return { fetch: async (request) => app.fetch(request) };
+  const previews = openPreviews(ports);
+  return {
+    fetch: async (request) => (previews?.has(request) ? previews.fetch(request) : app.fetch(request)),
+  };
+}
+
+/** Requests for previews never meet the platform's own routes, cookies and pages. */
+function openPreviews({ previewHost: host, secrets, sessions, clock, logger }: ApiPorts): PreviewSite | null {
+  if (host === null) return null;
+  const tokens = new PreviewTokens(secrets.root);
+  const expose = (address: SessionAddress, port: number) => sessions.expose(address, port);
+  return new PreviewSite({ host, tokens, expose, clock, logger });
 }
 
 /** The document is made once, when it is first asked for: that takes far longer than sending it. */

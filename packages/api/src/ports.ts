@@ -19,6 +19,8 @@ export interface ApiPorts {
   sessions: Sessions;
   /** The session's events over a WebSocket: an answer with status 101. Refuses as `streamEvents` does. */
   socket(address: SessionAddress, query: StreamQuery): Promise<Response>;
+  /** Previews are at hosts below it; without a port, in lower case. Null: there are none. */
+  previewHost: string | null;
   jobs: HealthSource;
   blobs: HealthSource & Blobs;
   /** Answers a GET with a file of the Console, 404 when there is none. */

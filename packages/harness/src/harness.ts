@@ -54,6 +54,7 @@ export function withHolding<W extends object>(workers: W, holding: Holding): W &
     holds: () => holding.holds(),
     release: () => holding.release(),
     prewarm: () => holding.prewarm(),
+    expose: (port) => holding.expose(port),
     follow: (rest) => holding.follow(rest),
     careAt: () => holding.careAt(),
     care: () => holding.care(),

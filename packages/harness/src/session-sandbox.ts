@@ -19,7 +19,7 @@ import {
 import type { Sandboxes } from '@capstan/sandbox/port';
 import * as changes from '@capstan/sandbox/record-changes';
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
-import type { Holding, LentSnapshot, Rest } from '@capstan/session/harness';
+import type { Exposed, Holding, LentSnapshot, Rest } from '@capstan/session/harness';
 import { runsSomething } from './background.ts';
 import { persist } from './persistence.ts';
 import { type BootDeps, SandboxBoot } from './sandbox-boot.ts';
@@ -134,6 +134,17 @@ export class SessionSandbox implements Holding {
     this.#deps.sandboxes();
     this.#failure = null;
     this.prepare();
+  }
+
+  async expose(port: number): Promise<Exposed | null> {
+    const sandboxId = this.last();
+    if (sandboxId === null) return null;
+    try {
+      return await persist(() => this.#sandboxes.expose({ sandboxId, port }));
+    } catch (error) {
+      if (isLost(error)) return null;
+      throw error;
+    }
   }
 
   /** The sandbox the session has used, alive or not; null when it never had one. */

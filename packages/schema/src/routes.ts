@@ -5,6 +5,7 @@ import { environmentRoutes } from './environments.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
 import { healthRoutes } from './health.ts';
+import { previewUrlRoutes } from './preview-urls.ts';
 import { resourceRoutes } from './resources.ts';
 import type { RouteSpec } from './route.ts';
 import { sessionRoutes } from './sessions.ts';
@@ -18,6 +19,7 @@ export const ROUTES: readonly RouteSpec[] = [
   eventRoutes,
   threadRoutes,
   resourceRoutes,
+  previewUrlRoutes,
   fileRoutes,
   usageRoutes,
   healthRoutes,

@@ -123,6 +123,13 @@ export interface LentSnapshot {
   marked: boolean;
 }
 
+/** How the server side reaches a port of a sandbox; never for users. */
+export interface Exposed {
+  url: string;
+  /** Of every request: they carry what lets it in. */
+  headers: Record<string, string>;
+}
+
 /** What a session holds outside: its sandbox, and the snapshots of it. What is said of it here survives a crash. */
 export interface Holding {
   /** Whether there is something that the session's end should give back. */
@@ -131,6 +138,8 @@ export interface Holding {
   release(): Promise<void>;
   /** Gets the sandbox ready, and does not wait for it. Throws `unavailable` where there are none. */
   prewarm(): void;
+  /** How the server side reaches a port of the sandbox; null: none of the session's runs. */
+  expose(port: number): Promise<Exposed | null>;
   /** How the session stands now: told whenever that changes, before anything is done in the sandbox. */
   follow(rest: Rest): void;
   /** When something is to be done for the sandbox, epoch ms; null: nothing is. */

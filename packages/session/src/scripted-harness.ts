@@ -4,6 +4,7 @@ import type { SandboxReplacement } from '@capstan/schema/events/sandbox-events';
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
 import type {
   ContextItem,
+  Exposed,
   Harness,
   LentSnapshot,
   ModelCall,
@@ -160,6 +161,10 @@ export class ScriptedHarness implements Harness {
 
   prewarm(): void {
     this.warmed += 1;
+  }
+
+  async expose(port: number): Promise<Exposed | null> {
+    return this.held ? { url: `http://sandbox.test:${port}`, headers: {} } : null;
   }
 
   follow(rest: Rest): void {

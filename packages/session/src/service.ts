@@ -15,7 +15,7 @@ import type { Page } from '@capstan/schema/page';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import type { SessionAddress } from './address.ts';
-import type { LentSnapshot, ModelWanted } from './harness.ts';
+import type { Exposed, LentSnapshot, ModelWanted } from './harness.ts';
 import type { Line } from './line.ts';
 
 /** What is true of a session now; its agent and environment stand in the control plane. Instants are epoch ms. */
@@ -116,6 +116,11 @@ export interface Sessions {
   lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null>;
   /** Which of these models have no known list price, by their ids. */
   unpriced(models: ModelWanted[]): Promise<string[]>;
+  /**
+   * How the server side reaches a port of the session's sandbox; what comes back is never for users. Refuses (`conflict`)
+   * when no sandbox of the session runs.
+   */
+  expose(address: SessionAddress, port: number): Promise<Exposed>;
   /** Asks what the agent Worker depends on: sandboxes, models. */
   health(): Promise<Record<string, BackendHealth>>;
   modelNotice(): Promise<ModelNotice>;

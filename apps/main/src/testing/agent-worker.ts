@@ -27,6 +27,7 @@ import { newId } from '@capstan/shared/ids';
 
 interface Env {
   DB: D1Database;
+  EXPOSED_URL: string;
 }
 
 interface Remembered {
@@ -78,6 +79,15 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
       frames.push(`id: ${index + 1}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
     }
     return toStream(frames);
+  }
+
+  async expose(address: SessionAddress, port: number) {
+    await this.#open(address);
+    if (port === 9) throw new ApiError('conflict', 'The session has no sandbox that runs');
+    return {
+      url: this.env.EXPOSED_URL,
+      headers: { authorization: 'Bearer of the sandbox', 'x-port': String(port) },
+    };
   }
 
   async update(address: SessionAddress, change: SessionChange): Promise<SessionView> {

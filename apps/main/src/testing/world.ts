@@ -38,6 +38,8 @@ export interface WorldOptions {
   consoleDirectory?: string;
   /** Sessions as they are deployed, with this Chat Completions endpoint as their model. */
   modelUrl?: string;
+  /** What listens on every port of every sandbox, of sessions kept in memory. */
+  exposedUrl?: string;
 }
 
 export async function openWorld(over: WorldOptions = {}): Promise<World> {
@@ -49,7 +51,7 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     workers: [
       { config: mainConfig(secrets, over.consoleDirectory) },
       { configPath: 'apps/jobs/wrangler.jsonc' },
-      { config: over.modelUrl === undefined ? agentConfig() : realAgentConfig(over.modelUrl) },
+      { config: over.modelUrl === undefined ? agentConfig(over.exposedUrl) : realAgentConfig(over.modelUrl) },
     ],
   });
   const { url } = await harness.listen();
@@ -86,17 +88,18 @@ function mainConfig(secrets: Record<string, string>, directory = './apps/main/sr
     main: './apps/main/src/index.ts',
     assets: { ...own.assets, directory },
     d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
-    vars: secrets,
+    vars: { PREVIEW_HOST: 'preview.test', ...secrets },
   };
 }
 
-function agentConfig() {
+function agentConfig(exposedUrl = '') {
   const own = JSON.parse(withoutComments(readFileSync(`${ROOT}/apps/main/wrangler.jsonc`, 'utf8')));
   return {
     name: 'capstan-agent',
     main: './apps/main/src/testing/agent-worker.ts',
     compatibility_date: own.compatibility_date,
     d1_databases: own.d1_databases,
+    vars: { EXPOSED_URL: exposedUrl },
   };
 }
 

@@ -84,6 +84,10 @@ export class RecordedHarness implements Harness {
 
   prewarm(): void {}
 
+  async expose(): Promise<null> {
+    return null;
+  }
+
   follow(): void {}
 
   careAt(): null {
