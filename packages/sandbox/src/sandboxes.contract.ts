@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { describeCreation } from './contract/creation.contract.ts';
 import { describeExec } from './contract/exec.contract.ts';
 import { describeFiles } from './contract/files.contract.ts';
+import { describeImages } from './contract/images.contract.ts';
 import { describeNetwork } from './contract/network.contract.ts';
 import { describeRuns } from './contract/runs.contract.ts';
 import { describeSnapshots } from './contract/snapshots.contract.ts';
@@ -50,6 +51,7 @@ export function describeSandboxes(name: string, open: () => Promise<Subject>): v
     describeExec(world);
     describeRuns(world);
     describeFiles(world);
+    describeImages(world);
     describeSnapshots(world);
     describeNetwork(world);
   });
