@@ -2,6 +2,7 @@
 import type { Blobs, Content } from '@capstan/db/blobs';
 import { ApiError } from '@capstan/schema/error';
 import { MAX_FILE_BYTES, MAX_FILENAME_CHARS, uploadFields } from '@capstan/schema/files';
+import { chunksOf } from '@capstan/shared/chunks';
 import { endingOf, isAnyBytes, mimeTypeOf, parseMimeType } from '@capstan/shared/mime';
 import type { z } from 'zod';
 import { describeIssues } from '../issues.ts';
@@ -43,7 +44,7 @@ export async function receiveUpload(request: Request, blobs: Blobs, blob: string
 function partsOf({ headers, body }: Request): AsyncIterable<Part> {
   const type = headers.get('content-type');
   const boundary = boundaryOf(type);
-  if (boundary !== null) return readParts(body ?? nothing(), boundary);
+  if (boundary !== null) return readParts(body === null ? nothing() : chunksOf(body), boundary);
   const came = type === null ? 'none' : type.slice(0, 100);
   throw new ApiError(
     'unsupported_media_type',

@@ -1,6 +1,7 @@
 // A file on its way into a sandbox: in pieces, and in its place only when it is there whole. Doing it again is harmless.
 import { SandboxError } from '@capstan/sandbox/error';
 import { MAX_CHUNK_BYTES, type Sandboxes } from '@capstan/sandbox/port';
+import { chunksOf } from '@capstan/shared/chunks';
 import { persist } from '../persistence.ts';
 
 export interface Putting {
@@ -58,7 +59,7 @@ async function run(
 async function* piecesOf(content: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
   let piece = new Uint8Array(MAX_CHUNK_BYTES);
   let filled = 0;
-  for await (const chunk of content) {
+  for await (const chunk of chunksOf(content)) {
     for (let at = 0; at < chunk.length; ) {
       const taken = chunk.subarray(at, at + MAX_CHUNK_BYTES - filled);
       piece.set(taken, filled);
