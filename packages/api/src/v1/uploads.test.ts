@@ -25,7 +25,8 @@ function requestOf(sizeBytes: number): Request {
     },
   });
   const headers = { 'content-type': 'multipart/form-data; boundary=b' };
-  return new Request('http://localhost/v1/files', { method: 'POST', headers, body, duplex: 'half' });
+  const init = { method: 'POST', headers, body, duplex: 'half' };
+  return new Request('http://localhost/v1/files', init);
 }
 
 /** Counts what it is given, and holds nothing. */
