@@ -19,13 +19,14 @@ if [[ $__capstan_shell ]]; then
     trap - EXIT
     unset -f builtin command export printf read
     for __capstan_name in "${__capstan_env[@]%%=*}"; do export -n "$__capstan_name"; done
-    {
-      export -p
-      printf 'cd -- %q 2>/dev/null || { echo "%s is gone; back in /workspace" >&2; cd /workspace; }\nOLDPWD=%q\n' "$PWD" "${PWD//[^A-Za-z0-9.\/_-]/?}" "$OLDPWD"
-    } >"$__capstan_run.env"
-    IFS= read -r -d '' old <"$__capstan_shell"
-    IFS= read -r -d '' new <"$__capstan_run.env"
-    [[ $old == "$new" ]] || PATH=/usr/local/bin:/usr/bin:/bin mv -f -- "$__capstan_run.env" "$__capstan_shell"
+    if {
+      export -p &&
+        printf 'cd -- %q 2>/dev/null || { echo "%s is gone; back in /workspace" >&2; cd /workspace; }\nOLDPWD=%q\n' "$PWD" "${PWD//[^A-Za-z0-9.\/_-]/?}" "$OLDPWD"
+    } >"$__capstan_run.env"; then
+      IFS= read -r -d '' old <"$__capstan_shell"
+      IFS= read -r -d '' new <"$__capstan_run.env"
+      [[ $old == "$new" ]] || PATH=/usr/local/bin:/usr/bin:/bin mv -f -- "$__capstan_run.env" "$__capstan_shell"
+    fi
     exit "$code"
   } 2>/dev/null
   trap __capstan_save EXIT

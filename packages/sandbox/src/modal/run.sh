@@ -6,7 +6,8 @@
 #  2. Only the supervisor holds RUN.live open for writing. Readers that see its end know that it is gone, however it
 #     went: they wait in the kernel and never poll.
 #  3. RUN.exit is one write of one line, and counts once the line is whole. The supervisor writes it before it goes: a supervisor
-#     that is gone without it is a lost run.
+#     that is gone without it is a lost run. Room for the line is taken before the command starts, so that a full disk
+#     loses no outcome; without that room the claim is given back and nothing is started.
 # Names begin with _ because assigning to a name that the sandbox exports would change it for the command.
 _base=/var/tmp/.capstan
 _op=$1 _run=$_base/runs/$2 _seconds=$3 _goal=$4 _offset=$5 _max=$6
@@ -26,7 +27,10 @@ start() {
   if claim || { [[ ! -p $_run.live ]] && mkdir -p "$_base/runs" "$_base/shells" && claim; }; then
     exec 8<>"$_run.live"
     : >"$_run.out"
-    printf '%s\n' "$_key" >"$_run.key"
+    if ! { printf '%64s' '' >"$_run.exit" && printf '%s\n' "$_key" >"$_run.key"; }; then
+      rm -f -- "$_run.live" "$_run.exit" "$_run.key" "$_run.out"
+      say full
+    fi
     # Job control gives the supervisor a process group of its own: it outlives whoever called.
     set -m
     supervise "${@:2}" &
@@ -35,6 +39,7 @@ start() {
     _started=1
     await
   else
+    roomless && say full
     join
     read -r _known <"$_run.key"
     [[ $_known == "$_key" ]] || say conflict
@@ -42,6 +47,9 @@ start() {
 }
 
 claim() { mkfifo "$_run.live"; }
+
+# Where a claim should succeed and does not, there is no room for it.
+roomless() { [[ ! -e $_run.live && -d $_base/runs && -w $_base/runs ]]; }
 
 # The command's output goes through a pump that keeps the first 64 MiB and swallows the rest.
 supervise() {
@@ -87,7 +95,7 @@ supervise() {
   # The pump ends once every writer is gone. A background process that keeps writing is not waited for.
   read -r -t 0.5 -u "${PUMP[0]}"
   (($? > 128)) && _size=$(stat -c %s "$_run.out")
-  printf '%s %s %s\n' "$_state" "$_code" "$_size" >"$_run.exit"
+  printf '%s %s %s\n' "$_state" "$_code" "$_size" 1<>"$_run.exit"
 }
 
 # When a process was born: field 22 of its stat line, counted behind its name, which may hold anything.
@@ -140,6 +148,7 @@ growth() {
   _seconds=0
 }
 
+# Until its line is whole the file holds blanks, which read as nothing and fail for want of an end.
 ended() { [[ -s $_run.exit ]] && read -r _state _code _size <"$_run.exit"; }
 
 # Nothing watches what is left of a lost run, so it is stopped. A pid that another process got since is left alone.

@@ -132,8 +132,15 @@ function parse(question: Ask, stdout: Uint8Array): RunChunk {
   if (mark !== 'capstan' || state === undefined) {
     throw new SandboxError('internal', `Run ${runId}: the sandbox gave an answer that cannot be read`);
   }
+  if (state === 'full') {
+    const way = 'delete files in it, or make one with more room';
+    throw new SandboxError(
+      'quota_exceeded',
+      `Run ${runId} was not started: the sandbox's disk is full; ${way}`,
+    );
+  }
   if (state === 'missing' && operation === 'start') {
-    const why = `its disk may be full, or ${STATE} may have been changed by a command`;
+    const why = `${STATE} may have been changed by a command`;
     throw new SandboxError('internal', `Run ${runId} could not be started in the sandbox: ${why}`);
   }
   if (state === 'missing') throw new SandboxError('not_found', `No run ${runId}`);
