@@ -13,6 +13,7 @@ import { type ImageLimits, ImageTrees } from './image-trees.ts';
 import { chooseLayout, type LayoutChoice } from './layout.ts';
 import { type LimitLevels, limitLevels } from './limits.ts';
 import { parseForwards } from './network-policy.ts';
+import { prepareProgramDirectories } from './program-directories.ts';
 import { prepareBase } from './root-filesystem.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { Snapshots } from './snapshots.ts';
@@ -74,12 +75,15 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   chmodSync(stateDir, STATE_MODE);
   const { layout, reason } = options.layout ?? (await chooseLayout(stateDir, base));
   log.info('emulator.layout', { layout, reason });
+  const programs =
+    layout === 'layers' ? prepareProgramDirectories(join(stateDir, 'programs')) : Promise.resolve();
+  programs.catch((cause: unknown) => log.error('emulator.programs_failed', {}, cause));
   const limits = { ...IMAGE_LIMITS, ...options.imageLimits };
   const { images } = store;
   const trees = new ImageTrees({ stateDir, base, layout, images, limits, log });
   const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES;
   const cgroups = new Cgroups(realpathSync(stateDir));
-  const places = { stateDir, base, layout, trees };
+  const places = { stateDir, base, layout, trees, programs };
   const bounds = { outputLimitBytes, forwards, cgroups, diskBytes: options.diskBytes };
   const sandboxes = new Sandboxes({ ...places, ...bounds, store, log });
   const snapshots = new Snapshots({ sandboxes, images, trees, layout });

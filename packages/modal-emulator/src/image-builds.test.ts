@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import type { Image, Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { EmulatorOptions } from './emulator.ts';
-import { bash, startTestEmulator, type TestEmulator } from './testing.ts';
+import {
+  bash,
+  connect,
+  startProgram,
+  startTestEmulator,
+  type TestEmulator,
+  temporaryState,
+} from './testing.ts';
 
 const LAYOUTS: Partial<EmulatorOptions>[] = [{}, { layout: { layout: 'copies', reason: 'the test' } }];
 
@@ -156,5 +163,59 @@ describe('a build', { timeout: 60_000 }, () => {
     await expect(image.build(world.app)).rejects.toThrow(
       /was stopped: a build has 1 seconds: RUN echo.*\nbegun$/s,
     );
+  });
+});
+
+describe('an emulator of an ordinary user', { timeout: 60_000 }, () => {
+  it('builds images with programs of their own, takes snapshots, and keeps both over a restart', async () => {
+    const owner = process.getuid?.() === 0 ? 65_533 : undefined;
+    const { stateDir, remove } = temporaryState(owner);
+    onTestFinished(remove);
+    const first = await startProgram(stateDir, owner);
+    onTestFinished(() => void first.child.kill('SIGKILL'));
+    const before = await connect(first.url);
+    const image = await before.image
+      .dockerfileCommands([
+        'RUN for d in /usr/bin /usr/local/bin /usr/lib/python3; do mkdir -p $d && echo "echo built" >$d/built && chmod +x $d/built; done',
+        'RUN cp /usr/bin/env /tmp/env && mv /tmp/env /usr/bin/env && rm /usr/bin/cksum && mkdir /usr/share/new',
+      ])
+      .build(before.app);
+    const sandbox = await before.client.sandboxes.create(before.app, image);
+    const look =
+      '/usr/bin/built; /usr/local/bin/built; stat -c %U /usr/bin/env; ls -d /usr/bin/cksum /usr/share/new 2>/dev/null; cat /workspace/own 2>/dev/null; :';
+    expect(await bash(sandbox, look)).toEqual({
+      code: 0,
+      stdout: 'built\nbuilt\nroot\n/usr/share/new\n',
+      stderr: '',
+    });
+    await bash(
+      sandbox,
+      'echo own >/workspace/own; rm -r /usr/share/new; rm /usr/bin/built; echo "echo snapped" >/usr/bin/built; chmod +x /usr/bin/built',
+    );
+    const snapshot = await sandbox.snapshotFilesystem({ ttlMs: null });
+    before.close();
+    first.child.kill('SIGTERM');
+    await first.exited;
+
+    const second = await startProgram(stateDir, owner);
+    onTestFinished(() => void second.child.kill('SIGKILL'));
+    const after = await connect(second.url);
+    const again = await after.client.sandboxes.create(
+      after.app,
+      await after.client.images.fromId(image.imageId),
+    );
+    expect((await bash(again, look)).stdout).toBe('built\nbuilt\nroot\n/usr/share/new\n');
+    const restored = await after.client.sandboxes.create(
+      after.app,
+      await after.client.images.fromId(snapshot.imageId),
+    );
+    expect((await bash(restored, look)).stdout).toBe('snapped\nbuilt\nroot\nown\n');
+    await after.client.images.delete(snapshot.imageId);
+    await after.client.images.delete(image.imageId);
+    await Promise.all([again, restored].map((each) => each.terminate({ wait: true })));
+    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toEqual([]));
+    after.close();
+    second.child.kill('SIGTERM');
+    await second.exited;
   });
 });

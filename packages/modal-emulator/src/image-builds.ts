@@ -62,6 +62,12 @@ interface Build {
   deadline: number;
 }
 
+interface StepBuild extends Build {
+  group: PlannedRun[];
+  /** Keeps a step's files until the build is over. */
+  hold(step: ImageRecord): void;
+}
+
 export class ImageBuilds {
   readonly #ports: ImageBuildsPorts;
   readonly #beingBuilt = new Map<string, Promise<ImageRecord>>();
@@ -110,37 +116,32 @@ export class ImageBuilds {
       );
     let image = { ...base, env, workdir };
     let stepKey = digest('step', this.#host, base.id, build.plan.from);
-    let release = trees.hold(image);
+    // Nobody but this build may know of a step by now: held, its files stay.
+    const holds = [trees.hold(image)];
+    const hold = (step: ImageRecord) => holds.push(trees.hold(step));
     try {
       for (const group of groups) {
-        stepKey = digest(
-          'step',
-          stepKey,
-          JSON.stringify(group.map(({ argv, ...run }) => [argv, run.env, run.workdir])),
-        );
-        const step = await this.#step(image, stepKey, { ...build, group });
-        const held = trees.hold(step);
-        release();
-        release = held;
+        const commands = group.map((run) => [run.argv, run.env, run.workdir]);
+        stepKey = digest('step', stepKey, JSON.stringify(commands));
+        const step = await this.#step(image, stepKey, { ...build, group, hold });
         image = { ...step, env, workdir };
       }
       image = { ...image, id: newId('im') };
       images.add(image, { contentKey: key });
       return image;
     } finally {
-      release();
+      for (const release of holds) release();
     }
   }
 
   /** What some commands leave, from an earlier build if there was one. */
-  async #step(
-    image: ImageRecord,
-    contentKey: string,
-    build: Build & { group: PlannedRun[] },
-  ): Promise<ImageRecord> {
+  async #step(image: ImageRecord, contentKey: string, build: StepBuild): Promise<ImageRecord> {
     const { images, sandboxes, trees, layout } = this.#ports;
     const known = build.isForced ? undefined : images.findByContent(contentKey);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      build.hold(known);
+      return known;
+    }
     const sandbox = await sandboxes.create({
       appId: '',
       image,
@@ -158,6 +159,7 @@ export class ImageBuilds {
         if (layout === 'layers' && image.tree === undefined) step.layers = [...image.layers, tree.id];
         else step.tree = tree.id;
         images.add(step, { contentKey, tree, isStep: true });
+        build.hold(step);
       };
       const isTaken = await sandboxes.read(sandbox.record.id, async (place, signal) => {
         await trees.capture(place, signal, add);

@@ -75,27 +75,23 @@ export class ImageStore {
     });
   }
 
-  /** With the steps that were only for it, but those that left one of `held`. False when there is none of that id. */
-  delete(id: string, held: readonly string[]): boolean {
+  /** With the steps that were only for it. False when there is none of that id. */
+  delete(id: string): boolean {
     const image = this.find(id);
     if (image === undefined) return false;
-    const own = [...image.layers, image.tree ?? ''].filter((tree) => !held.includes(tree));
     this.#atomically(() => {
       this.#run('DELETE FROM image_records WHERE id = ?', id);
       this.#run(
         `DELETE FROM image_records WHERE ${UNUSED_STEP} AND ${LAST} IN (SELECT value FROM json_each(?))`,
-        JSON.stringify(own),
+        JSON.stringify([...image.layers, image.tree ?? '']),
       );
     });
     return true;
   }
 
-  /** Forgets every step that no image was made of, but those that left one of `held`. */
-  deleteUnusedSteps(held: readonly string[]): void {
-    this.#run(
-      `DELETE FROM image_records WHERE ${UNUSED_STEP} AND ${LAST} NOT IN (SELECT value FROM json_each(?))`,
-      JSON.stringify(held),
-    );
+  /** Forgets every step that no image was made of. */
+  deleteUnusedSteps(): void {
+    this.#run(`DELETE FROM image_records WHERE ${UNUSED_STEP}`);
   }
 
   /** Forgets the trees of no image, but `held`. */

@@ -110,7 +110,7 @@ export class ImageTrees {
         }),
       );
       if (images.sizeBytes() + sizeBytes > limits.totalBytes) {
-        images.deleteUnusedSteps([...this.#held.keys()]);
+        images.deleteUnusedSteps();
         this.collect();
       }
       const totalBytes = images.sizeBytes() + sizeBytes;
@@ -140,7 +140,7 @@ export class ImageTrees {
 
   /** Deletes an image and the files that are then needed no more; false when there is none of that id. */
   delete(imageId: string): boolean {
-    const isDeleted = this.#ports.images.delete(imageId, [...this.#held.keys()]);
+    const isDeleted = this.#ports.images.delete(imageId);
     if (isDeleted) this.collect();
     return isDeleted;
   }

@@ -35,6 +35,7 @@ export async function chooseLayout(stateDir: string, base: Base): Promise<Layout
   const ownerId = isRoot ? PROBE_USER : undefined;
   await removeTrees(parent);
   mkdirSync(parent, { mode: 0o711 });
+  mkdirSync(join(stateDir, 'programs'), { recursive: true });
   try {
     const runDirectory = join(parent, 'run');
     const shifts = prepareRoot(directory, {

@@ -1,7 +1,8 @@
 // Starts the emulator from the environment: CAPSTAN_EMULATOR_STATE, CAPSTAN_EMULATOR_PORT (0 or absent: any), MODAL_TOKEN_ID,
-// MODAL_TOKEN_SECRET, CAPSTAN_EMULATOR_FORWARDS (127.0.0.1:PORT,... that sandboxes reach) and CAPSTAN_EMULATOR_DISK_MIB (what
-// each may have on the disk; absent: a quarter of what is free). Writes one JSON line per event;
-// `emulator.listening` carries the URL and what sandboxes get. SIGINT and SIGTERM stop it.
+// MODAL_TOKEN_SECRET, CAPSTAN_EMULATOR_FORWARDS (127.0.0.1:PORT,... that sandboxes reach), CAPSTAN_EMULATOR_DISK_MIB (what each
+// may have on the disk; absent: a quarter of what is free) and CAPSTAN_EMULATOR_IMAGE_BYTES (what all images may have; absent:
+// 32 GiB). Writes one JSON line per event; `emulator.listening` carries the URL and what sandboxes get. SIGINT and SIGTERM
+// stop it.
 import { writeSync } from 'node:fs';
 import { createLogger } from '@capstan/shared/logger';
 import { startEmulator } from './emulator.ts';
@@ -28,6 +29,7 @@ async function serve(isolation: Isolation): Promise<void> {
     tokenSecret: variable('MODAL_TOKEN_SECRET'),
     forwards: (process.env.CAPSTAN_EMULATOR_FORWARDS ?? '').split(',').filter((text) => text !== ''),
     diskBytes: diskBytes(process.env.CAPSTAN_EMULATOR_DISK_MIB),
+    imageLimits: imageLimits(process.env.CAPSTAN_EMULATOR_IMAGE_BYTES),
     log,
   });
   const { url, limits } = emulator;
@@ -66,6 +68,13 @@ function variable(name: string): string {
   const value = process.env[name];
   if (!value) throw new TypeError(`${name} is not set: the emulator cannot start without it.`);
   return value;
+}
+
+function imageLimits(text = ''): { totalBytes?: number } {
+  if (text === '') return {};
+  const totalBytes = Number(text);
+  if (Number.isSafeInteger(totalBytes) && totalBytes >= 0) return { totalBytes };
+  throw new TypeError(`CAPSTAN_EMULATOR_IMAGE_BYTES is ${JSON.stringify(text)}: write a number of bytes.`);
 }
 
 function failed(event: string, cause: unknown): void {

@@ -29,21 +29,27 @@ export function plainLines(): string[] {
   return [`${HERE}/root ${HERE}/root none bind,nosuid,nodev`, ...readOnlyLines('usr')];
 }
 
-/**
- * The root directory and /usr as overlays: the sandbox's own changes over its image's layers, given lowest first as the
- * names they have in `lower/`, over `base` and the host's /usr.
- */
+/** An overlay of a sandbox: its name in `upper/`, `work/` and each layer, and what is below all layers, in `lower/`. */
+interface Part {
+  name: string;
+  /** In the root directory. */
+  target: string;
+  lowest: string[];
+}
+const PARTS: readonly Part[] = [
+  { name: 'root', target: '', lowest: ['base'] },
+  { name: 'usr', target: '/usr', lowest: ['programs', 'host'] },
+];
+export const PART_NAMES = PARTS.map(({ name }) => name);
+
+/** The sandbox's own changes over its image's layers, given lowest first as the names they have in `lower/`, over the host. */
 export function overlayLines(layers: readonly string[]): string[] {
-  const stack = (part: string, lowest: string[]) => {
-    const lower = [...layers.toReversed(), 'base'].map((name) => `lower/${name}/${part}`);
-    const directories = `lowerdir=${[...lower, ...lowest].join(':')},upperdir=upper/${part},workdir=work/${part}`;
-    return `${directories},userxattr,nosuid,nodev`;
-  };
-  return [
-    `overlay ${HERE}/root overlay ${stack('root', [])}`,
-    `overlay ${HERE}/root/usr overlay ${stack('usr', ['lower/host'])}`,
-    ...bindLines(mountsBelow('/usr')),
-  ];
+  const overlays = PARTS.map(({ name, target, lowest }) => {
+    const lower = [...layers.toReversed().map((layer) => `${layer}/${name}`), ...lowest];
+    const directories = `lowerdir=${lower.map((each) => `lower/${each}`).join(':')},upperdir=upper/${name},workdir=work/${name}`;
+    return `overlay ${HERE}/root${target} overlay ${directories},userxattr,nosuid,nodev`;
+  });
+  return [...overlays, ...bindLines(mountsBelow('/usr'))];
 }
 
 export function toTable(lines: readonly string[]): string {

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { commonLines, DEVICES, HERE, overlayLines, plainLines, toTable } from './mount-table.ts';
+import { commonLines, DEVICES, HERE, overlayLines, PART_NAMES, plainLines, toTable } from './mount-table.ts';
 import type { Shift } from './ownership.ts';
 
 export type Layout = 'layers' | 'copies';
@@ -103,12 +103,12 @@ export interface Base {
 }
 
 /**
- * Makes `modal/` (seen as /__modal), `dev/` and `layer/`, the lowest of every image: `root/`, and `usr/` for what goes over
- * the host's.
+ * Makes `modal/` (seen as /__modal), `dev/` and `layer/`, the lowest of every root directory. Directories to lay over the
+ * host's programs are made elsewhere, in `programs/` beside it.
  */
 export function prepareBase(directory: string): Base {
   rmSync(directory, { recursive: true, force: true });
-  for (const name of ['modal/etc', 'modal/run', 'dev/pts', 'dev/shm', 'layer/usr'])
+  for (const name of ['modal/etc', 'modal/run', 'dev/pts', 'dev/shm'])
     mkdirSync(join(directory, name), { recursive: true });
   copyEtc(join(directory, 'modal/etc'));
   for (const [name, text] of Object.entries(FIXED_ETC))
@@ -117,7 +117,7 @@ export function prepareBase(directory: string): Base {
   for (const [name, target] of Object.entries(DEVICE_LINKS))
     symlinkSync(target, join(directory, 'dev', name));
   const programs = programDirectories();
-  const root = join(directory, 'layer/root');
+  const root = join(directory, 'layer');
   makeTree(root, programs.mounted);
   const links = ['etc/mtab'];
   symlinkSync('/proc/self/mounts', join(root, 'etc/mtab'));
@@ -160,12 +160,13 @@ export function prepareRoot(directory: string, options: RootOptions): Shift[] {
   created.push(makeFile(join(directory, 'fstab'), toTable(lines)));
   const root = join(directory, 'root');
   if (isLayered) {
-    for (const name of ['root', 'upper', 'upper/root', 'upper/usr', 'work', 'work/root', 'work/usr', 'lower'])
-      created.push(makeDirectory(join(directory, name)));
+    for (const name of ['root', 'lower']) created.push(makeDirectory(join(directory, name)));
+    for (const name of ['upper', 'work'])
+      for (const part of ['', ...PART_NAMES]) created.push(makeDirectory(join(directory, name, part)));
   } else if (options.isPlanted) created.push(makeDirectory(root));
   else {
     created.push(...makeTree(root, base.programs.mounted));
-    for (const name of base.links) linkSync(join(base.directory, 'layer/root', name), join(root, name));
+    for (const name of base.links) linkSync(join(base.directory, 'layer', name), join(root, name));
   }
   if (ownerId !== undefined) for (const path of created) lchownSync(path, ownerId, ownerId);
   return isLayered ? placeLower(directory, options) : [];
@@ -180,6 +181,7 @@ export function changesOf(directory: string, layout: Layout): string {
 function placeLower(directory: string, { base, ownerId, layers }: RootOptions): Shift[] {
   const lower: [name: string, source: string, diskUser: number][] = [
     ['host', '/usr', 0],
+    ['programs', join(base.directory, '../programs'), 0],
     ['base', join(base.directory, 'layer'), 0],
     ...layers.map((source, index): [string, string, number] => [String(index), source, IMAGE_USER]),
   ];

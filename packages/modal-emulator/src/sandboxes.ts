@@ -64,7 +64,8 @@ export interface LiveSandbox {
 }
 
 interface Entry extends LiveSandbox, SandboxPlace {
-  releaseImage(): void;
+  /** Gives back its image and its host user. */
+  release(): void;
   /** What reads its directory and ends before that is removed. */
   readers: Set<Promise<unknown>>;
   group: SandboxCgroup;
@@ -80,6 +81,8 @@ export interface SandboxesPorts {
   base: Base;
   layout: Layout;
   trees: ImageTrees;
+  /** Resolves once the directories over the host's programs are there: sandboxes start with them, or not at all. */
+  programs: Promise<void>;
   store: Store;
   log: Logger;
   outputLimitBytes: number;
@@ -102,6 +105,8 @@ export class Sandboxes {
   readonly #disk: DiskWatch;
   readonly #byId = new Map<string, Entry>();
   readonly #byTask = new Map<string, Entry>();
+  /** Host users of sandboxes that run, start or end. */
+  readonly #users = new Set<number | undefined>();
   readonly #removals: TreeRemovals;
   readonly #trimming: NodeJS.Timeout;
   readonly #stop = new AbortController();
@@ -187,13 +192,8 @@ export class Sandboxes {
     const entry = this.#byId.get(id);
     if (entry === undefined || entry.result !== undefined) return undefined;
     const reading = read(entry, this.#stop.signal);
-    const settled = reading.then(
-      () => {},
-      () => {},
-    );
-    entry.readers.add(settled);
-    void settled.then(() => entry.readers.delete(settled));
-    return reading;
+    entry.readers.add(reading);
+    return reading.finally(() => entry.readers.delete(reading));
   }
 
   /** Returns the result the sandbox already had, if any; resolves when every process of it is gone. */
@@ -218,16 +218,20 @@ export class Sandboxes {
 
   async #start(record: SandboxRecord, options: SandboxOptions): Promise<LiveSandbox> {
     const { image } = options;
-    const taken = [...this.#byId.values()].map((entry) => entry.ownerId);
-    const place = { directory: join(this.#directory, record.id), ownerId: freeHostUser(taken) };
     const { forwards, log, trees, cgroups, stateDir, diskBytes } = this.#ports;
     const limits = limitsOf(options.resources, { stateDir, diskBytes });
     const group = await cgroups.create(record.id, limits);
+    const place = { directory: join(this.#directory, record.id), ownerId: freeHostUser(this.#users) };
+    this.#users.add(place.ownerId);
     const listenPorts = options.network.allowsForwards ? forwards : [];
     const releaseImage = trees.hold(image);
+    const release = () => {
+      releaseImage();
+      this.#users.delete(place.ownerId);
+    };
     const starting = this.#startProcess(place, { image, listenPorts, group, limits });
     const sandboxProcess = await starting.catch((cause: unknown) => {
-      releaseImage();
+      release();
       void group.remove();
       throw cause;
     });
@@ -238,7 +242,7 @@ export class Sandboxes {
       ...place,
       record,
       image,
-      releaseImage,
+      release,
       readers: new Set(),
       env: { ...options.env, MODAL_SANDBOX_ID: record.id, MODAL_TASK_ID: record.taskId },
       workdir: options.workdir,
@@ -278,6 +282,7 @@ export class Sandboxes {
     const { base, layout, trees, cgroups } = this.#ports;
     const runDirectory = join(this.#volatile.path, basename(directory));
     try {
+      await this.#ports.programs;
       const layers = trees.layersOf(image);
       const isPlanted = image.tree !== undefined;
       const shifts = prepareRoot(directory, { base, layout, runDirectory, ownerId, layers, isPlanted });
@@ -357,8 +362,8 @@ export class Sandboxes {
     await entry.process.stop();
     const ungrouped = entry.group.remove();
     this.#byId.delete(id);
-    await Promise.all(entry.readers);
-    entry.releaseImage();
+    await Promise.allSettled(entry.readers);
+    entry.release();
     const removed = this.#removals.add(entry.directory, entry.process.runDirectory);
     if (!this.#recordEnd(id, entry.result)) {
       // The disk may be full of this very sandbox.
