@@ -92,7 +92,7 @@ describe('the files of a sandbox', { timeout: 30_000 }, () => {
     await expect(filesystem.writeText('x', '/tmp/file/x')).rejects.toThrow(
       SandboxFilesystemNotADirectoryError,
     );
-    await expect(filesystem.writeText('x', '/usr/x')).rejects.toThrow(SandboxFilesystemPermissionError);
+    await expect(filesystem.writeText('x', '/__modal/x')).rejects.toThrow(SandboxFilesystemPermissionError);
     await expect(filesystem.listFiles('/tmp/file')).rejects.toThrow(SandboxFilesystemNotADirectoryError);
     await expect(filesystem.listFiles('/tmp/none')).rejects.toThrow(SandboxFilesystemNotFoundError);
     await expect(filesystem.stat('/tmp/file/x')).rejects.toThrow(SandboxFilesystemNotADirectoryError);
