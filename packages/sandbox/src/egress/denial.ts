@@ -67,6 +67,10 @@ export const DENIALS = {
 
 export type DenialReason = keyof typeof DENIALS;
 
+export function isDenialReason(text: string): text is DenialReason {
+  return Object.hasOwn(DENIALS, text);
+}
+
 export interface Denial {
   /** Null: whoever asked could not be told. */
   sandbox: string | null;

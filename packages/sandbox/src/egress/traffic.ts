@@ -49,6 +49,9 @@ export class Traffic {
   /** Answers under way on a socket: what is pipelined behind them must not become a tunnel. */
   readonly #answering = new WeakMap<Socket, number>();
 
+  /** Answers that gave their socket to a tunnel. */
+  readonly #detached = new WeakSet<ServerResponse>();
+
   constructor(ports: TrafficPorts) {
     this.#ports = ports;
   }
@@ -144,8 +147,7 @@ export class Traffic {
     socket.once('close', () => abandoned.abort());
     const host = await dial(this.#ports.dial, passing.target, abandoned.signal);
     for (const end of [socket, host]) end.setTimeout(this.#ports.idleMs, () => end.destroy());
-    response.detachSocket(socket);
-    socket.write(ESTABLISHED);
+    this.#establish(response, socket);
     try {
       await tunnel(socket, host, passing);
     } finally {
@@ -157,13 +159,18 @@ export class Traffic {
     const { socket } = request;
     const authority = this.#ports.authorities[this.#identify(request).secretIndex];
     if (authority === undefined) throw new EgressRefusal('unidentified');
-    response.detachSocket(socket);
-    socket.write(ESTABLISHED);
+    this.#establish(response, socket);
     const secure = await endTls(socket, passing.target, authority);
     this.#interiors.set(secure, { sandbox: passing.sandbox, target: passing.target });
     const closed = once(secure, 'close');
     this.#ports.server.emit('connection', secure);
     await closed;
+  }
+
+  #establish(response: ServerResponse, socket: Socket): void {
+    this.#detached.add(response);
+    response.detachSocket(socket);
+    socket.write(ESTABLISHED);
   }
 
   /** A request in the clear: `http://host/path`. */
@@ -249,9 +256,9 @@ export class Traffic {
   ): void {
     const refusal = error instanceof EgressRefusal ? error : null;
     // A client that left, or a host that broke off its answer: the client sees as much.
-    if (response.headersSent || response.socket === null || response.destroyed) {
-      if (refusal && response.socket === null && !response.headersSent)
-        this.#ports.denials.tell(report, refusal.reason);
+    const detached = this.#detached.has(response);
+    if (response.headersSent || response.destroyed || detached) {
+      if (refusal && detached) this.#ports.denials.tell(report, refusal.reason);
       request.socket.destroySoon();
       return;
     }
