@@ -11,6 +11,7 @@ import {
   type StreamEvent,
   streamEvent,
 } from '../../packages/schema/src/events.ts';
+import type { Isolation } from '../../packages/schema/src/isolation.ts';
 import { createSession, type Session, sessionRoutes } from '../../packages/schema/src/sessions.ts';
 import { type Draft, makeAgent, makeEvent, makeId, makeSession } from './seeds.ts';
 
@@ -41,6 +42,7 @@ interface Live {
 
 export class FakePlatform {
   origin = '';
+  isolation: Isolation | null = 'container';
   model: ModelNotice = { provider: 'dev', message: MODEL_MESSAGE };
   agents: Agent[] = [];
   sessions: Live[] = [];
@@ -149,7 +151,15 @@ export class FakePlatform {
       return send(response, { ok: true });
     }
     if (!this.#knows(request)) return refuse(response, 401, 'authentication required');
-    send(response, consoleRoutes.me.response.parse({ ...principal, model: this.model, version: '0.1.0' }));
+    send(
+      response,
+      consoleRoutes.me.response.parse({
+        ...principal,
+        model: this.model,
+        sandbox_isolation: this.isolation,
+        version: '0.1.0',
+      }),
+    );
   }
 
   async #answerApi(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {

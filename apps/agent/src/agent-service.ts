@@ -6,6 +6,7 @@ import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
+import type { Isolation } from '@capstan/schema/isolation';
 import type { Page } from '@capstan/schema/page';
 import { objectName, type SessionAddress } from '@capstan/session/address';
 import type { Exposed, LentSnapshot, ModelWanted } from '@capstan/session/harness';
@@ -21,7 +22,7 @@ import type {
 } from '@capstan/session/service';
 import { parseSocketUrl } from '@capstan/session/socket-request';
 import type { Env } from './env.ts';
-import { checkBackends } from './health.ts';
+import { checkBackends, isolationOf } from './health.ts';
 import { noticeOf, readConfig } from './ports.ts';
 import type { SessionDO } from './session-do.ts';
 
@@ -113,6 +114,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
 
   async modelNotice(): Promise<ModelNotice> {
     return noticeOf(this.env);
+  }
+
+  isolation(): Promise<Isolation | null> {
+    return isolationOf(this.env);
   }
 
   /** The tenant is part of the name: another tenant's id names another object, which the control plane does not know. */

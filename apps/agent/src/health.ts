@@ -1,6 +1,7 @@
 // What the agent Worker depends on, really asked: the models, and the sandboxes behind the gateway.
 import { modelHealth } from '@capstan/harness/model-health';
 import type { BackendHealth } from '@capstan/schema/health';
+import type { Isolation } from '@capstan/schema/isolation';
 import type { Env } from './env.ts';
 import { openSandboxes, readConfig } from './ports.ts';
 
@@ -22,12 +23,23 @@ async function checkModels(env: Env): Promise<BackendHealth> {
 
 async function checkSandboxes(env: Env): Promise<BackendHealth> {
   try {
-    return { status: 'ok', detail: (await openSandboxes(env).health()).detail };
+    const sandboxes = openSandboxes(env);
+    const [{ detail }, { isolation }] = await Promise.all([sandboxes.health(), sandboxes.capabilities()]);
+    return { status: 'ok', detail, isolation };
   } catch (error) {
     return failed(
       error,
       'Start the gateway (node apps/gateway/src/main.ts) and set GATEWAY_URL and GATEWAY_SECRET to its address and secret: wrangler secret put <NAME> --config apps/agent/wrangler.jsonc',
     );
+  }
+}
+
+/** Null: there are no sandboxes that can be asked. */
+export async function isolationOf(env: Env): Promise<Isolation | null> {
+  try {
+    return (await openSandboxes(env).capabilities()).isolation;
+  } catch {
+    return null;
   }
 }
 

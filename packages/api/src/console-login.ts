@@ -50,11 +50,11 @@ export function mountConsoleLogin(surface: Surface): void {
     return { ok: true as const };
   });
 
-  mount(surface, consoleRoutes.me, async ({ principal }) => ({
-    ...toResource(principal),
-    model: await ports.sessions.modelNotice(),
-    version: ports.version,
-  }));
+  mount(surface, consoleRoutes.me, async ({ principal }) => {
+    const { sessions, version } = ports;
+    const [model, isolation] = await Promise.all([sessions.modelNotice(), sessions.isolation()]);
+    return { ...toResource(principal), model, sandbox_isolation: isolation, version };
+  });
 }
 
 function toResource({ tenantId, apiKey: { id, name, lastFour } }: Principal) {

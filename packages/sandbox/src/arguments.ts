@@ -1,5 +1,6 @@
 // What the calls of the Sandboxes port accept and answer, as data: checked at every border, over HTTP and in process.
 // Names and ids become file names and Modal names, so nothing passes here that could mean anything else there.
+import { isolation } from '@capstan/schema/isolation';
 import { z } from 'zod';
 import { SandboxError } from './error.ts';
 import { MAX_CHUNK_BYTES, MAX_RUN_MS, MAX_WAIT_MS } from './port.ts';
@@ -186,7 +187,7 @@ export const results = {
   terminate: nothing,
   list: z.array(z.object({ sandboxId: z.string() })),
   capabilities: z.object({
-    isolation: z.enum(['none', 'process', 'container', 'gvisor']),
+    isolation,
     limits: z.object({ cpu: z.boolean(), memory: z.boolean(), pids: z.boolean(), disk: z.boolean() }),
     snapshots: z.literal(true),
     gpu: z.boolean(),

@@ -7,6 +7,8 @@
 //  S5 snapshot is idempotent by snapshotId: asked again, the last snapshot of a sandbox is the same image.
 // Offsets and sizes are bytes, durations milliseconds, instants epoch milliseconds, paths absolute.
 
+import type { Isolation } from '@capstan/schema/isolation';
+
 /** Where commands start unless they say otherwise; exists and is writable in every sandbox. */
 export const WORKSPACE = '/workspace';
 /** Files an agent wants to hand out; exists and is writable in every sandbox. */
@@ -247,9 +249,6 @@ export interface ExposedPort {
   /** Every request needs them, and they are secrets: they open this port of this sandbox to whoever has them. */
   headers: Record<string, string>;
 }
-
-/** What stands between a sandbox and its host, weakest first. */
-export type Isolation = 'none' | 'process' | 'container' | 'gvisor';
 
 /** What the backend can promise; what it cannot is false. */
 export interface SandboxCapabilities {

@@ -1,5 +1,6 @@
 // Console sign-in: an API key or a one-time code becomes an HttpOnly cookie. Not part of the Managed Agents API.
 import { z } from 'zod';
+import { isolation } from './isolation.ts';
 import { timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 
@@ -54,9 +55,14 @@ export const consoleRoutes = {
     method: 'get',
     path: '/api/me',
     operationId: 'whoAmI',
-    summary: 'Who is signed in, and which model answers',
+    summary: 'Who is signed in, which model answers, and how sandboxes are isolated',
     tag,
     access: 'key',
-    response: principal.extend({ model: modelNotice, version: z.string() }),
+    response: principal.extend({
+      model: modelNotice,
+      /** Null: no sandboxes can be reached now. */
+      sandbox_isolation: isolation.nullable(),
+      version: z.string(),
+    }),
   }),
 };

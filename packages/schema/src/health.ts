@@ -1,11 +1,14 @@
 // Health: every backend is really asked; what is missing is named with the way to mend it.
 import { z } from 'zod';
+import { isolation } from './isolation.ts';
 import { defineRoute } from './route.ts';
 
 export const backendHealth = z.object({
   status: z.enum(['ok', 'failed']),
   /** What was found, e.g. which models answer or how sandboxes are isolated. */
   detail: z.string().optional(),
+  /** Of sandboxes: what stands between their commands and the machine. */
+  isolation: isolation.optional(),
   /** Present when failed: what is wrong and the command that mends it. */
   problem: z.string().optional(),
   fix: z.string().optional(),

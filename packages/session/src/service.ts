@@ -9,6 +9,7 @@ import type { Previewable } from '@capstan/schema/events/previews';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
+import type { Isolation } from '@capstan/schema/isolation';
 import type { Metadata, MetadataPatch } from '@capstan/schema/metadata';
 import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
 import type { Page } from '@capstan/schema/page';
@@ -124,4 +125,6 @@ export interface Sessions {
   /** Asks what the agent Worker depends on: sandboxes, models. */
   health(): Promise<Record<string, BackendHealth>>;
   modelNotice(): Promise<ModelNotice>;
+  /** How sandboxes are isolated; null: none can be reached now. */
+  isolation(): Promise<Isolation | null>;
 }

@@ -1,7 +1,10 @@
 // The facts of a session beside its timeline.
+import type { Isolation } from '@capstan/schema/isolation';
 import type { Session } from '@capstan/schema/sessions';
+import { useSuspenseQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { toolNames } from '../agents/tools.ts';
+import { me } from '../queries.ts';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { Ago } from '../ui/time.tsx';
 import type { Answerer, Timeline } from './timeline.ts';
@@ -23,6 +26,9 @@ export function Details({ session, timeline }: { session: Session; timeline: Tim
       <Fact name="Tokens">
         {count(usage.input_tokens)} in · {count(usage.output_tokens)} out
         {cached > 0 && <span className="block text-kumo-subtle">{count(cached)} read from cache</span>}
+      </Fact>
+      <Fact name="Sandbox">
+        <SandboxIsolation />
       </Fact>
       {usage.list_cost !== null && <Fact name="List price">${usage.list_cost.amount}</Fact>}
       <Fact name="Working time">{duration(usage.active_seconds)}</Fact>
@@ -46,6 +52,19 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
       <dd className="break-words text-kumo-default">{children}</dd>
     </div>
   );
+}
+
+const ISOLATION: Record<Isolation, string> = {
+  none: 'not isolated: one trusted tenant only',
+  process: 'separate processes',
+  container: 'container on a shared kernel',
+  gvisor: 'gVisor',
+};
+
+function SandboxIsolation() {
+  const { sandbox_isolation: level } = useSuspenseQuery(me).data;
+  if (level === null) return 'cannot be reached';
+  return <span className={level === 'none' ? 'text-kumo-warning' : ''}>{ISOLATION[level]}</span>;
 }
 
 function AnsweredBy({ answerer, asked }: { answerer: Answerer | undefined; asked: string }) {

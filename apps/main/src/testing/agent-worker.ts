@@ -194,6 +194,10 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
     return { provider: 'dev' as const, message: 'The development model answers.' };
   }
 
+  async isolation() {
+    return 'container' as const;
+  }
+
   async #thread(address: SessionAddress, threadId: string): Promise<ThreadView> {
     const thread = (await this.threads(address)).find(({ id }) => id === threadId);
     if (thread) return thread;
