@@ -1,7 +1,7 @@
 import type { Budget } from '@capstan/schema/budgets';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { costOf, exhausted, grant, toMoney } from './budget.ts';
+import { atCap, costOf, exhausted, grant, toMoney } from './budget.ts';
 import type { Reserve } from './entry.ts';
 import { foldOf } from './fold.ts';
 import type { ModelChoice, Price } from './harness.ts';
@@ -242,4 +242,12 @@ describe('under any schedule of calls', () => {
       { numRuns: 1_000 },
     );
   });
+});
+
+it('a session that rests because one of its threads has no room takes nothing new', () => {
+  const paused = { ...running('paused', null), status: 'idle' as const, paused: true };
+  const rests = { ...running('rests', null), status: 'idle' as const };
+  const state = { ...initial, budget: limit({ max_tokens: 9_000 }), threads: [rests, paused] };
+  expect(atCap(state, spec)).toBe(true);
+  expect(atCap({ ...state, threads: [rests] }, spec)).toBe(false);
 });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { accept } from './accept.ts';
+import { OVERHEAD_TOKENS, sizeOfContent } from './content-size.ts';
+import type { Entry } from './entry.ts';
 import { withRequests } from './requests.ts';
 import { PRICE, USAGE } from './scripted-harness.ts';
-import { CHOICE, Machine, typesOf } from './testing/machine.ts';
+import { CHOICE, coordinator, Machine, typesOf } from './testing/machine.ts';
 import { tokensOf } from './text-size.ts';
 
 const hello = { type: 'user.message' as const, content: [{ type: 'text' as const, text: 'hello' }] };
@@ -31,7 +33,10 @@ describe('a request that is begun with what makes it due', () => {
     const input = 5_000 + tokensOf(JSON.stringify(hello.content[0]).length);
     const tokens = input + CHOICE.maxOutputTokens;
     const nanoUsd = input * PRICE.cacheWrite + CHOICE.maxOutputTokens * PRICE.output;
-    expect(start?.note).toMatchObject({ span: { price: PRICE, reserved: { tokens, input, nanoUsd } } });
+    const limits = { contextWindow: CHOICE.contextWindow, maxOutputTokens: CHOICE.maxOutputTokens };
+    expect(start?.note).toMatchObject({
+      span: { price: PRICE, reserved: { tokens, input, nanoUsd }, limits },
+    });
     expect(machine.primary.openSpan).toMatchObject({ provider: 'openai', price: PRICE });
   });
 
@@ -64,5 +69,65 @@ describe('a request that is begun with what makes it due', () => {
     const context = machine.context();
     const entries = machine.step({ kind: 'too_long', message: 'too long' });
     expect(withRequests(context, entries, () => priced)).toBe(entries);
+  });
+});
+
+describe('the context of a request that is begun with what makes it due', () => {
+  const text = (length: number) => [{ type: 'text' as const, text: 'x'.repeat(length) }];
+  const tokens = (...contents: ReturnType<typeof text>[]) =>
+    tokensOf(contents.reduce((sum, content) => sum + sizeOfContent(content), 0));
+
+  /** What its requests are taken to read, by thread; `primary` for the one that has no id in a note. */
+  function inputsOf(entries: readonly Entry[]): Record<string, number | undefined> {
+    const starts = entries.filter(({ event }) => event.type === 'span.model_request_start');
+    return Object.fromEntries(
+      starts.map(({ note }) => [note?.thread ?? 'primary', note?.span?.reserved.input]),
+    );
+  }
+
+  it('has what was waiting, once, and not again what the agent said itself', () => {
+    const machine = new Machine();
+    machine.send(hello);
+    machine.begins();
+    machine.send({ ...hello, content: text(4_000) });
+    const outputs = [{ type: 'message' as const, id: 'sevt_m', text: 'y'.repeat(8_000) }];
+    const context = machine.context();
+    const entries = machine.step({ kind: 'reply', outputs, usage: USAGE, refusal: null });
+    const begun = withRequests(context, entries, () => priced);
+    expect(inputsOf(begun)).toEqual({ primary: OVERHEAD_TOKENS + tokens(text(4_000)) });
+  });
+
+  it('has results, and not yet what waits behind them', () => {
+    const machine = new Machine();
+    machine.send(hello);
+    machine.replies([{ type: 'tool_call', id: 'sevt_c', name: 'ticket', input: {} }]);
+    const context = machine.context();
+    const result = { type: 'user.custom_tool_result' as const, custom_tool_use_id: 'sevt_c' };
+    const sent = accept(
+      [
+        { ...result, content: text(2_000) },
+        { ...hello, content: text(6_000) },
+      ],
+      context,
+    );
+    const begun = withRequests(context, sent.entries, () => priced);
+    expect(inputsOf(begun)).toEqual({ primary: OVERHEAD_TOKENS + tokens(text(2_000)) });
+  });
+
+  it("is the thread's own", () => {
+    const machine = new Machine(coordinator());
+    machine.send(hello);
+    const input = { agent: 'scout', message: 'z'.repeat(3_000) };
+    machine.begins();
+    const outputs = [
+      { type: 'tool_call' as const, id: 'sevt_sent', name: 'delegate', input },
+      { type: 'tool_call' as const, id: 'sevt_c', name: 'grep', input: {} },
+    ];
+    const context = machine.context();
+    const entries = machine.step({ kind: 'reply', outputs, usage: USAGE, refusal: null });
+    const { id } = machine.child();
+    const begun = withRequests(context, entries, () => priced);
+    const look = [{ type: 'text' as const, text: 'z'.repeat(3_000) }];
+    expect(inputsOf(begun)[id]).toBe(OVERHEAD_TOKENS + tokens(look));
   });
 });
