@@ -113,6 +113,22 @@ describe('what is set aside for a model call', () => {
   it('is shared by threads that begin at once, and goes to one when a share is too little', () => {
     expect(ask({ budget: limit({ max_tokens: 8_000 }), waiting: 2 })?.output).toBe(3_000);
     expect(ask({ budget: limit({ max_tokens: 2_000 }), waiting: 2 })?.output).toBe(1_000);
+    // A share that is just enough is taken.
+    expect(ask({ budget: limit({ max_tokens: 2_512 }), waiting: 2 })?.output).toBe(256);
+  });
+
+  it('is not shared with threads that rest', () => {
+    const state = stateOf({ budget: limit({ max_tokens: 8_000 }) });
+    const resting = newThread({ id: 'rests', name: 'a', createdAt: 0, member: null, parentId: null });
+    const scene = { ...state, threads: [...state.threads, resting] };
+    expect(grant(scene, spec, { choice: choice(), inputTokens: 1_000 })?.output).toBe(7_000);
+  });
+
+  it('is nothing when the prompt alone is too dear, also where replies are free', () => {
+    const price = { ...PRICE, output: 0 };
+    const budget = limit({ max_list_cost: { amount: '1', currency: 'USD' } });
+    expect(ask({ budget }, Math.ceil(CENT / PRICE.cacheWrite) + 1, { price })).toBeNull();
+    expect(ask({ budget }, 1_000, { price })?.output).toBe(8_000);
   });
 
   it('takes the tightest of several limits', () => {

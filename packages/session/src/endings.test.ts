@@ -150,6 +150,15 @@ describe('a failed model call', () => {
     });
   });
 
+  it('of a grader is told with the outcome and its iteration', () => {
+    const machine = judged();
+    const [ongoing] = machine.do(recovered);
+    const { id, iteration } = machine.state.outcome ?? {};
+    const event = { type: 'span.outcome_evaluation_ongoing', outcome_id: id, iteration };
+    expect(id).toBeDefined();
+    expect(ongoing?.event).toMatchObject(event);
+  });
+
   it('of a grader that is given up is billed once', () => {
     const machine = judged();
     const failure = { error, retryable: false, jitter: 1 };
