@@ -54,6 +54,8 @@ const { values: flags, positionals } = parseArgs({
     again: { type: 'boolean', default: false },
     /** What is known of the files is forgotten. */
     fresh: { type: 'boolean', default: false },
+    /** Only these modules of tests are asked, separated by commas: those that come to a verdict soonest. */
+    tests: { type: 'string' },
     /** Only tests that take less than this of the processor, in ms, are asked. */
     quick: { type: 'string', default: '1e9' },
     /** Nothing is tried: what is known is listed. */
@@ -108,10 +110,12 @@ async function tryAll(left: readonly Mutant[]): Promise<void> {
 }
 
 function tests(): string[] {
+  const named = flags.tests?.split(',');
   const folder = join(ROOT, SESSION, 'src');
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return names
     .filter((name) => name.endsWith('.test.ts') && !APART.test(name))
+    .filter((name) => named === undefined || named.includes(name.replace(/\.test\.ts$/, '')))
     .map((name) => join(folder, name));
 }
 

@@ -47,9 +47,9 @@ describe('beginning a model call', () => {
     });
     const outcome = { content: [], isError: false };
     expect(machine.step({ kind: 'tool_result', callId: 'sevt_other', outcome })).toEqual([]);
-    expect(typesOf(machine.step({ kind: 'tool_result', callId: 'sevt_c', outcome }))).toEqual([
-      'agent.tool_result',
-    ]);
+    const results = machine.step({ kind: 'tool_result', callId: 'sevt_c', outcome });
+    expect(typesOf(results)).toEqual(['agent.tool_result']);
+    expect(results[0]).not.toHaveProperty('note');
     expect(machine.primary.queue).toHaveLength(1);
     // A compaction reads what was there, and leaves the rest to the reply.
     expect(typesOf(machine.step({ ...begin, purpose: 'compaction' }))).toEqual(['span.model_request_start']);
