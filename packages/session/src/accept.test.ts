@@ -54,6 +54,14 @@ describe('what comes while nothing of a thread waits', () => {
 });
 
 describe('a system message', () => {
+  it('is taken with the message it follows', () => {
+    const entries = new Machine().send(hello, rule);
+    const at = entries
+      .filter(({ event }) => event.type.endsWith('.message'))
+      .map(({ event }) => event.processed_at);
+    expect(at).toEqual(Array(2).fill('1970-01-01T00:00:00.000Z'));
+  });
+
   it('behind the last result stands behind the messages that waited for it', () => {
     const machine = new Machine();
     machine.send(hello);
@@ -115,7 +123,26 @@ describe('a session that is over', () => {
   });
 });
 
+describe('an approval', () => {
+  it('of a call without a hash has nothing to note', () => {
+    const machine = new Machine();
+    machine.send(hello);
+    machine.replies([{ type: 'tool_call', id: 'sevt_a', name: 'write', input: {} }]);
+    const [said] = machine.send({ ...allow, tool_use_id: 'sevt_a' });
+    expect(said?.event).toMatchObject({ processed_at: '1970-01-01T00:00:00.000Z', tool_use_id: 'sevt_a' });
+    expect(said).not.toHaveProperty('note');
+  });
+});
+
 describe('a denial', () => {
+  it('closes the call it is for', () => {
+    const machine = new Machine();
+    machine.send(hello);
+    machine.replies([write('sevt_a'), write('sevt_b')]);
+    machine.send({ ...allow, result: 'deny', tool_use_id: 'sevt_a' });
+    expect(machine.primary.calls.map(({ id }) => id)).toEqual(['sevt_b']);
+  });
+
   it('without a reason tells the model only that it is one', () => {
     const machine = new Machine();
     machine.send(hello);

@@ -97,7 +97,12 @@ describe('a fork', () => {
     const machine = new Machine();
     machine.do({ kind: 'archive' });
     expect(machine.state.status).toBe('terminated');
-    machine.do({ kind: 'forked', whole: true });
+    expect(typesOf(machine.do({ kind: 'forked', whole: true }))).toEqual([
+      'session.updated',
+      'session.thread_status_idle',
+      'session.usage',
+      'session.status_idle',
+    ]);
     expect(machine.state).toMatchObject({ status: 'idle', threads: [{ status: 'idle', archivedAt: null }] });
   });
 

@@ -5,6 +5,7 @@ import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
 import { budgetOf, exhausted } from './budget.ts';
 import { abandonSpan, closeCalls, evolved, fail, idle, report } from './endings.ts';
 import { type Entry, made, noted, ownedBy } from './entry.ts';
+import { evolveAll } from './evolve.ts';
 import { type Context, conclude, frame, named } from './frame.ts';
 import { abandonGrading, endOutcome } from './outcome.ts';
 import type { Draft } from './ports.ts';
@@ -119,7 +120,7 @@ function takenOver(context: Context): Entry[] {
     ];
   });
   // What was asked there is paid for there.
-  const unasked = evolved({ state, spec, stamp }, abandonGrading(state, 'unasked', stamp)).state;
+  const unasked = evolveAll(state, abandonGrading(state, 'unasked', stamp));
   const outcome = endOutcome(unasked, { result: 'interrupted', explanation }, stamp);
   return frame(context, [begun, ...outcome, ...rests]);
 }
