@@ -1,0 +1,129 @@
+// Sandboxes with files and no commands: what a test makes of them happens to them. They outlive whoever asks.
+import { SandboxError, type SandboxErrorCode } from '@capstan/sandbox/error';
+import type { CreateSandbox, Sandboxes } from '@capstan/sandbox/port';
+
+interface Box {
+  id: string;
+  name: string;
+  files: Map<string, Uint8Array>;
+  expiresAt: number;
+  alive: boolean;
+  runs: boolean;
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+
+export class ScriptedSandboxes {
+  boxes: Box[] = [];
+  images = new Map<string, Map<string, Uint8Array>>();
+  /** What was asked, in order: `create`, `snapshot`, … */
+  asked: string[] = [];
+  requests: CreateSandbox[] = [];
+  /** Why the next calls of a name fail; removed by the test. */
+  fails = new Map<string, SandboxErrorCode>();
+  /** Held back until it resolves. */
+  held: Promise<void> | null = null;
+  now = 1_000_000;
+  #made = 0;
+  #taken = new Map<string, string>();
+
+  get live(): Box[] {
+    return this.boxes.filter(({ alive }) => alive);
+  }
+
+  /** The last one made. */
+  get last(): Box {
+    const box = this.boxes.at(-1);
+    if (box === undefined) throw new TypeError('There is no sandbox.');
+    return box;
+  }
+
+  write(path: string, text: string): void {
+    this.last.files.set(path, new TextEncoder().encode(text));
+  }
+
+  read(path: string): string | null {
+    const bytes = this.last.files.get(path);
+    return bytes === undefined ? null : new TextDecoder().decode(bytes);
+  }
+
+  port(): Sandboxes {
+    const calls: Partial<Sandboxes> = {
+      create: async (request) => this.#create(request),
+      status: async (id) => {
+        const { alive, expiresAt } = this.#box(id);
+        return alive ? { state: 'running', expiresAt } : { state: 'terminated', exitCode: 0 };
+      },
+      exec: async ({ sandboxId }) => {
+        const stdout = new TextEncoder().encode(this.#alive(sandboxId).runs ? 'running' : 'still');
+        return { exitCode: 0, stdout, stderr: new Uint8Array(), timedOut: false, truncated: false };
+      },
+      readFile: async ({ sandboxId, path }) => {
+        const bytes = this.#alive(sandboxId).files.get(path);
+        if (bytes === undefined) throw new SandboxError('file_not_found', path);
+        return { bytes, sizeBytes: bytes.length, eof: true };
+      },
+      writeFile: async ({ sandboxId, path, content }) => {
+        this.#alive(sandboxId).files.set(path, content);
+      },
+      buildImage: async () => {
+        const imageId = 'im-built';
+        this.images.set(imageId, new Map());
+        return { imageId };
+      },
+      snapshot: async ({ sandboxId, snapshotId }) => {
+        const known = this.#taken.get(snapshotId);
+        if (known !== undefined) return { imageId: known };
+        const imageId = `im-${++this.#made}`;
+        this.images.set(imageId, new Map(this.#alive(sandboxId).files));
+        this.#taken.set(snapshotId, imageId);
+        return { imageId };
+      },
+      deleteImage: async (imageId) => {
+        this.images.delete(imageId);
+      },
+      terminate: async (id) => {
+        this.#box(id).alive = false;
+      },
+    };
+    // The port's types stand: what is not scripted is not asked for.
+    return new Proxy(calls, { get: (target, name) => this.#scripted(target, String(name)) }) as Sandboxes;
+  }
+
+  #scripted(calls: Partial<Sandboxes>, name: string) {
+    const call: unknown = Reflect.get(calls, name);
+    if (typeof call !== 'function') throw new TypeError(`Nothing is scripted for ${name}.`);
+    return async (...args: unknown[]): Promise<unknown> => {
+      this.asked.push(name);
+      await this.held;
+      const code = this.fails.get(name);
+      if (code !== undefined) throw new SandboxError(code, `${name} fails`);
+      return Reflect.apply(call, undefined, args);
+    };
+  }
+
+  #create(request: CreateSandbox) {
+    this.requests.push(request);
+    const { name, imageId } = request;
+    const known = this.live.find((box) => box.name === name);
+    if (known !== undefined) return { sandboxId: known.id, name, created: false, expiresAt: known.expiresAt };
+    const files = imageId === undefined ? new Map() : this.images.get(imageId);
+    if (files === undefined) throw new SandboxError('image_not_found', String(imageId));
+    const id = `sb-${++this.#made}`;
+    const box = { id, name, files: new Map(files), expiresAt: this.now + DAY_MS, alive: true, runs: false };
+    this.boxes.push(box);
+    return { sandboxId: id, name, created: true, expiresAt: box.expiresAt };
+  }
+
+  #box(id: string): Box {
+    const box = this.boxes.find((one) => one.id === id);
+    if (box === undefined) throw new SandboxError('not_found', id);
+    return box;
+  }
+
+  #alive(id: string): Box {
+    const box = this.#box(id);
+    if (!box.alive) throw new SandboxError('gone', id);
+    return box;
+  }
+}
