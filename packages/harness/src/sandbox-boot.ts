@@ -54,6 +54,17 @@ export class SandboxBoot {
     return { sandboxId: made.sandboxId, expiresAt: made.expiresAt, from };
   }
 
+  /** Ends what a dead process may have made. */
+  async unmake(): Promise<void> {
+    const sandboxes = this.#deps.sandboxes();
+    const left = await persist(() => sandboxes.findByName(this.#name));
+    if (left !== null) await persist(() => sandboxes.terminate(left.sandboxId));
+  }
+
+  get #name(): string {
+    return `session-${this.#deps.sessionId}`;
+  }
+
   async #restore({ imageId, snapshotId, marked }: KeptSnapshot, steps: Steps): Promise<SandboxRef | null> {
     const sandboxes = this.#deps.sandboxes();
     for (let tries = 1; tries <= TRIES; tries++) {
@@ -83,9 +94,9 @@ export class SandboxBoot {
   }
 
   #create(imageId: string | undefined, steps: Steps): Promise<SandboxRef> {
-    const { sessionId, network } = this.#deps;
+    const { network } = this.#deps;
     const request: CreateSandbox = {
-      name: `session-${sessionId}`,
+      name: this.#name,
       network,
       ...(imageId === undefined ? {} : { imageId }),
     };

@@ -295,6 +295,20 @@ describe('the end of a session', () => {
     await wake().release();
   });
 
+  it('ends a sandbox that a dead process had made and nobody knows', async () => {
+    const dying = wake();
+    facts.save = (next) => {
+      if (next.live !== null) throw new Error('the process is gone');
+      facts.record = next;
+    };
+    await expect(dying.acquire()).rejects.toThrow('the process is gone');
+    Reflect.deleteProperty(facts, 'save');
+    const sandbox = wake();
+    expect([world.live.length, sandbox.holds()]).toEqual([1, true]);
+    await sandbox.release();
+    expect([world.live.length, sandbox.holds()]).toEqual([0, false]);
+  });
+
   it('deletes a snapshot that a dead process had asked for', async () => {
     const dying = wake();
     await change(dying);

@@ -10,7 +10,6 @@ import { isSandboxError, type SandboxError } from '@capstan/sandbox/error';
 import {
   care,
   holdsAnything,
-  type KeptImage,
   type Look,
   leftImages,
   opening,
@@ -21,23 +20,11 @@ import * as changes from '@capstan/sandbox/record-changes';
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
 import type { Exposed, Holding, LentSnapshot, Rest } from '@capstan/session/harness';
 import { runsSomething } from './background.ts';
+import { isLost } from './lost.ts';
 import { persist } from './persistence.ts';
+import { RecordBook, type SandboxFacts } from './record-book.ts';
 import { type BootDeps, SandboxBoot } from './sandbox-boot.ts';
-import { writeManifest } from './snapshot-manifest.ts';
-
-/** Where a session remembers its sandbox. Both are done at once, and survive a crash. */
-export interface SandboxFacts {
-  load(): SandboxRecord;
-  save(record: SandboxRecord): void;
-}
-
-/** Images that several sessions hold: known to all of them. */
-export interface SnapshotSharing {
-  /** From now on the session counts as a holder. May be repeated. */
-  hold(imageId: string): Promise<void>;
-  /** No longer. True: nobody else is one, and the image is to be deleted. May be repeated. */
-  letGo(imageId: string): Promise<boolean>;
-}
+import { SandboxSnapshots, type SnapshotDeps } from './sandbox-snapshots.ts';
 
 /** What belongs into a sandbox, and what is taken out of it. */
 export interface SandboxWorkspace {
@@ -47,11 +34,9 @@ export interface SandboxWorkspace {
   flush(sandboxId: string): Promise<void>;
 }
 
-export interface SessionSandboxDeps extends BootDeps {
+export interface SessionSandboxDeps extends BootDeps, SnapshotDeps {
   facts: SandboxFacts;
   workspace?: SandboxWorkspace;
-  sharing: SnapshotSharing;
-  newId(kind: 'event' | 'snapshot'): string;
   /** How long a session is to rest before its sandbox is photographed. */
   restMs: number;
 }
@@ -61,7 +46,9 @@ const KEEP_MS = 5 * 60_000;
 
 export class SessionSandbox implements Holding {
   #deps: SessionSandboxDeps;
+  #book: RecordBook;
   #boot: SandboxBoot;
+  #snapshots: SandboxSnapshots;
   /** Which sandbox answered last, and when. */
   #seen: { sandboxId: string; at: number } | null = null;
   #look: Look | null = null;
@@ -69,14 +56,15 @@ export class SessionSandbox implements Holding {
   #keepUntil = 0;
   #rest: Rest = { since: null, upTo: null };
   #opening: Promise<string> | null = null;
-  #taking: Promise<void> | null = null;
   /** Why there is no image: it is not tried again before somebody says something. */
   #failure: SandboxError | null = null;
   #changed: () => void = () => {};
 
   constructor(deps: SessionSandboxDeps) {
     this.#deps = deps;
+    this.#book = new RecordBook(deps.facts);
     this.#boot = new SandboxBoot(deps);
+    this.#snapshots = new SandboxSnapshots(deps, this.#book);
   }
 
   /** The id of a sandbox that lives. Rejects with SandboxError when none can be had. */
@@ -188,14 +176,15 @@ export class SessionSandbox implements Holding {
   /** What was being done is waited for: after it, nothing more is made. */
   async release(): Promise<void> {
     await this.#opening?.catch(() => undefined);
-    if (this.#record.taking !== null) await this.#take(false).catch(unlessAway);
-    const { live } = this.#record;
+    if (this.#record.taking !== null) await this.#take().catch(unlessAway);
+    const { live, making } = this.#record;
     if (live !== null) {
       await this.#deps.workspace?.flush(live.sandboxId);
       await persist(() => this.#sandboxes.terminate(live.sandboxId));
-      this.#change(changes.givenBack);
     }
-    for (const image of leftImages(this.#record)) await this.#letGo(image);
+    if (making) await this.#boot.unmake();
+    this.#change(changes.givenBack);
+    for (const image of leftImages(this.#record)) await this.#snapshots.letGo(image);
     this.#change((record) => ({ ...record, taking: null }));
   }
 
@@ -212,9 +201,9 @@ export class SessionSandbox implements Holding {
     for (;;) {
       const next = care(this.#record, this.#caring());
       if (next.do === 'wait') return;
-      if (next.do === 'discard') await this.#letGo(next.image);
+      if (next.do === 'discard') await this.#snapshots.letGo(next.image);
       else if (next.do === 'look') await this.#lookInto();
-      else await this.#take(this.#look?.running ?? false);
+      else await this.#take();
     }
   }
 
@@ -234,15 +223,8 @@ export class SessionSandbox implements Holding {
     return this.#record.snapshot;
   }
 
-  async lend(): Promise<LentSnapshot | null> {
-    const { snapshot } = this.#record;
-    if (snapshot === null) return null;
-    const { imageId } = snapshot;
-    // First of all: from here on it is not let go before somebody else can hold it.
-    this.#change((record) => changes.lent(record, imageId, this.#deps.clock.now()));
-    await this.#deps.sharing.hold(imageId);
-    const { snapshotId, takenAt, upTo, marked } = snapshot;
-    return { imageId, snapshotId, takenAt, upTo, marked };
+  lend(): Promise<LentSnapshot | null> {
+    return this.#snapshots.lend();
   }
 
   get #sandboxes(): Sandboxes {
@@ -250,14 +232,11 @@ export class SessionSandbox implements Holding {
   }
 
   get #record(): SandboxRecord {
-    return this.#deps.facts.load();
+    return this.#book.record;
   }
 
-  /** At once: nothing else can change the record in between. */
   #change(next: (record: SandboxRecord) => SandboxRecord): void {
-    const before = this.#record;
-    const after = next(before);
-    if (after !== before) this.#deps.facts.save(after);
+    this.#book.change(next);
   }
 
   #sight() {
@@ -286,7 +265,7 @@ export class SessionSandbox implements Holding {
       if (next.do === 'check') await this.#check(next.sandboxId);
       else if (next.do === 'look') await this.#lookInto();
       else if (next.do === 'renew') await this.#retire(next.sandboxId);
-      else await this.#take(false);
+      else await this.#take();
     }
   }
 
@@ -296,6 +275,7 @@ export class SessionSandbox implements Holding {
   }
 
   async #make(snapshot: SandboxRecord['snapshot']): Promise<string> {
+    this.#change(changes.makes);
     try {
       const made = await this.#boot.make(snapshot);
       const newsId = this.#deps.newId('event');
@@ -334,7 +314,7 @@ export class SessionSandbox implements Holding {
   /** Ends a sandbox whose time is nearly over, once what was done in it is on a snapshot. */
   async #retire(sandboxId: string): Promise<void> {
     try {
-      if (this.#record.live?.changed) await this.#take(this.#look?.running ?? false);
+      if (this.#record.live?.changed) await this.#take();
       // Somebody may have begun something meanwhile.
       if (this.#calls > 0 || this.#record.live?.changed) return this.#keep();
       await this.#deps.workspace?.flush(sandboxId);
@@ -346,54 +326,18 @@ export class SessionSandbox implements Holding {
     }
   }
 
-  #keep(): void {
-    this.#keepUntil = this.#deps.clock.now() + KEEP_MS;
-  }
-
-  /** One at a time; whoever asks while one is under way waits for that. */
-  #take(running: boolean): Promise<void> {
-    this.#taking ??= this.#takeOnce(running).finally(() => {
-      this.#taking = null;
-    });
-    return this.#taking;
-  }
-
-  async #takeOnce(running: boolean): Promise<void> {
-    const { logger, clock, newId } = this.#deps;
-    const beganAt = clock.now();
-    const { live } = this.#record;
-    if (live !== null) {
-      const { sandboxId } = live;
-      const snapshotId = newId('snapshot');
-      const { upTo } = this.#rest;
-      this.#change((record) => changes.began(record, { snapshotId, sandboxId, beganAt, upTo, running }));
-    }
-    const { taking } = this.#record;
-    if (taking === null) return;
-    const { sandboxId, snapshotId } = taking;
+  async #take(): Promise<void> {
+    const { upTo } = this.#rest;
     try {
-      const marked = await writeManifest(this.#sandboxes, { sandboxId, snapshotId });
-      const { imageId } = await persist(() => this.#sandboxes.snapshot({ sandboxId, snapshotId }));
-      this.#change((record) => changes.took(record, { snapshotId, imageId, marked }));
-      const duration_ms = clock.now() - beganAt;
-      logger.info('sandbox.snapshot', { sandbox_id: sandboxId, image_id: imageId, duration_ms });
-    } catch (error) {
-      if (!isLost(error)) throw error;
-      this.#change((record) => changes.ended(changes.notTaken(record, snapshotId), sandboxId));
+      await this.#snapshots.take({ upTo, running: this.#look?.running ?? false });
     } finally {
       this.#look = null;
     }
   }
 
-  async #letGo({ imageId, lentAt }: KeptImage): Promise<void> {
-    const alone = lentAt === null || (await this.#deps.sharing.letGo(imageId));
-    if (alone) await persist(() => this.#sandboxes.deleteImage(imageId));
-    this.#change((record) => changes.letGo(record, imageId));
+  #keep(): void {
+    this.#keepUntil = this.#deps.clock.now() + KEEP_MS;
   }
-}
-
-function isLost(error: unknown): boolean {
-  return isSandboxError(error, 'gone') || isSandboxError(error, 'not_found');
 }
 
 /** A sandbox that is to go need not be photographed; one that cannot be reached cannot be ended either. */

@@ -62,6 +62,8 @@ export interface LiveSandbox {
 /** What a session remembers of its sandbox, as JSON in its own storage. */
 export interface SandboxRecord {
   live: LiveSandbox | null;
+  /** Another one was asked for: whether it was made is not known. */
+  making: boolean;
   /** What the next sandbox begins with. */
   snapshot: KeptSnapshot | null;
   taking: Taking | null;
@@ -73,6 +75,7 @@ export interface SandboxRecord {
 
 export const NOTHING_RECORDED: SandboxRecord = {
   live: null,
+  making: false,
   snapshot: null,
   taking: null,
   discarded: [],
@@ -181,5 +184,6 @@ export function leftImages({ snapshot, discarded }: SandboxRecord): KeptImage[] 
 
 /** Whether there is anything to give back. */
 export function holdsAnything(record: SandboxRecord): boolean {
-  return record.live !== null || record.taking !== null || leftImages(record).length > 0;
+  const { live, making, taking } = record;
+  return live !== null || making || taking !== null || leftImages(record).length > 0;
 }

@@ -17,11 +17,16 @@ interface Replacing {
   upTo: string | null;
 }
 
+/** Another sandbox is about to be asked for. */
+export function makes(record: SandboxRecord): SandboxRecord {
+  return record.making ? record : { ...record, making: true };
+}
+
 /** Another sandbox is there. */
 export function replaced(record: SandboxRecord, made: Made, { newsId, upTo }: Replacing): SandboxRecord {
   const { live, snapshot } = record;
   const { sandboxId, expiresAt, from } = made;
-  if (live?.sandboxId === sandboxId) return record;
+  if (live?.sandboxId === sandboxId) return record.making ? { ...record, making: false } : record;
   const madeAfter = live?.used === true ? upTo : (live?.madeAfter ?? null);
   const fresh = { sandboxId, expiresAt, used: false, changed: false, ended: false, madeAfter };
   // Nobody has seen what there was before, unless it was used, or came with the session.
@@ -29,6 +34,7 @@ export function replaced(record: SandboxRecord, made: Made, { newsId, upTo }: Re
   return {
     ...record,
     live: fresh,
+    making: false,
     snapshot: from === null ? null : snapshot,
     discarded: from === null ? withImage(record, snapshot) : record.discarded,
     news: told
@@ -118,9 +124,10 @@ export function letGo(record: SandboxRecord, imageId: string): SandboxRecord {
   };
 }
 
-/** The sandbox was given back. */
+/** Every sandbox there was is given back. */
 export function givenBack(record: SandboxRecord): SandboxRecord {
-  return record.live === null ? record : { ...record, live: null };
+  const { live, making } = record;
+  return live === null && !making ? record : { ...record, live: null, making: false };
 }
 
 export function announced(record: SandboxRecord, news: SandboxNews): SandboxRecord {

@@ -1,7 +1,8 @@
 // What a session remembers of its sandbox, in memory: it outlives the processes of a test.
 import { NOTHING_RECORDED, REST_MS, type SandboxRecord } from '@capstan/sandbox/lifecycle';
+import type { SandboxFacts } from '../record-book.ts';
 import type { BootDeps } from '../sandbox-boot.ts';
-import type { SandboxFacts, SessionSandboxDeps } from '../session-sandbox.ts';
+import type { SessionSandboxDeps } from '../session-sandbox.ts';
 
 export class MemoryFacts implements SandboxFacts {
   record: SandboxRecord = NOTHING_RECORDED;

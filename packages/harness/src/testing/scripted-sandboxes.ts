@@ -50,6 +50,12 @@ export class ScriptedSandboxes {
   port(): Sandboxes {
     const calls: Partial<Sandboxes> = {
       create: async (request) => this.#create(request),
+      findByName: async (name) => {
+        const box = this.live.find((one) => one.name === name);
+        return box === undefined
+          ? null
+          : { sandboxId: box.id, name, created: false, expiresAt: box.expiresAt };
+      },
       status: async (id) => {
         const { alive, expiresAt } = this.#box(id);
         return alive ? { state: 'running', expiresAt } : { state: 'terminated', exitCode: 0 };

@@ -5,6 +5,7 @@
 import { isSandboxError, type SandboxError } from '@capstan/sandbox/error';
 import type { RunKey, Sandboxes } from '@capstan/sandbox/port';
 import type { Harness, ToolCall, ToolOutcome } from '@capstan/session/harness';
+import { isLost } from '../lost.ts';
 import { persist } from '../persistence.ts';
 import type { SessionSandbox } from '../session-sandbox.ts';
 import type { Workspace } from '../workspace/workspace.ts';
@@ -95,7 +96,7 @@ class SandboxTools implements Tools {
       await persist(() => kill(this.#sandboxes(), run));
     } catch (error) {
       // It ended with its sandbox: there is nothing left to stop.
-      if (!isSandboxError(error) || !isLost(error)) throw error;
+      if (!isLost(error)) throw error;
     }
   }
 
@@ -168,10 +169,6 @@ const ANSWERS: ReadonlySet<SandboxError['code']> = new Set([
   'quota_exceeded',
   'image_failed',
 ]);
-
-function isLost(error: SandboxError): boolean {
-  return error.code === 'gone' || error.code === 'not_found';
-}
 
 const ENDED =
   "The session's sandbox ended before this call had an outcome; it may or may not have taken effect. The next call " +
