@@ -5,7 +5,7 @@ import { CRITICAL, FAILPOINTS } from '../support/failpoint-names.ts';
 import { TARGETS, type Target } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
 import { Storm } from '../support/storm.ts';
-import { SCENES, tellStory } from '../support/story.ts';
+import { SHORT_SCENES, tellStory } from '../support/story.ts';
 import type { Fault } from '../support/verdict.ts';
 
 const SESSIONS = 8;
@@ -53,7 +53,7 @@ it('a process killed at any of them costs nothing', { timeout: 280_000 }, async 
   async function tellOn(striking: { done: boolean }): Promise<void> {
     while (!striking.done && performance.now() < deadline) {
       const index = told++;
-      const kinds = [0, 3].map((step) => SCENES[(index + step) % SCENES.length] ?? 'text');
+      const kinds = [0, 3].map((step) => SHORT_SCENES[(index + step) % SHORT_SCENES.length] ?? 'text');
       faults.push(...(await storm.play(tellStory(`f${index}`, new Random(index), kinds))).faults);
     }
   }

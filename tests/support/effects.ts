@@ -3,6 +3,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Where a sandbox keeps what it writes: with layers, and where the machine has none. */
+const ROOTS = ['upper/root', 'root'];
+
 export class Effects {
   #sandboxes: string;
   #lines = new Map<string, string[]>();
@@ -20,8 +23,9 @@ export class Effects {
   look(): void {
     if (!existsSync(this.#sandboxes)) return;
     for (const sandbox of readdirSync(this.#sandboxes)) {
-      const file = join(this.#sandboxes, sandbox, 'root/workspace/effects');
-      if (existsSync(file)) this.#lines.set(sandbox, readFileSync(file, 'utf8').split('\n'));
+      const files = ROOTS.map((root) => join(this.#sandboxes, sandbox, root, 'workspace/effects'));
+      const file = files.find((each) => existsSync(each));
+      if (file !== undefined) this.#lines.set(sandbox, readFileSync(file, 'utf8').split('\n'));
     }
   }
 

@@ -4,7 +4,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { eventsOf, type SessionEvents } from './conversation.ts';
 import type { Effects } from './effects.ts';
 import type { FailpointServer } from './failpoint-server.ts';
-import type { Said, Scene, Story } from './story.ts';
+import type { Said, Scene, Story, Wanted } from './story.ts';
 import { type Fault, givenUp, judge } from './verdict.ts';
 
 /** A session in which nothing happens for this long hangs. */
@@ -31,15 +31,19 @@ export interface Outcome {
 class Stuck extends Error {}
 
 export async function setStage(client: Anthropic, parts: Pick<Stage, 'server' | 'effects'>): Promise<Stage> {
-  const create = (policy: 'always_allow' | 'always_ask') =>
-    client.beta.agents.create({
+  const create = async (policy: 'always_allow' | 'always_ask') => {
+    const toolset = {
+      type: 'agent_toolset_20260401' as const,
+      configs: [{ name: 'bash' as const, permission_policy: { type: policy } }],
+    };
+    const model = 'claude-sonnet-4-6';
+    const scout = await client.beta.agents.create({ name: 'Scout', model, tools: [toolset] });
+    return client.beta.agents.create({
       name: `Under test: ${policy}`,
-      model: 'claude-sonnet-4-6',
+      model,
+      multiagent: { type: 'coordinator', agents: [scout.id] },
       tools: [
-        {
-          type: 'agent_toolset_20260401',
-          configs: [{ name: 'bash', permission_policy: { type: policy } }],
-        },
+        toolset,
         {
           type: 'custom',
           name: 'ticket',
@@ -48,6 +52,7 @@ export async function setStage(client: Anthropic, parts: Pick<Stage, 'server' | 
         },
       ],
     });
+  };
   const [free, asking, environment] = await Promise.all([
     create('always_allow'),
     create('always_ask'),
@@ -112,6 +117,9 @@ class Player {
   #session: string;
   #accepted: string[] = [];
   #answered = new Set<string>();
+  #faults: Fault[] = [];
+  /** What the session begins with. */
+  #copied: readonly string[] = [];
 
   constructor(stage: Stage, story: Story, session: string) {
     this.#stage = stage;
@@ -123,13 +131,20 @@ class Player {
     for (const scene of this.#story.scenes) await this.#playScene(scene);
     const events = await this.#settled();
     const { effects } = this.#stage;
+    if (this.#copied.some((id, index) => events[index]?.id !== id))
+      this.#faults.push({
+        kind: 'lost',
+        what: `the fork ${this.#session} does not begin with what it copied`,
+      });
     const faults = judge({ story: this.#story, accepted: this.#accepted, events, effects });
     await this.#end();
-    return { faults, givenUp: givenUp(events) };
+    return { faults: [...this.#faults, ...faults], givenUp: givenUp(events) };
   }
 
-  async #playScene({ messages, interrupt }: Scene): Promise<void> {
+  async #playScene({ messages, interrupt, outcome, budgeted, forked }: Scene): Promise<void> {
     const before = this.#stage.server.trace(this.#session).appends;
+    if (budgeted) await this.#limit();
+    if (outcome !== undefined) await this.#want(outcome);
     for (const message of messages) await this.#say(message);
     if (interrupt !== undefined) {
       const trace = this.#stage.server.trace(this.#session);
@@ -141,9 +156,60 @@ class Player {
     for (;;) {
       const events = await this.#settled();
       const open = openCalls(events).filter((call) => !this.#answered.has(call.id));
-      if (open.length === 0) return;
       for (const call of open) await this.#answer(call);
+      if (open.length > 0) continue;
+      // Also where nothing has stopped it: nothing of the budget is left for the next scene.
+      if (budgeted && (await this.#raise())) continue;
+      if (forked !== undefined) await this.#fork(forked, events);
+      return;
     }
+  }
+
+  #want({ description, rubric }: Wanted): Promise<void> {
+    const content = { type: 'text' as const, content: rubric };
+    return this.#send([{ type: 'user.define_outcome', description, rubric: content }]);
+  }
+
+  /** A budget that has room for the first call, or for none. */
+  async #limit(): Promise<void> {
+    const { usage } = await insist((headers) =>
+      this.#stage.client.beta.sessions.retrieve(this.#session, undefined, { headers }),
+    );
+    const { input_tokens = 0, output_tokens = 0, cache_read_input_tokens: cached = 0 } = usage;
+    const used = (input_tokens ?? 0) + (output_tokens ?? 0) + (cached ?? 0);
+    await this.#budget({ type: 'limit', max_tokens: used + 2_000 });
+  }
+
+  /** Whether the session goes on because of it. */
+  async #raise(): Promise<boolean> {
+    const paused = restOf(await this.#settled())?.stop_reason.type === 'budget_reached';
+    const before = this.#stage.server.trace(this.#session).appends;
+    await this.#budget(null);
+    // Its own append, and the one that goes on.
+    if (paused) await this.#until('to go on', async () => (this.#appended(before + 1) ? true : null));
+    return paused;
+  }
+
+  #appended(count: number): boolean {
+    return this.#stage.server.trace(this.#session).appends >= count;
+  }
+
+  async #budget(budget: { type: 'limit'; max_tokens: number } | null): Promise<void> {
+    const path = `/v1/sessions/${this.#session}`;
+    await insist((headers) => this.#stage.client.post(path, { body: { budget }, headers }));
+  }
+
+  /** A fork of all there is, in which something is said. */
+  async #fork(said: Said, events: SessionEvents): Promise<void> {
+    const at = events.at(-1)?.id;
+    const path = `/v1/sessions/${this.#session}/fork`;
+    const made = await insist((headers) =>
+      this.#stage.client.post<{ id: string }>(path, { body: { at }, headers }),
+    );
+    const story = { ...this.#story, scenes: [{ messages: [said] }], end: 'delete' as const };
+    const player = new Player(this.#stage, story, made.id);
+    player.#copied = events.map(({ id }) => id);
+    this.#faults.push(...(await player.play()).faults);
   }
 
   #say({ text }: Said): Promise<void> {

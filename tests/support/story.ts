@@ -14,8 +14,21 @@ export interface Story {
 /** What is said at once; when all of it is answered the next scene begins. */
 export interface Scene {
   messages: readonly Said[];
+  /** An outcome that is met at the second try. */
+  outcome?: Wanted;
+  /** The session has a budget that may stop it in the middle, and is raised then. */
+  budgeted?: true;
+  /** At the end a fork of the session is made, in which this is said. */
+  forked?: Said;
   /** The turn is interrupted so long after so many appends. */
   interrupt?: { appends: number; ms: number };
+}
+
+export interface Wanted {
+  description: string;
+  rubric: string;
+  /** The answer says it exactly once. */
+  answer: string;
 }
 
 export interface Said {
@@ -28,7 +41,10 @@ export interface Said {
   denied: readonly string[];
 }
 
-export const SCENES = ['text', 'thought', 'bash', 'parallel', 'custom', 'queued', 'interrupt'] as const;
+/** Together they reach every failpoint of a turn, soon. */
+export const SHORT_SCENES = ['text', 'thought', 'bash', 'parallel', 'custom', 'queued', 'interrupt'] as const;
+export const LONG_SCENES = ['large', 'delegated', 'outcome', 'budget', 'fork'] as const;
+export const SCENES = [...SHORT_SCENES, ...LONG_SCENES] as const;
 export type SceneKind = (typeof SCENES)[number];
 
 /** `name` makes its words unlike those of all other stories. */
@@ -70,12 +86,47 @@ function tellScene(kind: SceneKind, telling: Telling): Scene {
       };
     case 'parallel':
       return { messages: [withCommands(telling, { count: 3, together: true, seconds: 0.3 })] };
+    case 'large':
+      // Longer than a row of the log.
+      return { messages: [plain(`${say} ${`${word} `.repeat(300_000 / (word.length + 1))}`)] };
+    case 'delegated':
+      return { messages: [withDelegation(telling)] };
+    case 'outcome':
+      return {
+        messages: [],
+        outcome: {
+          description: `[[say a try at ${word}]]`,
+          rubric: `[[grade satisfied if done ${word}]] [[grade needs_revision because ${say}]]`,
+          answer: `done ${word}`,
+        },
+      };
+    case 'budget':
+      return {
+        messages: [withCommands(telling, { count: 2, together: false, seconds: 0.1 })],
+        budgeted: true,
+      };
+    case 'fork':
+      return {
+        messages: [plain(say)],
+        forked: plain(`[[say done ${word}-fork]]`, `done ${word}-fork`),
+      };
     case 'interrupt':
       return {
         messages: [withCommands(telling, { count: 2, together: random.next() < 0.5, seconds: 1 })],
         interrupt: { appends: 1 + random.below(4), ms: random.pick([0, 500]) },
       };
   }
+}
+
+/** Another agent runs the command, and answers with a script for who asked it. */
+function withDelegation(telling: Telling): Said {
+  const { text, ...said } = withCommands(telling, { count: 1, together: false, seconds: 0.1 });
+  const answer = `[[say done ${telling.word}]]`;
+  const work = text.replace(answer, `[[say ${answer}]]`);
+  return {
+    ...said,
+    text: `[[tool delegate ${JSON.stringify({ agent: 'Scout', message: work })}]] [[say asked]]`,
+  };
 }
 
 interface Commands {

@@ -15,13 +15,16 @@ export interface Played {
 }
 
 export function judge(played: Played): Fault[] {
-  return [...judgeAccepted(played), ...judgeCalls(played), ...judgeAnswers(played), ...judgeEffects(played)];
+  return [judgeAccepted, judgeCalls, judgeAnswers, judgeOutcomes, judgeEffects].flatMap((of) => of(played));
 }
 
 /** Turns that ended with an error instead of an answer. */
 export function givenUp(events: SessionEvents): number {
   return events.filter(
-    (event) => event.type === 'session.status_idle' && event.stop_reason.type === 'retries_exhausted',
+    (event) =>
+      // Another agent's thread that failed is over.
+      event.type === 'session.thread_status_terminated' ||
+      (event.type === 'session.status_idle' && event.stop_reason.type === 'retries_exhausted'),
   ).length;
 }
 
@@ -80,6 +83,27 @@ function judgeAnswers({ story, events }: Played): Fault[] {
       ];
     }),
   );
+}
+
+/** Each is judged until it is met: once, at its second try. */
+function judgeOutcomes({ story, events }: Played): Fault[] {
+  const defined = events.filter((event) => event.type === 'user.define_outcome');
+  return story.scenes.flatMap(({ outcome }): Fault[] => {
+    if (outcome === undefined) return [];
+    const found = defined.filter(({ description }) => description === outcome.description);
+    const [one, ...more] = found;
+    if (one === undefined) return [{ kind: 'lost', what: `the outcome "${outcome.answer}" is not there` }];
+    if (more.length > 0)
+      return [{ kind: 'duplicated', what: `the outcome "${outcome.answer}" is there twice` }];
+    const results = events.flatMap((event) =>
+      event.type === 'span.outcome_evaluation_end' && event.outcome_id === one.outcome_id
+        ? [event.result]
+        : [],
+    );
+    if (results.join() === 'needs_revision,satisfied' || givenUp(events) > 0) return [];
+    const kind = results.length < 2 ? ('lost' as const) : ('duplicated' as const);
+    return [{ kind, what: `the outcome "${outcome.answer}" was judged ${results.join(', ') || 'never'}` }];
+  });
 }
 
 function judgeEffects({ story, events, effects }: Played): Fault[] {
