@@ -53,9 +53,10 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
   const sandboxes = once(() =>
     reach === null ? openSandboxes(env) : markSandboxes(openSandboxes(env), reach),
   );
+  const files = sessionFiles({ db: openD1(env.DB), blobs: openR2(env.BLOBS) }, spec, facts);
   const workspace = new Workspace({
     sandboxes,
-    files: sessionFiles({ db: openD1(env.DB), blobs: openR2(env.BLOBS) }, spec, facts),
+    files,
     record: {
       load: (name) => facts.get(`workspace_${name}`),
       save: (name, text) => facts.set(`workspace_${name}`, text),
@@ -87,7 +88,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
         const config = readConfig(env);
         // Refused here, where the turn says what is missing.
         sandboxes();
-        return createHarness({ config, sandboxes, sandbox, workspace, logger, clock });
+        return createHarness({ config, sandboxes, sandbox, workspace, files, logger, clock });
       }),
       sandbox,
     ),

@@ -1,6 +1,7 @@
 // A session's files in the control plane: its resources, their content, and what its agents make.
 import { type Shelf, settle } from '@capstan/db/blob-debts';
 import { stores } from '@capstan/db/stores';
+import type { FileContents } from '@capstan/harness/models/file-content';
 import type { Output, SessionFiles } from '@capstan/harness/workspace/session-files';
 import type { SessionAddress } from '@capstan/session/address';
 import { mimeTypeOf } from '@capstan/shared/mime';
@@ -10,7 +11,7 @@ export function sessionFiles(
   { db, blobs }: Shelf,
   { tenantId, sessionId }: SessionAddress,
   facts: Facts,
-): SessionFiles {
+): SessionFiles & FileContents {
   const { files, resources } = stores(db, tenantId);
   return {
     stale: () => facts.get('mounts_stale') !== null,
@@ -22,6 +23,13 @@ export function sessionFiles(
     open: async (fileId) => {
       const row = await files.find(fileId);
       return row?.blob ? blobs.get(row.blob) : null;
+    },
+    read: async (fileId, maxBytes) => {
+      const row = await files.find(fileId);
+      if (row === null || row.blob === null || row.sizeBytes > maxBytes) return null;
+      const stream = await blobs.get(row.blob);
+      if (stream === null) return null;
+      return { mimeType: row.mimeType, bytes: new Uint8Array(await new Response(stream).arrayBuffer()) };
     },
     keep: async ({ path, content }: Output) => {
       const now = Date.now();

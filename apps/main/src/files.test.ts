@@ -274,3 +274,59 @@ describe('a download', () => {
     expect((await get(body.id)).status).toBe(404);
   });
 });
+
+describe('events that name files', () => {
+  const uploadAs = async (name: string, type: string, text = 'content') =>
+    (await client.beta.files.upload({ file: await toFile(Buffer.from(text), name, { type }) })).id;
+
+  it('are taken when a model can be shown the file, and refused with the reason when not', async () => {
+    const agent = await client.beta.agents.create({ name: 'Reader', model: 'some-model' });
+    const { id: environment_id } = await client.beta.environments.create({ name: 'Open' });
+    const session = await client.beta.sessions.create({ agent: agent.id, environment_id });
+    const send = (type: 'image' | 'document', file_id: string) =>
+      client.beta.sessions.events.send(session.id, {
+        events: [{ type: 'user.message', content: [{ type, source: { type: 'file', file_id } }] }],
+      });
+    const refused = (message: RegExp) => ({ status: 400, apiMessage: expect.stringMatching(message) });
+    const png = await uploadAs('a.png', 'image/png');
+    const text = await uploadAs('a.md', 'text/markdown');
+    const zip = await uploadAs('a.zip', 'application/zip');
+    const sent = await send('image', png);
+    expect(sent.data?.[0]).toMatchObject({ content: [{ source: { type: 'file', file_id: png } }] });
+    await send('document', text);
+    await expect(send('image', text)).rejects.toMatchObject(
+      refused(/^events\.0\.content\.0\.source\.file_id: .* is of type text\/markdown/),
+    );
+    await expect(send('document', zip)).rejects.toMatchObject(refused(/a document is PDF or text/));
+    await expect(send('image', 'file_none')).rejects.toMatchObject(refused(/no file file_none/));
+    const long = await uploadAs('long.txt', 'text/plain', 'x'.repeat(300_000));
+    await expect(send('document', long)).rejects.toMatchObject(refused(/has 300000 bytes/));
+    const foreign = await stranger.beta.files.upload({ file: await toFile(Buffer.from('x'), 'a.png') });
+    await expect(send('image', foreign.id)).rejects.toMatchObject(refused(/no file/));
+  });
+
+  it('may bring a rubric, which is kept as its text', async () => {
+    const agent = await client.beta.agents.create({ name: 'Worker', model: 'some-model' });
+    const { id: environment_id } = await client.beta.environments.create({ name: 'Open' });
+    const file_id = await uploadAs('rubric.md', 'text/markdown', '# Be good');
+    const outcome = (rubric: string) =>
+      client.beta.sessions.create({
+        agent: agent.id,
+        environment_id,
+        initial_events: [
+          { type: 'user.define_outcome', description: 'Do it', rubric: { type: 'file', file_id: rubric } },
+        ],
+      });
+    const { id } = await outcome(file_id);
+    const [row] = await world.db.all<{ initial: string }>(
+      `SELECT initial_events AS initial FROM sessions WHERE id = '${id}'`,
+    );
+    expect(JSON.parse(row?.initial ?? '[]')).toMatchObject([
+      { rubric: { type: 'text', content: '# Be good' } },
+    ]);
+    await expect(outcome(await uploadAs('a.png', 'image/png'))).rejects.toMatchObject({
+      status: 400,
+      apiMessage: expect.stringMatching(/^initial_events\.0\.rubric\.file_id: /),
+    });
+  });
+});

@@ -149,9 +149,9 @@ describe('initial events', () => {
       /^initial_events: more than 100/,
     ],
     [
-      'with a file, for which there is no place yet',
+      'with a file that is not there',
       [{ type: 'user.message', content: [file] }],
-      /^initial_events\.0\.content\.0\.source: /,
+      /^initial_events\.0\.content\.0\.source\.file_id: no file/,
     ],
     [
       'to a thread',

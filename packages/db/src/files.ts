@@ -77,6 +77,15 @@ export class FileStore {
     return row ?? null;
   }
 
+  /** Those of them that there are, of whatever kind. */
+  async rows(ids: readonly string[]): Promise<FileRow[]> {
+    const named = sql`${files.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`;
+    return this.#scope.db
+      .select()
+      .from(files)
+      .where(and(eq(files.tenantId, this.#scope.tenantId), named));
+  }
+
   /** Refuses (`not_found`) an unknown file. */
   async row(id: string): Promise<FileRow> {
     const row = await this.find(id);

@@ -6,6 +6,7 @@ import type { Harness, Holding, ModelCall } from '@capstan/session/harness';
 import type { Logger } from '@capstan/shared/logger';
 import type { HarnessConfig } from './config.ts';
 import { chooseModel } from './model-choice.ts';
+import { type FileContents, FileResolver } from './models/file-content.ts';
 import { createModelCalls } from './models/model-calls.ts';
 import type { SessionSandbox } from './session-sandbox.ts';
 import { worksInSandbox } from './tools/definitions.ts';
@@ -22,6 +23,8 @@ export interface HarnessDeps {
   sandboxes: () => Sandboxes;
   sandbox: SessionSandbox;
   workspace?: Workspace;
+  /** Absent: files are named to models, and not shown. */
+  files?: FileContents;
   logger: Logger;
   clock: Clock;
 }
@@ -33,13 +36,16 @@ export function createHarness(deps: HarnessDeps): Workers {
   const { config, sandbox } = deps;
   const models = createModelCalls(deps);
   const tools = createTools(deps);
+  const resolver = deps.files === undefined ? null : new FileResolver(deps.files);
   return {
     choose: (model) => chooseModel(config, model),
-    call: (call, signal) =>
+    async *call(call, signal) {
+      const shown = (await resolver?.resolve(call)) ?? call;
       // Once the request is out: nothing of the sandbox is before the first word.
-      models.call(call, signal, () => {
+      yield* models.call(shown, signal, () => {
         if (call.builtIn && worksInSandbox(call.agent)) sandbox.provision(isAsked(call));
-      }),
+      });
+    },
     prepare: (toolName) => tools.prepare(toolName),
     perform: (call, signal) => tools.perform(call, signal),
     recover: (call, signal) => tools.recover(call, signal),

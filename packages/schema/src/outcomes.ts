@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { timestamp } from './page.ts';
 
+export const MAX_RUBRIC_CHARS = 262_144;
+
 export const outcomeEvaluation = z
   .object({
     type: z.literal('outcome_evaluation'),

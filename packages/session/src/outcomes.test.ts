@@ -188,7 +188,7 @@ describe('an outcome', () => {
     expect(new Set(ids).size).toBe(2);
   });
 
-  it('cannot have a file as its rubric yet, and says what to send', async () => {
+  it('cannot have a file as its rubric that nobody has read, and says what to send', async () => {
     const stage = await Stage.open();
     const rubric = { type: 'file' as const, file_id: 'file_1' };
     await expect(stage.send({ type: 'user.define_outcome', description: 'd', rubric })).rejects.toMatchObject(

@@ -124,16 +124,13 @@ describe('a turn', () => {
 });
 
 describe('a message', () => {
-  it('with a file the model could never be given is refused, not kept', async () => {
+  it('with a file is kept with its name: what is in it is read when a model is asked', async () => {
     const world = new World();
     const runtime = await world.open();
     const image = { type: 'image' as const, source: { type: 'file' as const, file_id: 'file_1' } };
-    const sent = runtime.send([{ type: 'user.message', content: [...hello.content, image] }]);
-    await expect(sent).rejects.toMatchObject({
-      code: 'invalid_request',
-      message: expect.stringContaining('events.0.content.1.source'),
-    });
-    expect(await world.types()).toEqual([]);
+    await runtime.send([{ type: 'user.message', content: [...hello.content, image] }]);
+    const asked = await nextModel(world);
+    expect(asked.input.at(-1)).toMatchObject({ type: 'user', content: [...hello.content, image] });
   });
 });
 

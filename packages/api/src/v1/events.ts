@@ -7,18 +7,20 @@ import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { toEventQuery, toStreamQuery } from './event-query.ts';
 import { openStream } from './event-stream.ts';
+import { withFiles } from './file-references.ts';
 
 /** One call between Workers carries 32 MiB; this leaves room for what is around the text. */
 const MOST_CALL_BYTES = 30_000_000;
 
 export function mountEvents(surface: Surface): void {
-  const { sessions } = surface.ports;
+  const { db, blobs, sessions } = surface.ports;
 
-  mount(surface, eventRoutes.send, async ({ principal: { tenantId }, params, body, claim, head }) => {
+  mount(surface, eventRoutes.send, async ({ principal: { tenantId }, params, body, claim, head, now }) => {
     requireSendable(body.events);
+    const events = await withFiles({ db, blobs }, { tenantId, events: body.events, path: 'events', now });
     const address = { tenantId, sessionId: params.session_id };
-    const { events, replayed } = await sessions.send(address, body.events, claim);
-    return answer({ reply: { data: events }, replayed }, head);
+    const sent = await sessions.send(address, events, claim);
+    return answer({ reply: { data: sent.events }, replayed: sent.replayed }, head);
   });
 
   mount(surface, eventRoutes.list, async ({ principal: { tenantId }, params, query }) => {

@@ -4,22 +4,24 @@ import { stores } from '@capstan/db/stores';
 import { ApiError, isApiError } from '@capstan/schema/error';
 import { type CreateSession, type ForkSession, sessionRoutes } from '@capstan/schema/sessions';
 import type { SessionAddress } from '@capstan/session/address';
-import { refuseFiles } from '@capstan/session/file-sources';
 import type { Sessions } from '@capstan/session/service';
 import { newId } from '@capstan/shared/ids';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { requireBudgetable } from './budgetable.ts';
+import { withFiles } from './file-references.ts';
 import { copiesOf, toNewResources } from './new-resources.ts';
 import { findSession } from './session-row.ts';
 
 export function mountNewSessions(surface: Surface): void {
-  const { db, sessions, sealer } = surface.ports;
+  const { db, blobs, sessions, sealer } = surface.ports;
 
   mount(surface, sessionRoutes.create, async ({ principal: { tenantId }, body, claim, head, now }) => {
     const { sessions: store, receipts } = stores(db, tenantId);
-    const input = { ...toBeginning(body), now };
+    const given = toBeginning(body);
+    const referring = { tenantId, events: given.initialEvents, path: 'initial_events', now };
+    const input = { ...given, initialEvents: await withFiles({ db, blobs }, referring), now };
     const made = await receipts.once(claim, now, async (kept) => {
       const resources = await toNewResources(body.resources ?? [], { tenantId, sealer, now });
       const agent = input.budget?.max_list_cost ? await store.agentFor(input.agent) : null;
@@ -84,7 +86,6 @@ async function requireTaken(sessions: Sessions, source: SessionAddress, { at }: 
 
 function toBeginning(body: CreateSession) {
   const initialEvents = body.initial_events ?? [];
-  for (const [index, event] of initialEvents.entries()) refuseFiles(event, `initial_events.${index}`);
   return {
     agent: toReference(body),
     environmentId: body.environment_id ?? null,

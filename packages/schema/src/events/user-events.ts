@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { textBlock, toolResultContent, userContent } from '../content.ts';
 import { idSchema } from '../ids.ts';
+import { MAX_RUBRIC_CHARS } from '../outcomes.ts';
 import { clientEvent, documentName, routedThreadId } from './persisted-event.ts';
 
 const rubric = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('text'), content: z.string().max(262_144) }),
+  z.object({ type: z.literal('text'), content: z.string().max(MAX_RUBRIC_CHARS) }),
   z.object({ type: z.literal('file'), file_id: z.string() }),
 ]);
 
