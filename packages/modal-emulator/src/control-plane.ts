@@ -152,7 +152,11 @@ async function createSandbox(
       image,
       name: definition.name ?? '',
       tags: request.tags,
-      env: { ...image.env, ...environmentOf(request.secretSources, definition.secretIds) },
+      env: {
+        ...ports.trees.env,
+        ...image.env,
+        ...environmentOf(request.secretSources, definition.secretIds),
+      },
       workdir: definition.workdir || image.workdir || DEFAULT_WORKDIR,
       timeoutMs: (definition.timeoutSecs || DEFAULT_TIMEOUT_SECONDS) * 1000,
       idleTimeoutMs: definition.idleTimeoutSecs ? definition.idleTimeoutSecs * 1000 : undefined,

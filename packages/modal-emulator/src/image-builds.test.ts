@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Image, Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { EmulatorOptions } from './emulator.ts';
+import { hasPackages } from './host-etc.ts';
 import {
   bash,
   connect,
@@ -164,6 +165,63 @@ describe('a build', { timeout: 60_000 }, () => {
       /was stopped: a build has 1 seconds: RUN echo.*\nbegun$/s,
     );
   });
+});
+
+describe('installers', { timeout: 120_000 }, () => {
+  it('find a place for programs where /usr is read-only', async () => {
+    const world = await startTestEmulator(LAYOUTS[1]);
+    onTestFinished(() => world.stop());
+    const image = await world.image
+      .dockerfileCommands([
+        'RUN mkdir -p /opt/npm/bin && echo "echo found" >/opt/npm/bin/found && chmod +x /opt/npm/bin/found',
+      ])
+      .build(world.app);
+    const sandbox = await world.client.sandboxes.create(world.app, image);
+    expect(
+      (await bash(sandbox, 'found; npm config get prefix; python3 -m site --user-base; touch /usr/x')).stdout,
+    ).toBe('found\n/opt/npm\n/opt/python\n');
+  });
+
+  const DEB = `set -e; mkdir -p /tmp/p/DEBIAN /tmp/p/usr/bin /tmp/p/usr/share/man/man1 /tmp/p/etc /tmp/p/usr/share/doc/capstan-tool
+    printf 'Package: capstan-tool\nVersion: 1.0\nArchitecture: all\nMaintainer: a <a@example.com>\nDescription: a tool\n' >/tmp/p/DEBIAN/control
+    printf '#!/bin/sh\nupdate-alternatives --install /usr/bin/capstan-alt capstan-alt /usr/bin/capstan-tool 1; ldconfig\n' >/tmp/p/DEBIAN/postinst
+    printf '#!/bin/sh\necho by apt' >/tmp/p/usr/bin/capstan-tool; echo m >/tmp/p/usr/share/man/man1/t.1; echo c >/tmp/p/etc/capstan.conf
+    chmod 755 /tmp/p/DEBIAN/postinst /tmp/p/usr/bin/capstan-tool; dpkg-deb -b /tmp/p /tmp/p.deb`;
+  const NPM = `mkdir -p /tmp/n && cd /tmp/n && printf '{"name":"capstan-npm","version":"1.0.0","bin":"./run.js"}' >package.json && printf '#!/usr/bin/env node\nconsole.log("by npm")' >run.js && npm install --global --offline --no-audit --no-fund "$(npm pack --silent)"`;
+
+  const users = process.getuid?.() === 0 ? [undefined, 65_533] : [undefined];
+  it.runIf(hasPackages()).each(users)(
+    'bring programs and libraries into an image, for the user %s',
+    async (owner) => {
+      const { stateDir, remove } = temporaryState(owner);
+      onTestFinished(remove);
+      const program = await startProgram(stateDir, owner);
+      onTestFinished(() => void program.child.kill('SIGKILL'));
+      const { image, app, client, close } = await connect(program.url);
+      const built = await image
+        .dockerfileCommands([
+          `RUN ["bash", "-c", ${JSON.stringify(DEB)}]`,
+          'RUN DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends /tmp/p.deb',
+          `RUN ["bash", "-c", ${JSON.stringify(NPM)}]`,
+          'RUN echo "VALUE = 1" >/tmp/own.py && python3 -c "import sysconfig; print(sysconfig.get_path(\'purelib\'))" >/tmp/lib && mkdir -p "$(cat /tmp/lib)" && cp /tmp/own.py "$(cat /tmp/lib)/capstan_own.py"',
+        ])
+        .build(app);
+      const sandbox = await client.sandboxes.create(app, built);
+      expect(
+        await bash(
+          sandbox,
+          'capstan-tool; capstan-alt; capstan-npm; python3 -c "import capstan_own; print(capstan_own.VALUE)"; dpkg -s capstan-tool | grep Status; cat /etc/capstan.conf',
+        ),
+      ).toEqual({
+        code: 0,
+        stdout: 'by apt\nby apt\nby npm\n1\nStatus: install ok installed\nc\n',
+        stderr: '',
+      });
+      close();
+      program.child.kill('SIGTERM');
+      await program.exited;
+    },
+  );
 });
 
 describe('an emulator of an ordinary user', { timeout: 60_000 }, () => {

@@ -82,7 +82,7 @@ export class ImageBuilds {
   async build({ definition, isForced, secretEnv }: BuildRequest): Promise<ImageRecord> {
     const base = this.#baseOf(definition);
     this.#ports.trees.assertUsable(base);
-    const plan = planOf(definition.dockerfileCommands, base);
+    const plan = planOf(definition.dockerfileCommands, base, { ...SANDBOX_ENV, ...this.#ports.trees.env });
     const key = digest('image', this.#host, base.id, plan.from, ...definition.dockerfileCommands);
     const known = isForced ? undefined : this.#ports.images.findByContent(key);
     if (known !== undefined) return known;
@@ -147,7 +147,7 @@ export class ImageBuilds {
       image,
       name: '',
       tags: [],
-      env: {},
+      env: this.#ports.trees.env,
       workdir: image.workdir,
       timeoutMs: Math.max(0, build.deadline - performance.now()) + SANDBOX_GRACE_MS,
       network: { allowsForwards: true },
@@ -211,9 +211,9 @@ export class ImageBuilds {
   }
 }
 
-function planOf(lines: readonly string[], base: ImageRecord): ImagePlan {
+function planOf(lines: readonly string[], base: ImageRecord, usualEnv: Record<string, string>): ImagePlan {
   try {
-    return planImage(lines, { ...base, usualEnv: SANDBOX_ENV });
+    return planImage(lines, { ...base, usualEnv });
   } catch (cause) {
     if (cause instanceof DockerfileError) throw new ImageBuildError(cause.message, { cause });
     throw cause;

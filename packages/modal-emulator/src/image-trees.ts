@@ -6,6 +6,7 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setInterval as every } from 'node:timers/promises';
 import type { Logger } from '@capstan/shared/logger';
+import { PROGRAM_PATHS } from './confinement.ts';
 import { newId } from './identifiers.ts';
 import type { ImageRecord, ImageStore } from './image-store.ts';
 import { type Base, changesOf, IMAGE_USER, type Layout } from './root-filesystem.ts';
@@ -13,6 +14,18 @@ import { TreeCopier, TreeCopyError } from './tree-copy.ts';
 import { removeTrees } from './tree-removal.ts';
 
 const WATCH_MS = 250;
+/** Of installers, when /usr is read-only. */
+const ELSEWHERE = {
+  PATH: ['python', 'npm', 'gem', 'cargo', 'go']
+    .map((name) => `/opt/${name}/bin`)
+    .concat(PROGRAM_PATHS)
+    .join(':'),
+  PYTHONUSERBASE: '/opt/python',
+  npm_config_prefix: '/opt/npm',
+  GEM_HOME: '/opt/gem',
+  CARGO_INSTALL_ROOT: '/opt/cargo',
+  GOBIN: '/opt/go/bin',
+};
 
 export interface ImageLimits {
   /** Of all images together, on disk. */
@@ -65,6 +78,11 @@ export class ImageTrees {
     chmodSync(this.#directory, 0o700);
     this.#copier = new TreeCopier(join(ports.stateDir, 'copies'), ports.base);
     this.collect();
+  }
+
+  /** What every command has in its environment beside the usual: where to install to, if not to /usr. */
+  get env(): Readonly<Record<string, string>> {
+    return this.#ports.layout === 'layers' ? {} : ELSEWHERE;
   }
 
   /** Throws ImageLayoutError when the emulator cannot read the image's files as it runs now. */

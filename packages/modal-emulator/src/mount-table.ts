@@ -2,6 +2,7 @@
 // directory of the one who mounts: the sandbox's own, whose parents its user may be unable to walk.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hasPackages, PACKAGES } from './host-etc.ts';
 
 export const HERE = '/proc/self/cwd';
 export const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
@@ -40,16 +41,28 @@ const PARTS: readonly Part[] = [
   { name: 'root', target: '', lowest: ['base'] },
   { name: 'usr', target: '/usr', lowest: ['programs', 'host'] },
 ];
-export const PART_NAMES = PARTS.map(({ name }) => name);
+const PACKAGES_PART: Part = { name: 'packages', target: PACKAGES, lowest: ['packages', 'host-packages'] };
 
-/** The sandbox's own changes over its image's layers, given lowest first as the names they have in `lower/`, over the host. */
+export function partNames(): string[] {
+  return parts().map(({ name }) => name);
+}
+
+/** The sandbox's own changes over its image's layers, given lowest first, which are 0, 1, ... in `lower/`, over the host. */
 export function overlayLines(layers: readonly string[]): string[] {
-  const overlays = PARTS.map(({ name, target, lowest }) => {
-    const lower = [...layers.toReversed().map((layer) => `${layer}/${name}`), ...lowest];
-    const directories = `lowerdir=${lower.map((each) => `lower/${each}`).join(':')},upperdir=upper/${name},workdir=work/${name}`;
+  const overlays = parts().map(({ name, target, lowest }) => {
+    // A host that had no packages when the layer was made has left none in it.
+    const present = layers.flatMap((layer, index) =>
+      existsSync(`${layer}/${name}`) ? [`${index}/${name}`] : [],
+    );
+    const lower = [...present.toReversed(), ...lowest].map((each) => `lower/${each}`).join(':');
+    const directories = `lowerdir=${lower},upperdir=upper/${name},workdir=work/${name}`;
     return `overlay ${HERE}/root${target} overlay ${directories},userxattr,nosuid,nodev`;
   });
   return [...overlays, ...bindLines(mountsBelow('/usr'))];
+}
+
+function parts(): readonly Part[] {
+  return hasPackages() ? [...PARTS, PACKAGES_PART] : PARTS;
 }
 
 export function toTable(lines: readonly string[]): string {

@@ -4,7 +4,6 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
-  existsSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -16,44 +15,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { commonLines, DEVICES, HERE, overlayLines, PART_NAMES, plainLines, toTable } from './mount-table.ts';
+import { copyEtc, copyPackageRecord, hasPackages, OWN_ETC, PACKAGES } from './host-etc.ts';
+import { commonLines, DEVICES, HERE, overlayLines, partNames, plainLines, toTable } from './mount-table.ts';
 import type { Shift } from './ownership.ts';
 
 export type Layout = 'layers' | 'copies';
 
-/** Host configuration programs need; anything with secrets, users or networks in it is not here. */
-const SHARED_ETC = [
-  'alternatives',
-  'bash.bashrc',
-  'ca-certificates',
-  'ca-certificates.conf',
-  'debian_version',
-  'inputrc',
-  'ld.so.cache',
-  'ld.so.conf',
-  'ld.so.conf.d',
-  'localtime',
-  'mime.types',
-  'os-release',
-  'perl',
-  'pki',
-  'profile',
-  'protocols',
-  'services',
-  'ssl',
-  'terminfo',
-];
-/** A sandbox may write these in place; the others of its /etc it can only replace. */
-const OWN_ETC: Record<string, string> = {
-  passwd: 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n',
-  group: 'root:x:0:\nnogroup:x:65534:\n',
-  hosts: '127.0.0.1 localhost sandbox\n::1 localhost\n',
-  'resolv.conf': '',
-};
-const FIXED_ETC: Record<string, string> = {
-  hostname: 'sandbox\n',
-  'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',
-};
 const DIRECTORIES = [
   'dev',
   'etc',
@@ -89,14 +56,16 @@ export const IMAGE_USER = 231_070;
 /** What the host has in "/" for programs: directories of their own on some systems, links into /usr on others. */
 export interface Programs {
   mounted: string[];
-  links: [name: string, target: string][];
+  links: Link[];
 }
+
+type Link = [name: string, target: string];
 
 /** What all sandboxes of an emulator have in common; made once per start. */
 export interface Base {
   directory: string;
   programs: Programs;
-  /** Symlinks of the lowest layer, hard-linked into roots that are copies: faster than making them, and no inode. */
+  /** Symlinks in `links/`, hard-linked into roots that are copies: faster than making them, and no inode. */
   links: string[];
   /** The part of a sandbox's mount table that is the same for all. */
   lines: string[];
@@ -108,28 +77,28 @@ export interface Base {
  */
 export function prepareBase(directory: string): Base {
   rmSync(directory, { recursive: true, force: true });
-  for (const name of ['modal/etc', 'modal/run', 'dev/pts', 'dev/shm'])
+  for (const name of ['modal/etc', 'modal/run', 'dev/pts', 'dev/shm', 'links/etc'])
     mkdirSync(join(directory, name), { recursive: true });
-  copyEtc(join(directory, 'modal/etc'));
-  for (const [name, text] of Object.entries(FIXED_ETC))
-    writeFileSync(join(directory, 'modal/etc', name), text);
+  const etc = join(directory, 'modal/etc');
+  copyEtc(etc);
   for (const name of DEVICES) writeFileSync(join(directory, 'dev', name), '');
   for (const [name, target] of Object.entries(DEVICE_LINKS))
     symlinkSync(target, join(directory, 'dev', name));
   const programs = programDirectories();
-  const root = join(directory, 'layer');
-  makeTree(root, programs.mounted);
-  const links = ['etc/mtab'];
-  symlinkSync('/proc/self/mounts', join(root, 'etc/mtab'));
-  for (const name of readdirSync(join(directory, 'modal/etc'))) {
-    symlinkSync(`/__modal/etc/${name}`, join(root, 'etc', name));
-    links.push(join('etc', name));
+  const etcLinks = readdirSync(etc).map((name): Link => [`etc/${name}`, `/__modal/etc/${name}`]);
+  const everywhere: Link[] = [['etc/mtab', '/proc/self/mounts'], ...programs.links];
+  const links = [...etcLinks, ...everywhere];
+  for (const [name, target] of links) symlinkSync(target, join(directory, 'links', name));
+  const layer = join(directory, 'layer');
+  makeTree(layer, programs.mounted);
+  for (const [name, target] of everywhere) symlinkSync(target, join(layer, name));
+  spawnSync('cp', ['-al', `${etc}/.`, join(layer, 'etc')], { stdio: 'ignore' });
+  if (hasPackages()) {
+    mkdirSync(join(layer, PACKAGES));
+    copyPackageRecord(makeDirectory(join(directory, 'packages')));
   }
-  for (const [name, target] of programs.links) {
-    symlinkSync(target, join(root, name));
-    links.push(name);
-  }
-  return { directory, programs, links, lines: commonLines(`${HERE}/../../base`, programs.mounted) };
+  const lines = commonLines(`${HERE}/../../base`, programs.mounted);
+  return { directory, programs, links: links.map(([name]) => name), lines };
 }
 
 export interface RootOptions {
@@ -154,19 +123,18 @@ export function prepareRoot(directory: string, options: RootOptions): Shift[] {
   const created = [directory, runDirectory];
   for (const path of created) mkdirSync(path, { mode: 0o700 });
   symlinkSync(runDirectory, join(directory, 'run'));
-  const names = layers.map((_, index) => String(index));
   const isLayered = options.layout === 'layers';
-  const lines = [...(isLayered ? overlayLines(names) : plainLines()), ...base.lines];
+  const lines = [...(isLayered ? overlayLines(layers) : plainLines()), ...base.lines];
   created.push(makeFile(join(directory, 'fstab'), toTable(lines)));
   const root = join(directory, 'root');
   if (isLayered) {
     for (const name of ['root', 'lower']) created.push(makeDirectory(join(directory, name)));
     for (const name of ['upper', 'work'])
-      for (const part of ['', ...PART_NAMES]) created.push(makeDirectory(join(directory, name, part)));
+      for (const part of ['', ...partNames()]) created.push(makeDirectory(join(directory, name, part)));
   } else if (options.isPlanted) created.push(makeDirectory(root));
   else {
     created.push(...makeTree(root, base.programs.mounted));
-    for (const name of base.links) linkSync(join(base.directory, 'layer', name), join(root, name));
+    for (const name of base.links) linkSync(join(base.directory, 'links', name), join(root, name));
   }
   if (ownerId !== undefined) for (const path of created) lchownSync(path, ownerId, ownerId);
   return isLayered ? placeLower(directory, options) : [];
@@ -183,6 +151,7 @@ function placeLower(directory: string, { base, ownerId, layers }: RootOptions): 
     ['host', '/usr', 0],
     ['programs', join(base.directory, '../programs'), 0],
     ['base', join(base.directory, 'layer'), 0],
+    ...(hasPackages() ? packageLayers(base) : []),
     ...layers.map((source, index): [string, string, number] => [String(index), source, IMAGE_USER]),
   ];
   return lower.flatMap(([name, source, diskUser]) => {
@@ -191,6 +160,13 @@ function placeLower(directory: string, { base, ownerId, layers }: RootOptions): 
     else mkdirSync(join(directory, target));
     return ownerId === undefined ? [] : [{ diskUser, source, target }];
   });
+}
+
+function packageLayers({ directory }: Base): [name: string, source: string, diskUser: number][] {
+  return [
+    ['packages', join(directory, 'packages'), 0],
+    ['host-packages', PACKAGES, 0],
+  ];
 }
 
 function makeTree(root: string, mounted: readonly string[]): string[] {
@@ -210,13 +186,6 @@ function programDirectories(): Programs {
     if (host?.isSymbolicLink()) links.push([name, readlinkSync(join('/', name))]);
   }
   return { mounted, links };
-}
-
-function copyEtc(target: string): void {
-  const present = SHARED_ETC.map((name) => join('/etc', name)).filter((path) => existsSync(path));
-  // What this user may not read is not public: cp skips it, reports it by its exit code, and goes on.
-  spawnSync('cp', ['-R', '-H', '--preserve=mode,links', ...present, target], { stdio: 'ignore' });
-  rmSync(join(target, 'ssl/private'), { recursive: true, force: true });
 }
 
 function makeDirectory(path: string): string {
