@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Backoff } from './backoff.ts';
 import type { MarkName } from './ports.ts';
+import { say } from './scripted-harness.ts';
+import { hello, Stage } from './testing/stage.ts';
+import { quiesce } from './testing.ts';
 
 class Clock {
   at = 0;
@@ -71,5 +74,31 @@ describe('what failed', () => {
     backoff.worked();
     expect(backoff.until).toBeNull();
     expect(clock.waits(backoff, 1)).toEqual([3_000]);
+  });
+});
+
+describe('a session whose control plane is away', () => {
+  it('looks for it ever more seldom, and is right soon after it is back', async () => {
+    const stage = await Stage.open();
+    const { world } = stage;
+    world.indexFails = true;
+    await stage.send(hello);
+    await stage.replies([say('hi')]);
+    await stage.rests();
+    const since = world.now;
+    let looks = 0;
+    for (; world.now < since + 3_600_000; looks++) {
+      await quiesce();
+      expect((world.alarmAt ?? 0) - world.now).toBeLessThanOrEqual(300_000);
+      await world.ring(stage.runtime);
+    }
+    // Every three seconds it was 1,200.
+    expect(looks).toBeLessThan(50);
+    world.indexFails = false;
+    const back = world.now;
+    for (await quiesce(); world.alarmAt !== null; await quiesce()) await world.ring(stage.runtime);
+    expect(world.index?.status).toBe('idle');
+    expect(world.ledger.size).toBe(1);
+    expect(world.now - back).toBeLessThanOrEqual(300_000);
   });
 });

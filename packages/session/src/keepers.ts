@@ -65,7 +65,9 @@ export class Keepers {
     const open: (number | null)[] = [];
     if (!erase && !this.#index.confirmed) open.push(this.#index.retryAt);
     if (!this.#stopper.done) open.push(this.#stopper.retryAt);
-    if (!this.ledger.done || this.#bills > 0) open.push(this.ledger.retryAt);
+    // As long as the row is owed, the lines go with it.
+    const lines = !this.ledger.done || this.#bills > 0;
+    if (lines && (erase || this.#index.confirmed)) open.push(this.ledger.retryAt);
     if (erase || (release && !this.#releaser.done)) open.push(this.#releaser.retryAt);
     const due = open.map((at) => at ?? now + LEASE_MS);
     const care = release ? null : this.#caretaker.dueAt;
