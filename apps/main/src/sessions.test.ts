@@ -214,6 +214,18 @@ describe('an update of a session', () => {
   }
 });
 
+describe('prewarming', () => {
+  it('is accepted, also when it is repeated, of a session that is not over', async () => {
+    const id = await idOf('/v1/sessions', { agent });
+    for (let times = 0; times < 2; times++) {
+      const accepted = await post(`/v1/sessions/${id}/prewarm`, {});
+      expect(accepted).toMatchObject({ status: 202, body: { id, type: 'session_prewarming' } });
+    }
+    await post(`/v1/sessions/${id}/archive`, {});
+    expect((await post(`/v1/sessions/${id}/prewarm`, {})).status).toBe(409);
+  });
+});
+
 describe('a fork', () => {
   const forkOf = (id: string) => `/v1/sessions/${id}/fork`;
   const send = async (id: string, text: string) => {
@@ -247,6 +259,18 @@ describe('a fork', () => {
     expect((await ask(`/v1/sessions/${named.body.id}`)).body).toMatchObject({ title: null });
     const { origin } = (await stores(world.db, 'tnt_default').sessions.load(String(named.body.id))) ?? {};
     expect(origin).toEqual({ sessionId: source, eventId: at });
+  });
+
+  it('says which snapshot of the sandbox it begins with, and counts as one that holds it', async () => {
+    const source = await idOf('/v1/sessions', { agent, metadata: { image: 'im-1' } });
+    const at = await send(source, 'one');
+    const { snapshotHolders } = stores(world.db, 'tnt_default');
+    await snapshotHolders.hold('im-1', source);
+    const fork = await post(forkOf(source), { at });
+    const sandbox_snapshot = { id: 'snap_1', taken_at: '2026-01-02T00:00:00.000Z' };
+    expect(fork.body).toMatchObject({ capstan: { sandbox_snapshot } });
+    expect(await snapshotHolders.letGo('im-1', source)).toBe(false);
+    expect(await snapshotHolders.letGo('im-1', String(fork.body.id))).toBe(true);
   });
 
   it('is made once for one key, also when it is gone again', async () => {

@@ -218,6 +218,30 @@ describe('SessionStore', () => {
     });
   });
 
+  it('knows who holds a snapshot that a session and its forks begin with, until the last lets it go', async () => {
+    const agent = await ours.agents.create({ settings, metadata: {}, now });
+    const source = await ours.sessions.create({ ...plain, agent: { id: agent.id } });
+    const taken = { imageId: 'im-shared', snapshotId: 'snap_1', takenAt: now, upTo: null, marked: true };
+    const origin = { sessionId: source.id, eventId: 'sevt_1', snapshot: taken };
+    const forked = () => ours.sessions.fork({ origin, title: null, metadata: {}, now: now + 1 });
+    const { snapshotHolders } = ours;
+    // Nobody holds it yet: there is nothing to share.
+    const stray = await forked();
+    expect(await snapshotHolders.letGo('im-shared', stray.id)).toBe(true);
+    await snapshotHolders.hold('im-shared', source.id);
+    await snapshotHolders.hold('im-shared', source.id);
+    const [one, other] = [await forked(), await forked()];
+    expect(one.capstan.sandbox_snapshot).toEqual({ id: 'snap_1', taken_at: new Date(now).toISOString() });
+    expect(await ours.sessions.load(one.id)).toMatchObject({ origin });
+    expect(await theirs.snapshotHolders.letGo('im-shared', source.id)).toBe(true);
+    expect(await snapshotHolders.letGo('im-shared', source.id)).toBe(false);
+    expect(await snapshotHolders.letGo('im-shared', one.id)).toBe(false);
+    expect(await snapshotHolders.letGo('im-shared', one.id)).toBe(false);
+    expect(await snapshotHolders.letGo('im-shared', other.id)).toBe(true);
+    const late = await forked();
+    expect(await snapshotHolders.letGo('im-shared', late.id)).toBe(true);
+  });
+
   it('filters lists by agent and status and walks them both ways', async () => {
     const mine = stores(database.db, 'tnt_lists');
     const agent = await mine.agents.create({ settings, metadata: {}, now });
