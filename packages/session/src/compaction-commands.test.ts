@@ -21,3 +21,19 @@ it.each([
   expect(compacted?.note).toEqual({ summary: 'so far', compactedTo: 3, ...kept });
   expect(machine.primary).toMatchObject({ contextFrom: 3, contextTokens: 0, compactions: 1, openSpan: null });
 });
+
+it('a context that the model would not read is a call of the model, one that was never shown to it is none', () => {
+  const tooLong = (more: { unasked?: true }) => {
+    const machine = new Machine();
+    machine.send({ type: 'user.message', content: [{ type: 'text', text: 'hello' }] });
+    machine.begins();
+    const [end] = machine.step({ kind: 'too_long', message: 'too long', ...more });
+    return { end, spent: machine.state.spent };
+  };
+  const asked = tooLong({});
+  expect(asked.end?.note).toMatchObject({ tooLong: 'context', bill: { usage: { input_tokens: 0 } } });
+  expect(asked.spent).toMatchObject({ modelCalls: 1, tokens: 0 });
+  const unasked = tooLong({ unasked: true });
+  expect(unasked.end?.note).toEqual({ tooLong: 'context' });
+  expect(unasked.spent).toMatchObject({ modelCalls: 0 });
+});
