@@ -37,3 +37,20 @@ it('a context that the model would not read is a call of the model, one that was
   expect(unasked.end?.note).toEqual({ tooLong: 'context' });
   expect(unasked.spent).toMatchObject({ modelCalls: 0 });
 });
+
+it('what cannot be compacted in three tries ends the turn, with the reason', () => {
+  const machine = new Machine();
+  machine.send({ type: 'user.message', content: [{ type: 'text', text: 'hello' }] });
+  const estimate = { choice: CHOICE, inputTokens: 100 };
+  const tries = Array.from({ length: 3 }, () => {
+    machine.step({ kind: 'begin_model', purpose: 'compaction', estimate });
+    return machine.step({ kind: 'too_long', message: 'far too long', transcript: true });
+  });
+  expect(tries.slice(0, 2).map(typesOf)).toEqual(Array(2).fill(['span.model_request_end']));
+  const [end, told, ...more] = tries[2] ?? [];
+  expect(end?.event).toMatchObject({ type: 'span.model_request_end', is_error: true });
+  const error = { type: 'compaction_limit_reached_error', message: 'far too long' };
+  expect(told?.event).toMatchObject({ type: 'session.error', error });
+  expect(typesOf(more)).toEqual(['session.thread_status_idle', 'session.usage', 'session.status_idle']);
+  expect(machine.primary).toMatchObject({ status: 'idle', openSpan: null });
+});
