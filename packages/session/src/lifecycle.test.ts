@@ -128,7 +128,7 @@ describe('a fork', () => {
       },
       { event: { type: 'session.status_terminated' } },
     ]);
-    expect(machine.state.status).toBe('terminated');
+    expect(machine.state).toMatchObject({ status: 'terminated', archivedAt: null });
   });
 });
 
