@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
+import { createIdentities, IMAGE_BUILDS } from '../../packages/sandbox/src/egress/identity.ts';
 import { bundlesOf, type Site } from './builds.ts';
 import { Fault } from './fault.ts';
 import { freePort } from './port.ts';
@@ -90,6 +91,7 @@ function emulatorPlan({ root, state }: Site, secrets: Secrets, egressPort: numbe
       CAPSTAN_EMULATOR_STATE: state.emulator,
       CAPSTAN_EMULATOR_PORT: portOf(announced),
       CAPSTAN_EMULATOR_FORWARDS: `127.0.0.1:${egressPort}`,
+      CAPSTAN_EMULATOR_BUILD_PROXY: `http://${IMAGE_BUILDS}:${buildToken(secrets)}@127.0.0.1:${egressPort}`,
     }),
   };
 }
@@ -114,6 +116,7 @@ function gatewayPlan(
       CAPSTAN_EGRESS_HOST: '127.0.0.1',
       CAPSTAN_EGRESS_PORT: String(egressPort),
       CAPSTAN_EGRESS_STATE: state.egress,
+      CAPSTAN_EGRESS_BUILDS: '1',
       // Within the time a program is given to end.
       CAPSTAN_GATEWAY_DRAIN_MS: '1000',
     }),
@@ -169,6 +172,10 @@ function devVars(path: string): Record<string, string> {
 
 function modalToken(secrets: Secrets): Record<string, string> {
   return { MODAL_TOKEN_ID: secrets.modalTokenId, MODAL_TOKEN_SECRET: secrets.modalTokenSecret };
+}
+
+function buildToken({ gatewaySecret }: Secrets): string {
+  return createIdentities([gatewaySecret]).tokenFor(IMAGE_BUILDS);
 }
 
 /** The port to come back on; at a first start the system chooses. */

@@ -2,6 +2,7 @@
 import { createSandboxEgresses, type ProxyPlace, placeOf } from '@capstan/sandbox/egress/attachment';
 import type { Denial } from '@capstan/sandbox/egress/denial';
 import { publicDial } from '@capstan/sandbox/egress/dial';
+import { IMAGE_BUILDS } from '@capstan/sandbox/egress/identity';
 import { createPolicyStore } from '@capstan/sandbox/egress/policy-store';
 import { createEgressProxy } from '@capstan/sandbox/egress/proxy';
 import { withEgress } from '@capstan/sandbox/egress/sandboxes';
@@ -28,13 +29,14 @@ export interface Egress {
 
 /** Resolves when the proxy listens. */
 export async function startEgress({ settings, secrets, log, onDenied }: EgressPorts): Promise<Egress> {
-  const { host, port, stateDir } = settings;
+  const { host, port, stateDir, builds } = settings;
   const records = stateDir === null ? createMemoryRecords() : await openSealedRecords(stateDir, secrets);
   const store = createPolicyStore(records);
   const proxy = createEgressProxy({ secrets, store, log, onDenied, dial: publicDial() });
   const listened = await proxy.listen(port, host);
   const url = settings.publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${listened}`;
   const egresses = createSandboxEgresses(proxy, url);
+  if (builds) await egresses.change(IMAGE_BUILDS, { network: { type: 'unrestricted' }, credentials: [] });
   return {
     url,
     place: placeOf(new URL(url)),

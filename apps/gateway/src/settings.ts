@@ -27,6 +27,8 @@ export interface EgressSettings {
   publicUrl: string | null;
   /** Where the rules of sandboxes outlive the program, sealed; null: they are kept in memory. */
   stateDir: string | null;
+  /** Builds of images pass the proxy, too: those of a Modal at MODAL_SERVER_URL have no other way out. */
+  builds: boolean;
 }
 
 /** A Modal that is not Modal's own, and does not say what it promises, promises nothing. */
@@ -86,7 +88,8 @@ function readEgress(env: Environment): EgressSettings | null {
     );
   }
   const port = readPort('CAPSTAN_EGRESS_PORT', env.CAPSTAN_EGRESS_PORT);
-  return { host, port, publicUrl, stateDir: env.CAPSTAN_EGRESS_STATE || null };
+  const builds = env.CAPSTAN_EGRESS_BUILDS === '1';
+  return { host, port, publicUrl, stateDir: env.CAPSTAN_EGRESS_STATE || null, builds };
 }
 
 function isProxyUrl(text: string): boolean {

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Logger, silentLogger } from '@capstan/shared/logger';
 import { type CallContext, createServer, type ServerMiddlewareCall, Status } from 'nice-grpc';
+import { proxyVariables } from './build-proxy.ts';
 import { Cgroups } from './cgroups.ts';
 import { createCommandRouter } from './command-router.ts';
 import { createControlPlane, fail } from './control-plane.ts';
@@ -44,6 +45,8 @@ export interface EmulatorOptions {
   /** What one sandbox may have on the disk; default: a quarter of what is free as it starts, 16 GiB at most. */
   diskBytes?: number;
   imageLimits?: Partial<ImageLimits>;
+  /** The proxy that builds of images fetch through, as Modal's builders have the Internet: a URL with who they are. */
+  buildProxy?: string;
   buildLimits?: Partial<BuildLimits>;
   /** Default: layers where the machine allows them. */
   layout?: LayoutChoice;
@@ -88,7 +91,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const sandboxes = new Sandboxes({ ...places, ...bounds, store, log });
   const snapshots = new Snapshots({ sandboxes, images, trees, layout });
   const buildLimits = { ...BUILD_LIMITS, ...options.buildLimits };
-  const builds = new ImageBuilds({ sandboxes, images, trees, layout, limits: buildLimits });
+  const builds = new ImageBuilds({
+    sandboxes,
+    images,
+    trees,
+    layout,
+    limits: buildLimits,
+    env: proxyVariables(options.buildProxy),
+  });
   const tokens = createTokens(tokenSecret);
   let port = 0;
   const routerUrl = () => `https://${HOST}:${port}`;

@@ -44,6 +44,8 @@ export interface ImageBuildsPorts {
   trees: ImageTrees;
   layout: Layout;
   limits: BuildLimits;
+  /** Variables of every command, which no image keeps. */
+  env: Readonly<Record<string, string>>;
 }
 
 export interface BuildRequest {
@@ -191,7 +193,7 @@ export class ImageBuilds {
     try {
       const script = commandScript({
         argv,
-        env: { ...sandbox.env, ...build.secretEnv, ...env },
+        env: { ...sandbox.env, ...this.#ports.env, ...build.secretEnv, ...env },
         workdir,
         makeWorkdir: true,
         pty: false,

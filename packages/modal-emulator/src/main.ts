@@ -1,7 +1,7 @@
 // Starts the emulator from the environment: CAPSTAN_EMULATOR_STATE, CAPSTAN_EMULATOR_PORT (0 or absent: any), MODAL_TOKEN_ID,
 // MODAL_TOKEN_SECRET, CAPSTAN_EMULATOR_FORWARDS (127.0.0.1:PORT,... that sandboxes reach), CAPSTAN_EMULATOR_DISK_MIB (what each
 // may have on the disk; absent: a quarter of what is free) and CAPSTAN_EMULATOR_IMAGE_BYTES (what all images may have; absent:
-// 32 GiB). Writes one JSON line per event; `emulator.listening` carries the URL and what sandboxes get. SIGINT and SIGTERM
+// 32 GiB), CAPSTAN_EMULATOR_BUILD_PROXY (the proxy that builds of images fetch through). Writes one JSON line per event; `emulator.listening` carries the URL and what sandboxes get. SIGINT and SIGTERM
 // stop it.
 import { writeSync } from 'node:fs';
 import { createLogger } from '@capstan/shared/logger';
@@ -30,6 +30,7 @@ async function serve(isolation: Isolation): Promise<void> {
     forwards: (process.env.CAPSTAN_EMULATOR_FORWARDS ?? '').split(',').filter((text) => text !== ''),
     diskBytes: diskBytes(process.env.CAPSTAN_EMULATOR_DISK_MIB),
     imageLimits: imageLimits(process.env.CAPSTAN_EMULATOR_IMAGE_BYTES),
+    buildProxy: process.env.CAPSTAN_EMULATOR_BUILD_PROXY || undefined,
     log,
   });
   const { url, limits } = emulator;

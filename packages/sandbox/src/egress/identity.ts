@@ -15,6 +15,9 @@ export interface Identities {
   identify(header: string | undefined): Identity | null;
 }
 
+/** Who the builds of images are to the proxy; no sandbox has this name. */
+export const IMAGE_BUILDS = 'image-builds';
+
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** `secrets`: the current one, then those whose sandboxes still run. */

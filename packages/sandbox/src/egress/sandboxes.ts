@@ -4,6 +4,7 @@
 import { SandboxError } from '../error.ts';
 import type { CreateSandbox, NetworkPolicy, SandboxCredential, Sandboxes, SandboxRef } from '../port.ts';
 import type { SandboxEgresses } from './attachment.ts';
+import { IMAGE_BUILDS } from './identity.ts';
 import type { EgressPolicy } from './policy.ts';
 import type { PolicyStore } from './policy-store.ts';
 
@@ -46,6 +47,8 @@ export function withEgress<S extends Sandboxes>(inner: S, ports: EgressPorts): S
 async function create(inner: Sandboxes, request: CreateSandbox, ports: EgressPorts): Promise<SandboxRef> {
   const { egresses, store } = ports;
   const { name, credentials, network = { type: 'unrestricted' }, ...rest } = request;
+  if (name === IMAGE_BUILDS)
+    throw new SandboxError('invalid', `name: "${IMAGE_BUILDS}" is taken: builds of images are known by it`);
   const policy = { network, credentials: credentials ?? [] };
   const needs = await sensible(async () => egresses.needs(name, policy, credentials !== undefined));
   const ref = await inner.create({ ...rest, name, network, env: { ...rest.env, ...needs.env } });
