@@ -96,7 +96,7 @@ export interface SandboxRef {
   name: string;
   /** False when the name was taken already and this is that sandbox. */
   created: boolean;
-  /** It is terminated by then at the latest if nothing ends it before; never earlier than this. Snapshot and recreate in time. */
+  /** Its lifetime ends then or a little later, never before; 0 when it was not made by this port. Snapshot and recreate in time. */
   expiresAt: number;
 }
 
