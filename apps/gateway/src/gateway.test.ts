@@ -1,88 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { get } from 'node:http';
 import { connect as connectSocket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
-import type { Emulator } from '@capstan/modal-emulator/emulator';
 import { isSandboxError } from '@capstan/sandbox/error';
 import { encodeFrame } from '@capstan/sandbox/frame';
 import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import { describeSandboxes } from '@capstan/sandbox/sandboxes.contract';
-import { type LocalModal, openLocalModal } from '@capstan/sandbox/testing';
 import { createSigner } from '@capstan/shared/hmac';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { end, events, type Gateway, openWorld, SECRET, spawnGateway, type World } from './testing.ts';
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
-const SECRET = 'current-secret-current-secret-current';
 const PREVIOUS = 'previous-secret-previous-secret-prev';
-
-interface Gateway {
-  child: ChildProcess;
-  url: string;
-}
-
-interface World {
-  emulator: Emulator;
-  outside: LocalModal['outside'];
-  start(env?: Record<string, string>): Promise<Gateway>;
-  close(): Promise<void>;
-}
-
-async function openWorld(): Promise<World> {
-  const modal = await openLocalModal();
-  const { emulator, outside } = modal;
-  const children: ChildProcess[] = [];
-  return {
-    emulator,
-    outside,
-    start: async (env) => {
-      const child = spawnGateway({ MODAL_SERVER_URL: emulator.url, ...env });
-      children.push(child);
-      return { child, url: await listening(child) };
-    },
-    close: async () => {
-      await Promise.all(children.map((child) => end(child, 'SIGKILL')));
-      await modal.close();
-    },
-  };
-}
-
-function spawnGateway(env: Record<string, string>): ChildProcess {
-  const settings = {
-    MODAL_TOKEN_ID: 'ak-test',
-    MODAL_TOKEN_SECRET: 'as-test',
-    MODAL_CONFIG_PATH: '/nonexistent',
-    CAPSTAN_GATEWAY_SECRET: SECRET,
-    CAPSTAN_GATEWAY_PORT: '0',
-    PATH: process.env.PATH ?? '',
-  };
-  return spawn(process.execPath, [MAIN], {
-    env: { ...settings, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-}
-
-async function* events(child: ChildProcess): AsyncGenerator<Record<string, unknown>> {
-  if (!child.stdout) return;
-  for await (const line of createInterface({ input: child.stdout })) yield JSON.parse(line);
-}
-
-async function listening(child: ChildProcess): Promise<string> {
-  for await (const { event, url } of events(child)) if (event === 'gateway.listening') return String(url);
-  throw new Error('The gateway ended before it listened');
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
-  }
-  return child.exitCode;
-}
 
 describeSandboxes('the gateway', async () => {
   const world = await openWorld();

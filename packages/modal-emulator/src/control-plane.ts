@@ -8,8 +8,8 @@ import { DEFAULT_WORKDIR, ImageBuildError, type ImageBuilds, ImageNotFoundError 
 import { failImage, toStatus } from './image-errors.ts';
 import type { ImageTrees } from './image-trees.ts';
 import { type NetworkPolicy, NetworkPolicyError, networkPolicy } from './network-policy.ts';
-import { NameTakenError, type Sandboxes } from './sandboxes.ts';
-import type { SandboxRecord, Store } from './store.ts';
+import type { Sandboxes } from './sandboxes.ts';
+import { NameTakenError, type SandboxRecord, type Store } from './store.ts';
 import type { Tokens } from './tokens.ts';
 import * as wire from './wire.ts';
 
@@ -54,7 +54,9 @@ export function createControlPlane(ports: ControlPlanePorts): Implementation<Con
       return {};
     },
     sandboxCreateV2: async (request) => createSandbox(ports, request),
+    // Whoever found a sandbox by its name may have found it before it runs.
     sandboxGetTaskIdV2: async ({ sandboxId }) => {
+      await sandboxes.started(sandboxId);
       const { taskId, result } = sandbox(sandboxId);
       return { taskId, taskResult: result };
     },
@@ -64,6 +66,7 @@ export function createControlPlane(ports: ControlPlanePorts): Implementation<Con
       return { result: sandbox(sandboxId).result, metadata: { appId } };
     },
     sandboxTerminateV2: async ({ sandboxId }) => {
+      await sandboxes.started(sandboxId);
       sandbox(sandboxId);
       return { existingResult: await sandboxes.terminate(sandboxId) };
     },

@@ -11,6 +11,14 @@ export interface KeptRun {
   dispose(): void;
 }
 
+/** Memory is the emulator's own heap. On disk there is room for the largest output one run can have. */
+export const keptLimits = (outputLimitBytes: number): KeptLimits => ({
+  runs: 256,
+  memoryBytes: 8 * 1024 * 1024,
+  diskBytes: 2 * outputLimitBytes,
+  ageMs: 10 * 60_000,
+});
+
 export interface KeptLimits {
   runs: number;
   memoryBytes: number;

@@ -11,7 +11,7 @@ import { freeHostUser } from './host-users.ts';
 import { newId } from './identifiers.ts';
 import type { ImageRecord } from './image-store.ts';
 import type { ImageTrees, SandboxPlace } from './image-trees.ts';
-import { type KeptLimits, KeptRuns } from './kept-runs.ts';
+import { KeptRuns, keptLimits } from './kept-runs.ts';
 import { diskGuard, limitsOf, type SandboxLimits } from './limits.ts';
 import { NamedPipes } from './named-pipes.ts';
 import type { NetworkPolicy } from './network-policy.ts';
@@ -19,20 +19,13 @@ import { type Base, type Layout, prepareRoot } from './root-filesystem.ts';
 import { Run, type RunOptions } from './run.ts';
 import { SandboxNetwork } from './sandbox-network.ts';
 import { type SandboxProcess, type StartOptions, startSandboxProcess } from './sandbox-process.ts';
-import type { SandboxRecord, Store } from './store.ts';
+import { NameTakenError, type SandboxRecord, type Store } from './store.ts';
 import { TreeRemovals } from './tree-removal.ts';
 import { makeVolatileDirectory, type VolatileDirectory } from './volatile-directory.ts';
 import { type GenericResult, GenericStatus, type NamedTag, type Resources } from './wire.ts';
 
 /** How long a finished sandbox's output stays readable for clients that are still reading it. */
 const GRACE_MS = 30_000;
-/** Memory is the emulator's own heap. On disk there is room for the largest output one run can have. */
-const keptLimits = (outputLimitBytes: number): KeptLimits => ({
-  runs: 256,
-  memoryBytes: 8 * 1024 * 1024,
-  diskBytes: 2 * outputLimitBytes,
-  ageMs: 10 * 60_000,
-});
 const TRIM_MS = 60_000;
 const KILLED_EXIT_CODE = 137;
 
@@ -93,10 +86,6 @@ export interface SandboxesPorts {
   diskBytes: number | undefined;
 }
 
-export class NameTakenError extends Error {
-  override readonly name = 'NameTakenError';
-}
-
 export class Sandboxes {
   readonly #ports: SandboxesPorts;
   readonly #pipes: NamedPipes;
@@ -105,6 +94,7 @@ export class Sandboxes {
   readonly #disk: DiskWatch;
   readonly #byId = new Map<string, Entry>();
   readonly #byTask = new Map<string, Entry>();
+  readonly #starting = new Map<string, Promise<LiveSandbox>>();
   /** Host users of sandboxes that run, start or end. */
   readonly #users = new Set<number | undefined>();
   readonly #removals: TreeRemovals;
@@ -149,8 +139,11 @@ export class Sandboxes {
     };
     if (!this.#ports.store.addSandbox(record))
       throw new NameTakenError(`Sandbox with name '${name}' already exists in this app.`);
+    const starting = this.#start(record, options);
+    this.#starting.set(record.id, starting);
+    void starting.catch(() => {}).finally(() => this.#starting.delete(record.id));
     try {
-      const entry = await this.#start(record, options);
+      const entry = await starting;
       this.#ports.log.info('sandbox.started', { sandbox_id: record.id });
       return entry;
     } catch (cause) {
@@ -159,6 +152,11 @@ export class Sandboxes {
       this.#ports.log.error('sandbox.failed', { sandbox_id: record.id }, cause);
       throw cause;
     }
+  }
+
+  /** Resolves when a sandbox that the store knows has started, or will not. */
+  async started(id: string): Promise<void> {
+    await this.#starting.get(id)?.catch(() => {});
   }
 
   live(id: string): LiveSandbox | undefined {

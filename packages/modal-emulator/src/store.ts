@@ -42,6 +42,11 @@ export class StateInUseError extends Error {
   override readonly name = 'StateInUseError';
 }
 
+/** A live sandbox of the app has the name. */
+export class NameTakenError extends Error {
+  override readonly name = 'NameTakenError';
+}
+
 export class Store {
   readonly images: ImageStore;
   readonly #database: DatabaseSync;

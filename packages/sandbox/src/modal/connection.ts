@@ -101,8 +101,7 @@ export class Connection {
     } catch (error) {
       if (isSandboxError(error)) throw error;
       this.forget(sandboxId);
-      if (mayBeEnded(error)) await this.assertAlive(sandboxId);
-      throw toSandboxError(error, doing);
+      throw await this.#explain(sandboxId, error, doing);
     }
   }
 
@@ -159,11 +158,18 @@ export class Connection {
       if (deadline.signal.aborted) throw late;
       if (invocation.signal?.aborted) throw error;
       this.forget(sandboxId);
-      if (mayBeEnded(error)) await this.assertAlive(sandboxId);
-      throw toSandboxError(error, 'running a command');
+      throw await this.#explain(sandboxId, error, 'running a command');
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Throws `gone` or `not_found` itself when that is the reason. */
+  async #explain(sandboxId: string, error: unknown, doing: string): Promise<SandboxError> {
+    if (!mayBeEnded(error)) return toSandboxError(error, doing);
+    await this.assertAlive(sandboxId);
+    const message = `Sandbox ${sandboxId} runs and does not answer (${doing}): it may still be starting`;
+    return new SandboxError('unavailable', message, { cause: error });
   }
 
   close(): void {
