@@ -64,16 +64,18 @@ describe('readSettings', () => {
   it('has an egress proxy where it is given a port', () => {
     expect(readSettings(complete).egress).toBeNull();
     expect(readSettings({ ...complete, CAPSTAN_EGRESS_PORT: '8792' }).egress).toEqual({
-      ...{ host: '127.0.0.1', port: 8792, publicUrl: null, stateDir: null },
+      ...{ host: '127.0.0.1', port: 8792, publicUrl: null, stateDir: null, builds: false },
     });
     const told = {
       CAPSTAN_EGRESS_PORT: '0',
       CAPSTAN_EGRESS_HOST: '0.0.0.0',
       CAPSTAN_EGRESS_PUBLIC_URL: 'http://198.51.100.7:8792',
       CAPSTAN_EGRESS_STATE: '/var/lib/capstan',
+      CAPSTAN_EGRESS_BUILDS: '1',
     };
     expect(readSettings({ ...complete, ...told }).egress).toEqual({
-      ...{ host: '0.0.0.0', port: 0, publicUrl: 'http://198.51.100.7:8792', stateDir: '/var/lib/capstan' },
+      ...{ host: '0.0.0.0', port: 0, publicUrl: 'http://198.51.100.7:8792' },
+      ...{ stateDir: '/var/lib/capstan', builds: true },
     });
   });
 
