@@ -98,6 +98,8 @@ describe('a confined sandbox', { timeout: 30_000 }, () => {
     const prctl = confinement()[confinement().length - 4];
     const undo = `${allowAll} print syscall(${prctl}, 22, 2, $p), " "; print syscall(${prctl}, 22, 0, 0), " ", syscall(${prctl}, 38, 0, 0, 0, 0), " "; print syscall(${numbers.socket}, 40, 1, 0) < 0 ? 0 + $! : "made"`;
     expect(await perl(undo)).toBe(`0 -1 -1 ${EAFNOSUPPORT}`);
+    // PR_GET_SECUREBITS: no privilege for being root, for good.
+    expect(await perl(`print syscall(${prctl}, 27, 0, 0, 0, 0)`)).toBe('3');
   });
 
   it('runs what programs ordinarily do', async () => {

@@ -70,6 +70,21 @@ describe.each(LAYOUTS)('building an image, with %o', { timeout: 60_000 }, (optio
     expect(await outputIn(one, 'cat file')).toBe('one\n');
   });
 
+  it('stays for the sandboxes that have it when it is deleted', async () => {
+    const { client, app, stateDir } = world;
+    const before = readdirSync(join(stateDir, 'images'));
+    const image = await build('RUN mkdir -p /opt/kept/deep && echo kept >/opt/kept/deep/file');
+    const sandbox = await client.sandboxes.create(app, image);
+    await client.images.delete(image.imageId);
+    // What is not needed is gone by the time that another image is.
+    const other = await build('RUN true');
+    await client.images.delete(other.imageId);
+    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toHaveLength(before.length + 1));
+    expect((await bash(sandbox, 'cat /opt/kept/deep/file')).stdout).toBe('kept\n');
+    await sandbox.terminate({ wait: true });
+    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toEqual(before));
+  });
+
   it('is done once for the same lines, also when they come twice at once, and again when it has to be', async () => {
     const lines = ['RUN date +%s%N >/now'];
     const [first, second] = await Promise.all([build(...lines), build(...lines)]);
