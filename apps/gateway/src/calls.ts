@@ -27,6 +27,7 @@ const CALLS: { readonly [O in Operation]: Call<O> } = {
   expose: (sandboxes, args) => sandboxes.expose(args),
   setNetwork: (sandboxes, args) => done(sandboxes.setNetwork(args)),
   setCredentials: (sandboxes, args) => done(sandboxes.setCredentials(args)),
+  denials: (sandboxes, args) => sandboxes.denials(args),
   terminate: (sandboxes, { sandboxId }) => done(sandboxes.terminate(sandboxId)),
   list: (sandboxes) => sandboxes.list(),
   capabilities: (sandboxes) => sandboxes.capabilities(),

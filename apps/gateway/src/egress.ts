@@ -1,6 +1,6 @@
 // The gateway's egress proxy: from settings to a proxy that listens, and to sandboxes whose packets all pass it.
 import { createSandboxEgresses, type ProxyPlace, placeOf } from '@capstan/sandbox/egress/attachment';
-import type { Denial } from '@capstan/sandbox/egress/denial';
+import { createDeniedRequests } from '@capstan/sandbox/egress/denied-requests';
 import { publicDial } from '@capstan/sandbox/egress/dial';
 import { IMAGE_BUILDS } from '@capstan/sandbox/egress/identity';
 import { createPolicyStore } from '@capstan/sandbox/egress/policy-store';
@@ -15,7 +15,6 @@ export interface EgressPorts {
   settings: EgressSettings;
   secrets: readonly string[];
   log: Logger;
-  onDenied?: (denial: Denial) => void;
 }
 
 export interface Egress {
@@ -27,20 +26,34 @@ export interface Egress {
   close(): Promise<void>;
 }
 
+/** Rules are forgotten a day after they were last said, and builds go on for as long as the gateway does. */
+const SAY_AGAIN_MS = 12 * 60 * 60 * 1000;
+
 /** Resolves when the proxy listens. */
-export async function startEgress({ settings, secrets, log, onDenied }: EgressPorts): Promise<Egress> {
+export async function startEgress({ settings, secrets, log }: EgressPorts): Promise<Egress> {
   const { host, port, stateDir, builds } = settings;
   const records = stateDir === null ? createMemoryRecords() : await openSealedRecords(stateDir, secrets);
   const store = createPolicyStore(records);
-  const proxy = createEgressProxy({ secrets, store, log, onDenied, dial: publicDial() });
+  const denied = createDeniedRequests();
+  const proxy = createEgressProxy({ secrets, store, log, onDenied: denied.note, dial: publicDial() });
   const listened = await proxy.listen(port, host);
   const url = settings.publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${listened}`;
   const egresses = createSandboxEgresses(proxy, url);
-  if (builds) await egresses.change(IMAGE_BUILDS, { network: { type: 'unrestricted' }, credentials: [] });
+  const sayBuilds = () =>
+    builds
+      ? egresses.change(IMAGE_BUILDS, { network: { type: 'unrestricted' }, credentials: [] })
+      : egresses.detach(IMAGE_BUILDS);
+  await sayBuilds();
+  const saying = setInterval(() => {
+    sayBuilds().catch((error: unknown) => log.error('egress.builds', {}, error));
+  }, SAY_AGAIN_MS).unref();
   return {
     url,
     place: placeOf(new URL(url)),
-    around: (sandboxes) => withEgress(sandboxes, { egresses, store }),
-    close: () => proxy.close(),
+    around: (sandboxes) => withEgress(sandboxes, { egresses, store, denied }),
+    close: () => {
+      clearInterval(saying);
+      return proxy.close();
+    },
   };
 }

@@ -122,6 +122,7 @@ export const args = {
   expose: z.object({ sandboxId, port }),
   setNetwork: z.object({ sandboxId, network }),
   setCredentials: z.object({ sandboxId, credentials }),
+  denials: z.object({ sandboxId, after: z.int().min(0).optional() }),
   terminate: z.object({ sandboxId }),
   list: z.object({}),
   capabilities: z.object({}),
@@ -184,6 +185,9 @@ export const results = {
   expose: z.object({ url: z.string(), headers: z.record(z.string(), z.string()) }),
   setNetwork: nothing,
   setCredentials: nothing,
+  denials: z.array(
+    z.object({ number: z.int(), target: z.string().nullable(), reason: z.string(), advice: z.string() }),
+  ),
   terminate: nothing,
   list: z.array(z.object({ sandboxId: z.string() })),
   capabilities: z.object({

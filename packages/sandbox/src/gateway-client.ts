@@ -41,6 +41,7 @@ export function createGatewaySandboxes(settings: GatewaySettings): Sandboxes {
     expose: (request) => call('expose', request),
     setNetwork: (request) => call('setNetwork', request).then(() => {}),
     setCredentials: (request) => call('setCredentials', request).then(() => {}),
+    denials: (request) => call('denials', request),
     terminate: (sandboxId) => call('terminate', { sandboxId }).then(() => {}),
     list: () => call('list', {}),
     capabilities: () => call('capabilities', {}),

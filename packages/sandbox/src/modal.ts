@@ -64,6 +64,7 @@ export function createModalSandboxes(settings: Settings): ModalSandboxes {
     expose: (request) => expose(connection, request),
     setNetwork: (request) => setNetwork(connection, request),
     setCredentials: noCredentials,
+    denials: async () => [],
     terminate: (sandboxId) => terminate(connection, sandboxId),
     list: () => list(connection),
     capabilities: async () => settings.capabilities ?? MODAL,

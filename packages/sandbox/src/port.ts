@@ -66,6 +66,18 @@ export interface SandboxCredential {
   locations: { header: boolean; query: boolean; body: boolean };
 }
 
+/** A request of a sandbox that the egress proxy refused. */
+export interface DeniedRequest {
+  /** Higher than that of every denial before it. */
+  number: number;
+  /** `host:port`; null when the request named none. */
+  target: string | null;
+  /** e.g. `host_not_allowed`. */
+  reason: string;
+  /** A sentence that says what would mend it. */
+  advice: string;
+}
+
 export interface CreateSandbox {
   /** 1-64 of `A-Za-z0-9._-`. Names one live sandbox; free again once that is terminated. */
   name: string;
@@ -307,6 +319,8 @@ export interface Sandboxes {
   setNetwork(request: { sandboxId: string; network: NetworkPolicy }): Promise<void>;
   /** Replaces the credentials of a sandbox: its next request has the new secrets. `misconfigured`: there is no egress proxy. */
   setCredentials(request: { sandboxId: string; credentials: readonly SandboxCredential[] }): Promise<void>;
+  /** What the sandbox was lately refused, of the last 100, after the denial of that number; none without an egress proxy. */
+  denials(request: { sandboxId: string; after?: number }): Promise<DeniedRequest[]>;
   /** Ends a sandbox and everything in it. Harmless when it is terminated already or was never there. */
   terminate(sandboxId: string): Promise<void>;
   /** Every live sandbox of this installation. */

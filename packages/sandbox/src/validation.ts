@@ -23,6 +23,7 @@ export function validated(inner: Sandboxes): Sandboxes {
     expose: async (request) => inner.expose(checkArgs('expose', request)),
     setNetwork: async (request) => inner.setNetwork(checkArgs('setNetwork', request)),
     setCredentials: async (request) => inner.setCredentials(checkArgs('setCredentials', request)),
+    denials: async (request) => inner.denials(checkArgs('denials', request)),
     terminate: async (sandboxId) => inner.terminate(checkArgs('terminate', { sandboxId }).sandboxId),
     list: () => inner.list(),
     capabilities: () => inner.capabilities(),

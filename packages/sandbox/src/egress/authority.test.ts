@@ -48,7 +48,7 @@ function openssl(args: string[], files: Record<string, string>): string {
   const dir = mkdtempSync(join(tmpdir(), 'capstan-ca-'));
   onTestFinished(() => rmSync(dir, { recursive: true }));
   for (const [name, content] of Object.entries(files)) writeFileSync(join(dir, name), content);
-  return execFileSync('openssl', args, { cwd: dir, encoding: 'utf8' });
+  return execFileSync('openssl', args, { cwd: dir, encoding: 'utf8', stdio: 'pipe' });
 }
 
 describe('authority', () => {

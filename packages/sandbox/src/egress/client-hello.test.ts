@@ -83,6 +83,17 @@ describe('readHello', () => {
     );
   });
 
+  it('refuses a name given in two places', async () => {
+    const hello = await helloOf({ servername: 'api.example.com' });
+    const at = hello.indexOf('api.example.com') - 9;
+    const extension = hello.subarray(at, at + 9 + 'api.example.com'.length);
+    const twice = Buffer.concat([hello.subarray(0, at), extension, hello.subarray(at)]);
+    for (const place of [extensionsAt(hello), 7, 3])
+      twice.writeUInt16BE(hello.readUInt16BE(place) + extension.length, place);
+    expect(readHello(hello).kind).toBe('hello');
+    expect(readHello(twice).kind).toBe('malformed');
+  });
+
   it('refuses what is no hello, what has no end, and tells what is not TLS', async () => {
     const hello = await helloOf({ servername: 'api.example.com' });
     const serverHello = Buffer.from(hello);

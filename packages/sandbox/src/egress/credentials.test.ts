@@ -333,7 +333,7 @@ describe('TLS that is ended here', () => {
   });
 
   it.each([
-    ['another server name', { servername: 'other.test' }],
+    ['another server name', { servername: 'other.test', checkServerIdentity: () => undefined }],
     ['HTTP/2 alone', { ALPNProtocols: ['h2'] }],
     [
       'an old protocol',

@@ -7,10 +7,12 @@ import { deliver, join } from './answer.ts';
 import { EgressRefusal } from './denial.ts';
 import { flatten } from './headers.ts';
 import { type Asked, type Outgoing, toOutgoing } from './outgoing.ts';
-import { createScrubber } from './scrubber.ts';
+import type { Scrubber } from './scrubber.ts';
 
 export interface Exchange extends Asked {
   response: ServerResponse;
+  /** Masks what the answer must not hold; null where no credential is bound. */
+  scrubber: Scrubber | null;
   /** Called when the host answers, with the ids of the credentials that were filled in. */
   onAnswer(used: ReadonlySet<string>, status: number): void;
 }
@@ -19,7 +21,7 @@ export const MAX_HEADER_BYTES = 32 * 1024;
 
 /** Ends the socket in any case. Throws EgressRefusal while nothing was answered, and whatever broke it after that. */
 export async function exchange(host: Socket, given: Exchange): Promise<void> {
-  const { request, response, credentials } = given;
+  const { request, response, scrubber } = given;
   const gone = () => host.destroy();
   response.once('close', gone);
   try {
@@ -27,7 +29,6 @@ export async function exchange(host: Socket, given: Exchange): Promise<void> {
     const asking = ask(host, request, outgoing);
     const { incoming, socket } = await answerTo(asking, request, outgoing);
     given.onAnswer(outgoing.used(), incoming.statusCode ?? 0);
-    const scrubber = credentials.length > 0 ? createScrubber(credentials.map(({ secret }) => secret)) : null;
     if (socket === null) await deliver(response, incoming, scrubber);
     else {
       response.detachSocket(request.socket);

@@ -63,6 +63,8 @@ export function createPolicyStore(records: Records): PolicyStore {
     },
     read,
     async forget(sandbox) {
+      const owner = await records.get(ownerKey(sandbox));
+      if (typeof owner === 'string') await records.drop(nameKey(owner));
       await Promise.all([records.drop(policyKey(sandbox)), records.drop(ownerKey(sandbox))]);
     },
     async bind(sandboxId, sandbox) {

@@ -6,6 +6,7 @@ import { type Emulator, startEmulator } from '@capstan/modal-emulator/emulator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModalSandboxes, type ModalSandboxes } from '../modal.ts';
 import type { NetworkPolicy, SandboxCredential, Sandboxes } from '../port.ts';
+import { createDeniedRequests } from './denied-requests.ts';
 import { createPolicyStore } from './policy-store.ts';
 import { withEgress } from './sandboxes.ts';
 import { createMemoryRecords } from './sealed-records.ts';
@@ -20,9 +21,10 @@ let port: number;
 let credential: SandboxCredential;
 const seen: (string | undefined)[] = [];
 const store = createPolicyStore(createMemoryRecords());
+const denied = createDeniedRequests();
 
 beforeAll(async () => {
-  world = await openWorld({ store });
+  world = await openWorld({ store, onDenied: denied.note });
   port = await world.serveTls('api.test', (request, response) => {
     seen.push(request.headers.authorization);
     response.end(`for ${request.headers.authorization}`);
@@ -43,7 +45,7 @@ beforeAll(async () => {
   const client = new ModalClient({ tokenId: 'ak-test', tokenSecret: 'as-test', logger });
   const place = { cidrs: ['127.0.0.1/32'], domains: [] };
   backend = createModalSandboxes({ client, appName: 'egress', image: 'debian:12', proxy: place });
-  sandboxes = withEgress(backend, { egresses: world.egresses, store });
+  sandboxes = withEgress(backend, { egresses: world.egresses, store, denied });
 });
 afterAll(async () => {
   void backend.close();
@@ -89,6 +91,9 @@ describe('a sandbox', () => {
     expect(await run(`curl -sS --noproxy '*' http://127.0.0.1:${port}/`)).toContain('Failed to connect');
     await sandboxes.setNetwork({ sandboxId, network: { type: 'limited', allowedHosts: ['other.test'] } });
     expect(await run(curl)).toContain('403');
+    const denials = await sandboxes.denials({ sandboxId });
+    expect(denials).toMatchObject([{ target: `api.test:${port}`, reason: 'host_not_allowed' }]);
+    expect(await sandboxes.denials({ sandboxId, after: denials[0]?.number })).toEqual([]);
     await sandboxes.setNetwork({ sandboxId, network: { type: 'blocked' } });
     expect(await run(curl)).toMatch(/^000/);
   });

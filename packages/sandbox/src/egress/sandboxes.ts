@@ -4,6 +4,7 @@
 import { SandboxError } from '../error.ts';
 import type { CreateSandbox, NetworkPolicy, SandboxCredential, Sandboxes, SandboxRef } from '../port.ts';
 import type { SandboxEgresses } from './attachment.ts';
+import type { DeniedRequests } from './denied-requests.ts';
 import { IMAGE_BUILDS } from './identity.ts';
 import type { EgressPolicy } from './policy.ts';
 import type { PolicyStore } from './policy-store.ts';
@@ -11,11 +12,12 @@ import type { PolicyStore } from './policy-store.ts';
 export interface EgressPorts {
   egresses: SandboxEgresses;
   store: PolicyStore;
+  denied: DeniedRequests;
 }
 
 /** `inner` must let sandboxes connect to nothing but the proxy. */
 export function withEgress<S extends Sandboxes>(inner: S, ports: EgressPorts): S {
-  const { egresses, store } = ports;
+  const { egresses, store, denied } = ports;
   const change = async (sandboxId: string, part: Partial<EgressPolicy>) => {
     const sandbox = await store.nameOf(sandboxId);
     const policy = sandbox === null ? null : await store.read(sandbox);
@@ -36,10 +38,16 @@ export function withEgress<S extends Sandboxes>(inner: S, ports: EgressPorts): S
     },
     setCredentials: (request: { sandboxId: string; credentials: readonly SandboxCredential[] }) =>
       change(request.sandboxId, { credentials: request.credentials }),
+    async denials({ sandboxId, after = 0 }: { sandboxId: string; after?: number }) {
+      const sandbox = await store.nameOf(sandboxId);
+      return sandbox === null ? [] : denied.since(sandbox, after);
+    },
     async terminate(sandboxId: string) {
       await inner.terminate(sandboxId);
       const sandbox = await store.nameOf(sandboxId);
-      if (sandbox !== null) await egresses.detach(sandbox);
+      if (sandbox === null) return;
+      denied.forget(sandbox);
+      await egresses.detach(sandbox);
     },
   };
 }

@@ -40,6 +40,24 @@ describe.each<[string, () => Promise<Records>]>([
   });
 });
 
+describe('records in memory', () => {
+  it('are forgotten a day after anybody could need them', async () => {
+    let now = 0;
+    const records = createMemoryRecords(() => now);
+    await records.put('old', 1);
+    await records.put('again', 1);
+    now = 25 * 60 * 60 * 1000;
+    await records.put('again', 2);
+    now = 27 * 60 * 60 * 1000;
+    await records.put('new', 1);
+    expect([await records.get('old'), await records.get('again'), await records.get('new')]).toEqual([
+      null,
+      2,
+      1,
+    ]);
+  });
+});
+
 describe('sealed records', () => {
   it('are seen by whoever shares the directory and a secret, and by nobody else', async () => {
     const dir = await directory();

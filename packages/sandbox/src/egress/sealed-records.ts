@@ -13,16 +13,28 @@ export interface Records {
   drop(key: string): Promise<void>;
 }
 
-/** What has not been put again for this long is removed when the directory is opened: no sandbox lives longer than a day. */
+/** What has not been put again for this long is removed: no sandbox lives longer than a day. */
 const KEPT_MS = 26 * 60 * 60 * 1000;
+/** How often that is looked for. */
+const SWEEP_MS = 60 * 60 * 1000;
+/** Records kept open; the one that was opened first is read again when it is wanted. */
+const MAX_CACHED = 10_000;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-export function createMemoryRecords(): Records {
-  const values = new Map<string, unknown>();
+export function createMemoryRecords(now: () => number = Date.now): Records {
+  // In the order they were put.
+  const values = new Map<string, { value: unknown; at: number }>();
   return {
-    put: async (key, value) => void values.set(key, value),
-    get: async (key) => values.get(key) ?? null,
+    async put(key, value) {
+      values.delete(key);
+      values.set(key, { value, at: now() });
+      for (const [old, { at }] of values) {
+        if (at > now() - KEPT_MS) break;
+        values.delete(old);
+      }
+    },
+    get: async (key) => values.get(key)?.value ?? null,
     drop: async (key) => void values.delete(key),
   };
 }
@@ -31,6 +43,7 @@ export function createMemoryRecords(): Records {
 export async function openSealedRecords(dir: string, secrets: readonly string[]): Promise<Records> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await sweep(dir);
+  let sweptAt = Date.now();
   const keys = secrets.map((secret) => deriveKey(secret, 'capstan egress records'));
   const cache = new Map<string, { stamp: string; value: unknown }>();
   const fileOf = (key: string) => join(dir, createHash('sha256').update(key).digest('hex'));
@@ -40,6 +53,9 @@ export async function openSealedRecords(dir: string, secrets: readonly string[])
       const fresh = `${file}.${randomBytes(6).toString('hex')}`;
       await writeFile(fresh, seal(keys, key, value), { mode: 0o600 });
       await rename(fresh, file);
+      if (Date.now() < sweptAt + SWEEP_MS) return;
+      sweptAt = Date.now();
+      await sweep(dir);
     },
     async get(key) {
       const file = fileOf(key);
@@ -50,6 +66,8 @@ export async function openSealedRecords(dir: string, secrets: readonly string[])
       const bytes = stamp === null ? null : await contentOf(file);
       const value = bytes === null ? null : open(keys, key, bytes);
       if (stamp !== null && value !== null) cache.set(key, { stamp, value });
+      const [oldest] = cache.keys();
+      if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
       return value;
     },
     async drop(key) {

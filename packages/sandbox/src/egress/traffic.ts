@@ -14,6 +14,7 @@ import type { Identities } from './identity.ts';
 import { endTls } from './interception.ts';
 import { type Channel, type CompiledCredential, type CompiledPolicy, judge } from './policy.ts';
 import type { PolicyStore } from './policy-store.ts';
+import { createScrubber, type Scrubber } from './scrubber.ts';
 import { tunnel } from './tunnel.ts';
 
 export interface TrafficPorts {
@@ -49,6 +50,7 @@ export class Traffic {
   /** Answers under way on a socket: what is pipelined behind them must not become a tunnel. */
   readonly #answering = new WeakMap<Socket, number>();
 
+  readonly #scrubbers = new WeakMap<CompiledPolicy, Scrubber>();
   /** Answers that gave their socket to a tunnel. */
   readonly #detached = new WeakSet<ServerResponse>();
 
@@ -118,7 +120,7 @@ export class Traffic {
     response: ServerResponse,
     { passing, path, upgrade, secure }: { passing: Passing; path: string; upgrade: boolean; secure: boolean },
   ): Promise<void> {
-    const { sandbox, target, credentials } = passing;
+    const { sandbox, target, policy, credentials } = passing;
     const { dial: dialPorts, connections, idleMs, log } = this.#ports;
     const channel: Channel = secure ? 'tunnel' : 'plain';
     const passage = { target, channel, intercepted: secure, cut: () => request.socket.destroy() };
@@ -130,6 +132,7 @@ export class Traffic {
       host.setTimeout(idleMs, () => host.destroy());
       await exchange(host, {
         ...{ request, response, target, path, credentials, upgrade },
+        scrubber: credentials.length > 0 ? this.#scrubberOf(policy) : null,
         defaultPort: secure ? 443 : 80,
         onAnswer: (used, status) => {
           for (const credential of used)
@@ -165,6 +168,15 @@ export class Traffic {
     const closed = once(secure, 'close');
     this.#ports.server.emit('connection', secure);
     await closed;
+  }
+
+  /** All secrets of the sandbox, whichever host echoes them; made once for each policy. */
+  #scrubberOf(policy: CompiledPolicy): Scrubber {
+    const known = this.#scrubbers.get(policy);
+    if (known !== undefined) return known;
+    const scrubber = createScrubber(policy.credentials.map(({ secret }) => secret));
+    this.#scrubbers.set(policy, scrubber);
+    return scrubber;
   }
 
   #establish(response: ServerResponse, socket: Socket): void {
