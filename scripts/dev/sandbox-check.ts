@@ -5,8 +5,9 @@ import type { Tell } from './terminal.ts';
 
 /** Tells what isolation lacks; when sandboxes cannot run at all, a Fault with the way out. */
 export async function checkSandboxes(tell: Tell): Promise<void> {
-  const { level, problems } = await checkIsolation();
+  const { SANDBOX_ISOLATION: wanted } = process.env;
+  const { level, problems } = await checkIsolation(wanted);
   const lines = problems.map(({ what, why, fix }) => `${what} Why: ${why} To mend it: ${fix}`);
-  if (level === 'none') throw new Fault('Sandboxes cannot run on this machine.', lines.join('\n'));
+  if (level === 'refused') throw new Fault('Sandboxes cannot run on this machine.', lines.join('\n'));
   for (const line of lines) tell(`  ! ${line}`);
 }

@@ -30,6 +30,8 @@ const OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024;
 const BUILD_LIMITS: BuildLimits = { timeMs: 30 * 60_000, logBytes: 64 * 1024 ** 2 };
 const IMAGE_LIMITS: ImageLimits = { totalBytes: 32 * 1024 ** 3, reserveBytes: 512 * 1024 ** 2 };
 
+const UNISOLATED: LayoutChoice = { layout: 'copies', reason: 'sandboxes are not isolated' };
+
 export interface EmulatorOptions {
   /** Made if missing. One emulator at a time. */
   stateDir: string;
@@ -50,6 +52,8 @@ export interface EmulatorOptions {
   buildLimits?: Partial<BuildLimits>;
   /** Default: layers where the machine allows them. */
   layout?: LayoutChoice;
+  /** Default: namespaces. None is for one trusted tenant, where there cannot be any. */
+  isolation?: 'namespaces' | 'none';
 }
 
 export interface Emulator {
@@ -65,10 +69,7 @@ export interface Emulator {
 /** Throws StateInUseError when another emulator has `stateDir`, and TypeError for an SDK or a forward it does not know. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const { stateDir, tokenId, tokenSecret, log = silentLogger } = options;
-  if (tokenId === '' || tokenSecret === '')
-    throw new TypeError(
-      'tokenId and tokenSecret may not be empty: they are what keeps other users of this machine out.',
-    );
+  requireTokens(options);
   const forwards = parseForwards(options.forwards ?? []);
   const definitions = loadDefinitions();
   const privateDir = join(stateDir, 'state');
@@ -76,7 +77,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const store = new Store(join(privateDir, 'emulator.sqlite'));
   const base = prepareBase(join(stateDir, 'base'));
   chmodSync(stateDir, STATE_MODE);
-  const { layout, reason } = options.layout ?? (await chooseLayout(stateDir, base));
+  const isIsolated = options.isolation !== 'none';
+  const { layout, reason } = options.layout ?? (isIsolated ? await chooseLayout(stateDir, base) : UNISOLATED);
   log.info('emulator.layout', { layout, reason });
   const programs =
     layout === 'layers' ? prepareProgramDirectories(join(stateDir, 'programs')) : Promise.resolve();
@@ -86,7 +88,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const trees = new ImageTrees({ stateDir, base, layout, images, limits, log });
   const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES;
   const cgroups = new Cgroups(realpathSync(stateDir));
-  const places = { stateDir, base, layout, trees, programs };
+  const places = { stateDir, base, layout, trees, programs, isIsolated };
   const bounds = { outputLimitBytes, forwards, cgroups, diskBytes: options.diskBytes };
   const sandboxes = new Sandboxes({ ...places, ...bounds, store, log });
   const snapshots = new Snapshots({ sandboxes, images, trees, layout });
@@ -130,6 +132,13 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       store.close();
     },
   };
+}
+
+function requireTokens({ tokenId, tokenSecret }: EmulatorOptions): void {
+  if (tokenId !== '' && tokenSecret !== '') return;
+  throw new TypeError(
+    'tokenId and tokenSecret may not be empty: they are what keeps other users of this machine out.',
+  );
 }
 
 interface Authentication<Request, Response> {

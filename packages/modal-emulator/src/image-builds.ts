@@ -152,7 +152,7 @@ export class ImageBuilds {
       env: this.#ports.trees.env,
       workdir: image.workdir,
       timeoutMs: Math.max(0, build.deadline - performance.now()) + SANDBOX_GRACE_MS,
-      network: { allowsForwards: true },
+      network: { isOpen: true, allowsForwards: true },
     });
     try {
       for (const run of build.group) await this.#run(sandbox, run, build);

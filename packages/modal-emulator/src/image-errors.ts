@@ -3,6 +3,7 @@
 import { ServerError, Status } from 'nice-grpc';
 import { ImageLayoutError, ImageSpaceError } from './image-trees.ts';
 import { TreeCopyError } from './tree-copy.ts';
+import { UnisolatedError } from './unisolated.ts';
 
 /** Throws the status for `cause`, or `cause` itself when it is not about images. */
 export function failImage(cause: unknown): never {
@@ -12,7 +13,7 @@ export function failImage(cause: unknown): never {
 /** The status for an error about images, undefined for any other. */
 export function toStatus(cause: unknown): ServerError | undefined {
   if (cause instanceof ImageSpaceError) return new ServerError(Status.RESOURCE_EXHAUSTED, cause.message);
-  if (cause instanceof ImageLayoutError || cause instanceof TreeCopyError)
+  if (cause instanceof UnisolatedError || cause instanceof ImageLayoutError || cause instanceof TreeCopyError)
     return new ServerError(Status.FAILED_PRECONDITION, cause.message);
   return undefined;
 }

@@ -15,6 +15,8 @@ const DOMAIN = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 
 /** Whether the host's loopback, where every forward leads, may be reached. */
 export interface NetworkPolicy {
+  /** Nothing at all is forbidden. */
+  readonly isOpen: boolean;
   readonly allowsForwards: boolean;
 }
 
@@ -40,13 +42,13 @@ export function parseForwards(texts: readonly string[]): number[] {
 export function networkPolicy(access: NetworkAccess | undefined): NetworkPolicy {
   const type = access?.networkAccessType ?? NetworkAccessType.unspecified;
   if (type === NetworkAccessType.unspecified || type === NetworkAccessType.open)
-    return { allowsForwards: true };
-  if (type === NetworkAccessType.blocked) return { allowsForwards: false };
+    return { isOpen: true, allowsForwards: true };
+  if (type === NetworkAccessType.blocked) return { isOpen: false, allowsForwards: false };
   if (access === undefined || type !== NetworkAccessType.allowlist)
     throw new NetworkPolicyError(`networkAccessType ${type} is none the local emulator knows.`);
   const blocks = blockList(access.allowedCidrs);
   const domains = access.allowedDomains.map(checkDomain);
-  return { allowsForwards: blocks.check(LOOPBACK) || domains.some((domain) => names(domain)) };
+  return { isOpen: false, allowsForwards: blocks.check(LOOPBACK) || domains.some((domain) => names(domain)) };
 }
 
 function blockList(cidrs: readonly string[]): BlockList {

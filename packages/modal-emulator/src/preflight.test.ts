@@ -16,7 +16,7 @@ describe('checkIsolation', () => {
     expect(
       checkBehind(process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'], hide),
     ).toEqual({
-      level: 'none',
+      level: 'refused',
       problems: [
         {
           what: 'Sandboxes cannot be kept from the system calls that no namespace confines.',
@@ -30,7 +30,7 @@ describe('checkIsolation', () => {
   it('names the setting that forbids user namespaces, and how to change it', () => {
     const forbid = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"';
     expect(checkBehind(['--user', '--map-root-user'], forbid)).toEqual({
-      level: 'none',
+      level: 'refused',
       problems: [
         {
           what: 'The kernel does not let this user make the namespaces a sandbox is isolated with.',
@@ -40,11 +40,31 @@ describe('checkIsolation', () => {
       ],
     });
   });
+
+  it('names the ways out, and takes none of them unasked', () => {
+    const forbid = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"';
+    const refused = checkBehind(['--user', '--map-root-user'], forbid);
+    expect(JSON.stringify(refused)).toMatch(/container or virtual machine .* SANDBOX_ISOLATION=none/);
+    const behind = (wanted: string) =>
+      checkBehind(['--user', '--map-root-user'], `export SANDBOX_ISOLATION=${wanted}; ${forbid}`);
+    expect(behind('none')).toMatchObject({
+      level: 'none',
+      problems: [{ why: 'user.max_user_namespaces is 0.' }],
+    });
+    expect(behind('docker')).toMatchObject({
+      level: 'refused',
+      problems: [{ what: 'SANDBOX_ISOLATION is "docker".' }],
+    });
+  });
+
+  it('isolates where it can, also when it need not', async () => {
+    expect(await checkIsolation('none')).toEqual({ level: 'namespaces', problems: [] });
+  });
 });
 
 /** What checkIsolation says in namespaces of its own, once `script` has changed them. */
 function checkBehind(namespaces: string[], script: string): unknown {
-  const ask = `import('${PREFLIGHT}').then(async (m) => console.log(JSON.stringify(await m.checkIsolation())))`;
+  const ask = `import('${PREFLIGHT}').then(async (m) => console.log(JSON.stringify(await m.checkIsolation(process.env.SANDBOX_ISOLATION))))`;
   const command = ['bash', '-c', script, 'bash', process.execPath, '-e', ask];
   const stdio: StdioOptions = ['ignore', 'pipe', 'inherit'];
   return JSON.parse(execFileSync('unshare', [...namespaces, ...command], { encoding: 'utf8', stdio }));

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { ConfinementError, confinement, isInstalled, PROGRAM_PATHS } from './confinement.ts';
+import { workspaceProblem } from './unisolated.ts';
 
 export interface IsolationProblem {
   what: string;
@@ -12,8 +13,8 @@ export interface IsolationProblem {
 }
 
 export interface Isolation {
-  /** `none`: sandboxes cannot start, for the reasons in `problems`. */
-  level: 'namespaces' | 'none';
+  /** `refused`: sandboxes cannot start, for the reasons in `problems`; `none`: for these, and somebody said that it may be so. */
+  level: 'namespaces' | 'none' | 'refused';
   problems: IsolationProblem[];
 }
 
@@ -24,21 +25,30 @@ const REQUIRED: Record<string, string[]> = {
   coreutils: ['mkfifo', 'cp', 'cat', 'stat', 'mkdir', 'rm'],
   findutils: ['find'],
 };
+const WANTED = ['', 'namespaces', 'none'];
 const PROBE_USER = 231_071;
 const PROBE_ENV = { PATH: PROGRAM_PATHS.join(':') };
 const run = promisify(execFile);
 
-/** Takes about 30 ms and leaves nothing behind. */
-export async function checkIsolation(): Promise<Isolation> {
-  if (process.platform !== 'linux') return { level: 'none', problems: [notLinux()] };
-  const problems = missing(REQUIRED, 'sandboxes cannot start without');
-  if (problems.length === 0) {
-    const refusal = await probe();
-    if (refusal !== undefined) problems.push(explain(refusal));
-  }
-  if (isInstalled('setpriv')) problems.push(...(await unconfined()));
-  if (problems.length > 0) return { level: 'none', problems };
-  return { level: 'namespaces', problems: [] };
+/** Where a kernel forbids what isolates sandboxes, and cannot be made to allow it. */
+const OTHER_WAYS =
+  ' Or run the platform in a container or virtual machine where that is allowed. Or, for one tenant whom you trust with all that this user may do on this machine, set SANDBOX_ISOLATION=none: commands then run here, with no isolation, images, snapshots or network policies.';
+
+/** Takes about 30 ms and leaves nothing behind. `wanted` is what SANDBOX_ISOLATION says: `none` opts out where it has to. */
+export async function checkIsolation(wanted?: string): Promise<Isolation> {
+  if (process.platform !== 'linux') return { level: 'refused', problems: [notLinux()] };
+  if (wanted !== undefined && !WANTED.includes(wanted))
+    return { level: 'refused', problems: [unknown(wanted)] };
+  const programs = missing(REQUIRED, 'sandboxes cannot start without');
+  if (programs.length > 0) return { level: 'refused', problems: programs };
+  const problems: IsolationProblem[] = [];
+  const refusal = await probe();
+  if (refusal !== undefined) problems.push(explain(refusal));
+  problems.push(...(await unconfined()));
+  if (problems.length === 0) return { level: 'namespaces', problems };
+  if (wanted !== 'none') return { level: 'refused', problems: problems.map(withOtherWays) };
+  const workspace = workspaceProblem();
+  return workspace === undefined ? { level: 'none', problems } : { level: 'refused', problems: [workspace] };
 }
 
 /** What the kernel said against a sandbox's namespaces, or undefined when it made them. */
@@ -102,6 +112,18 @@ function explain(refusal: string): IsolationProblem {
     what,
     why: refusal,
     fix: 'In a container, start it with --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined; elsewhere, use a kernel of 5.14 or later with user namespaces.',
+  };
+}
+
+function withOtherWays({ what, why, fix }: IsolationProblem): IsolationProblem {
+  return { what, why, fix: `${fix}${OTHER_WAYS}` };
+}
+
+function unknown(wanted: string): IsolationProblem {
+  return {
+    what: `SANDBOX_ISOLATION is ${JSON.stringify(wanted)}.`,
+    why: `It can be ${WANTED.filter((name) => name !== '').join(' or ')}.`,
+    fix: 'Leave it out: sandboxes are then isolated by namespaces, or do not start.',
   };
 }
 

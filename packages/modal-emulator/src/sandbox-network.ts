@@ -3,9 +3,10 @@
 import type { Logger } from '@capstan/shared/logger';
 import { type ConnectCredentials, ConnectGate } from './connect-gate.ts';
 import { Forwards } from './forwards.ts';
+import { HostSockets } from './host-sockets.ts';
 import type { NetworkPolicy } from './network-policy.ts';
 import type { SandboxProcess } from './sandbox-process.ts';
-import { SandboxSockets } from './sandbox-sockets.ts';
+import { type SandboxConnections, SandboxSocketError, SandboxSockets } from './sandbox-sockets.ts';
 import { tunnelIdentity } from './tunnel-certificate.ts';
 import { Tunnels } from './tunnels.ts';
 import type { PortSpec, TunnelData } from './wire.ts';
@@ -23,15 +24,17 @@ export interface SandboxNetworkOptions {
 }
 
 export class SandboxNetwork {
-  readonly #sockets: SandboxSockets;
+  readonly #isIsolated: boolean;
+  readonly #sockets: SandboxConnections;
   readonly #forwards: Forwards;
   readonly #gate: ConnectGate;
   readonly #tunnels: Tunnels;
   #changes: Promise<unknown> = Promise.resolve();
 
   constructor({ sandboxId, process, ownerId, forwards, stateDir, log }: SandboxNetworkOptions) {
-    const { openNamespaces, listeners } = process;
-    const sockets = new SandboxSockets({ openNamespaces, ownerId });
+    const { openNamespaces, listeners, isIsolated } = process;
+    const sockets = isIsolated ? new SandboxSockets({ openNamespaces, ownerId }) : new HostSockets();
+    this.#isIsolated = isIsolated;
     this.#sockets = sockets;
     const onFull = () => log.warn('sandbox.forwards_full', { sandbox_id: sandboxId });
     this.#forwards = new Forwards(
@@ -50,7 +53,12 @@ export class SandboxNetwork {
 
   /** Resolves when it is in force. Rejects with SandboxSocketError where a forward cannot listen again. */
   setPolicy(policy: NetworkPolicy): Promise<void> {
-    const change = this.#changes.then(() => this.#forwards.allow(policy.allowsForwards));
+    if (!this.#isIsolated && !policy.isOpen) {
+      const why =
+        'The sandbox has the network of this machine (SANDBOX_ISOLATION=none): no policy can be kept there.';
+      return Promise.reject(new SandboxSocketError('UNISOLATED', why));
+    }
+    const change = this.#changes.then(() => this.#forwards.allow(policy.allowsForwards && this.#isIsolated));
     this.#changes = change.catch(() => {});
     return change;
   }

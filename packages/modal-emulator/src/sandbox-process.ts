@@ -12,17 +12,19 @@ import { asOwner, type Shift } from './ownership.ts';
 import { loopbackSetup, type Namespaces } from './sandbox-sockets.ts';
 
 const SETUP = readFileSync(new URL('./setup.sh', import.meta.url), 'utf8');
-const AGENT = readFileSync(new URL('./agent.sh', import.meta.url), 'utf8');
+export const AGENT = readFileSync(new URL('./agent.sh', import.meta.url), 'utf8');
 export const SANDBOX_ENV = {
   PATH: PROGRAM_PATHS.join(':'),
   HOME: '/root',
   LANG: 'C.UTF-8',
 };
 /** Bash takes a socket on stdin for a remote login, and would read the startup files of that user. */
-const PLAIN = ['--norc', '--noprofile'];
+export const PLAIN = ['--norc', '--noprofile'];
 const NAMESPACES = ['--user', '--map-root-user', '--mount', '--pid', '--uts', '--ipc', '--net', '--cgroup'];
 
 export interface SandboxProcess {
+  /** It has namespaces of its own. */
+  readonly isIsolated: boolean;
   readonly runDirectory: string;
   /** By port: they listen on 127.0.0.1 inside. */
   readonly listeners: ReadonlyMap<number, Server>;
@@ -80,6 +82,7 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
     '-c',
     AGENT,
     'agent',
+    '/__modal/run',
   ];
   const argv = [...closingDescriptors(), 'setpriv', '--pdeathsig', 'KILL', ...unshare];
   const { program, args, uid, gid } = asOwner(ownerId, argv, shifts);
@@ -100,6 +103,7 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
   if (orders === null) throw new TypeError('A sandbox starts with an order pipe; spawn gave none.');
   orders.on('error', () => {});
   return {
+    isIsolated: true,
     runDirectory,
     listeners,
     exited,

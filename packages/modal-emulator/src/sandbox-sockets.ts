@@ -38,6 +38,17 @@ export interface SandboxSocketsPorts {
   interpreter?: Interpreter;
 }
 
+/** How an emulator and the servers of one sandbox reach each other. */
+export interface SandboxConnections {
+  /** Whether a connection into the sandbox is open. */
+  readonly isBusy: boolean;
+  /** A half-open-capable connection to 127.0.0.1:`port` of the sandbox. Rejects with SandboxSocketError. */
+  dial(port: number): Promise<Socket>;
+  /** Listens on 127.0.0.1:`port` of the sandbox. Rejects with SandboxSocketError. */
+  listen(port: number): Promise<Server>;
+  close(): void;
+}
+
 /** Nothing took the connection, the port is taken, or the sandbox has ended. */
 export class SandboxSocketError extends Error {
   override readonly name = 'SandboxSocketError';
@@ -56,7 +67,7 @@ interface Order {
   reject(cause: Error): void;
 }
 
-export class SandboxSockets {
+export class SandboxSockets implements SandboxConnections {
   readonly #ports: SandboxSocketsPorts;
   readonly #orders = new Map<number, Order>();
   readonly #dialed = new Set<Socket>();
@@ -69,12 +80,10 @@ export class SandboxSockets {
     this.#ports = ports;
   }
 
-  /** Whether a connection into the sandbox is open. */
   get isBusy(): boolean {
     return this.#dialed.size > 0;
   }
 
-  /** A half-open-capable connection to 127.0.0.1:`port` of the sandbox. Rejects with SandboxSocketError. */
   async dial(port: number): Promise<Socket> {
     const socket = await this.#order('dial', port);
     if (!(socket instanceof Socket)) throw new TypeError('The maker of sockets handed over something else.');
@@ -86,7 +95,6 @@ export class SandboxSockets {
     return socket;
   }
 
-  /** Listens on 127.0.0.1:`port` of the sandbox. Rejects with SandboxSocketError. */
   async listen(port: number): Promise<Server> {
     const server = await this.#order('listen', port);
     if (!(server instanceof Server)) throw new TypeError('The maker of sockets handed over something else.');

@@ -2,10 +2,9 @@
 // 1. The store knows a sandbox before it runs and its result before anyone waiting for it does. 2. A sandbox has exactly
 // one result, and has it only when no process of it is left. 3. As root, each runs as a host user of its own.
 import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Logger } from '@capstan/shared/logger';
 import type { Cgroups, SandboxCgroup } from './cgroups.ts';
-import { confinement } from './confinement.ts';
 import { DiskWatch, freeOf, type Watched } from './disk-watch.ts';
 import { freeHostUser } from './host-users.ts';
 import { newId } from './identifiers.ts';
@@ -15,12 +14,14 @@ import { KeptRuns, keptLimits } from './kept-runs.ts';
 import { diskGuard, limitsOf, type SandboxLimits } from './limits.ts';
 import { NamedPipes } from './named-pipes.ts';
 import type { NetworkPolicy } from './network-policy.ts';
-import { type Base, type Layout, prepareRoot } from './root-filesystem.ts';
+import type { Base, Layout } from './root-filesystem.ts';
 import { Run, type RunOptions } from './run.ts';
 import { SandboxNetwork } from './sandbox-network.ts';
-import { type SandboxProcess, type StartOptions, startSandboxProcess } from './sandbox-process.ts';
+import type { SandboxProcess } from './sandbox-process.ts';
+import { startSandbox } from './sandbox-start.ts';
 import { NameTakenError, type SandboxRecord, type Store } from './store.ts';
 import { TreeRemovals } from './tree-removal.ts';
+import { refuseUnisolated, UnisolatedError } from './unisolated.ts';
 import { makeVolatileDirectory, type VolatileDirectory } from './volatile-directory.ts';
 import { type GenericResult, GenericStatus, type NamedTag, type Resources } from './wire.ts';
 
@@ -76,6 +77,8 @@ export interface SandboxesPorts {
   trees: ImageTrees;
   /** Resolves once the directories over the host's programs are there: sandboxes start with them, or not at all. */
   programs: Promise<void>;
+  /** False: sandboxes are this user's own commands, which somebody asked for. */
+  isIsolated: boolean;
   store: Store;
   log: Logger;
   outputLimitBytes: number;
@@ -128,6 +131,7 @@ export class Sandboxes {
   async create(options: SandboxOptions): Promise<LiveSandbox> {
     const { appId, image, name, tags } = options;
     this.#ports.trees.assertUsable(image);
+    if (!this.#ports.isIsolated) refuseUnisolated(options);
     const record: SandboxRecord = {
       id: newId('sb'),
       taskId: newId('ta'),
@@ -189,6 +193,8 @@ export class Sandboxes {
   ): Promise<T | undefined> {
     const entry = this.#byId.get(id);
     if (entry === undefined || entry.result !== undefined) return undefined;
+    if (!this.#ports.isIsolated)
+      throw new UnisolatedError("snapshots cannot be taken: its files are this machine's");
     const reading = read(entry, this.#stop.signal);
     entry.readers.add(reading);
     return reading.finally(() => entry.readers.delete(reading));
@@ -216,10 +222,13 @@ export class Sandboxes {
 
   async #start(record: SandboxRecord, options: SandboxOptions): Promise<LiveSandbox> {
     const { image } = options;
-    const { forwards, log, trees, cgroups, stateDir, diskBytes } = this.#ports;
+    const { forwards, log, trees, cgroups, stateDir, diskBytes, isIsolated } = this.#ports;
     const limits = limitsOf(options.resources, { stateDir, diskBytes });
     const group = await cgroups.create(record.id, limits);
-    const place = { directory: join(this.#directory, record.id), ownerId: freeHostUser(this.#users) };
+    const place = {
+      directory: join(this.#directory, record.id),
+      ownerId: isIsolated ? freeHostUser(this.#users) : undefined,
+    };
     this.#users.add(place.ownerId);
     const listenPorts = options.network.allowsForwards ? forwards : [];
     const releaseImage = trees.hold(image);
@@ -227,7 +236,12 @@ export class Sandboxes {
       releaseImage();
       this.#users.delete(place.ownerId);
     };
-    const starting = this.#startProcess(place, { image, listenPorts, group, limits });
+    const memoryBytesPerProcess = cgroups.versions.memory === undefined ? limits.memoryBytes : undefined;
+    const { signal } = this.#stop;
+    const starting = startSandbox(
+      { ...this.#ports, volatilePath: this.#volatile.path, removals: this.#removals },
+      { place, image, listenPorts, group, memoryBytesPerProcess, signal },
+    );
     const sandboxProcess = await starting.catch((cause: unknown) => {
       release();
       void group.remove();
@@ -259,45 +273,10 @@ export class Sandboxes {
     this.#byId.set(record.id, entry);
     this.#byTask.set(record.taskId, entry);
     this.#limit(entry, options);
-    this.#guardDisk(entry, limits);
+    if (this.#ports.isIsolated) this.#guardDisk(entry, limits);
     this.#watch(entry);
     if (this.#stop.signal.aborted) await this.terminate(record.id);
     return entry;
-  }
-
-  async #startProcess(
-    place: SandboxPlace,
-    {
-      image,
-      limits,
-      ...options
-    }: Pick<StartOptions, 'listenPorts' | 'group'> & {
-      image: ImageRecord;
-      limits: SandboxLimits;
-    },
-  ): Promise<SandboxProcess> {
-    const { directory, ownerId } = place;
-    const { base, layout, trees, cgroups } = this.#ports;
-    const runDirectory = join(this.#volatile.path, basename(directory));
-    try {
-      await this.#ports.programs;
-      const layers = trees.layersOf(image);
-      const isPlanted = image.tree !== undefined;
-      const shifts = prepareRoot(directory, { base, layout, runDirectory, ownerId, layers, isPlanted });
-      if (image.tree !== undefined) await trees.plant(image.tree, place, this.#stop.signal);
-      return await startSandboxProcess({
-        directory,
-        runDirectory,
-        ownerId,
-        shifts,
-        confinement: confinement({ entrance: true }),
-        memoryBytesPerProcess: cgroups.versions.memory === undefined ? limits.memoryBytes : undefined,
-        ...options,
-      });
-    } catch (cause) {
-      void this.#removals.add(directory, runDirectory);
-      throw cause;
-    }
   }
 
   #limit(entry: Entry, options: SandboxOptions): void {

@@ -1,0 +1,55 @@
+// What it takes to start one sandbox: its files laid out, its image planted, its processes begun.
+import { basename, join } from 'node:path';
+import { confinement } from './confinement.ts';
+import type { ImageRecord } from './image-store.ts';
+import type { ImageTrees, SandboxPlace } from './image-trees.ts';
+import { startPlainProcess } from './plain-process.ts';
+import { type Base, type Layout, prepareRoot } from './root-filesystem.ts';
+import { type SandboxProcess, type StartOptions, startSandboxProcess } from './sandbox-process.ts';
+import type { TreeRemovals } from './tree-removal.ts';
+
+export interface SandboxPlaces {
+  base: Base;
+  layout: Layout;
+  trees: ImageTrees;
+  /** Resolves once the directories over the host's programs are there. */
+  programs: Promise<void>;
+  /** False: the processes are this user's own, on this machine's files. */
+  isIsolated: boolean;
+  volatilePath: string;
+  removals: TreeRemovals;
+}
+
+export type SandboxStart = Pick<StartOptions, 'listenPorts' | 'group' | 'memoryBytesPerProcess'> & {
+  place: SandboxPlace;
+  image: ImageRecord;
+  signal: AbortSignal;
+};
+
+/** Leaves nothing behind when it fails. */
+export async function startSandbox(places: SandboxPlaces, start: SandboxStart): Promise<SandboxProcess> {
+  const { base, layout, trees, isIsolated } = places;
+  const { place, image, signal, ...options } = start;
+  const { directory, ownerId } = place;
+  const runDirectory = join(places.volatilePath, basename(directory));
+  try {
+    if (!isIsolated) return await startPlainProcess({ directory, runDirectory, group: options.group });
+    await places.programs;
+    const layers = trees.layersOf(image);
+    const isPlanted = image.tree !== undefined;
+    const shifts = prepareRoot(directory, { base, layout, runDirectory, ownerId, layers, isPlanted });
+    if (image.tree !== undefined) await trees.plant(image.tree, place, signal);
+    const confined = confinement({ entrance: true });
+    return await startSandboxProcess({
+      ...options,
+      directory,
+      runDirectory,
+      ownerId,
+      shifts,
+      confinement: confined,
+    });
+  } catch (cause) {
+    void places.removals.add(directory, runDirectory);
+    throw cause;
+  }
+}
