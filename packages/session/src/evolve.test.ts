@@ -56,6 +56,15 @@ describe('what it used', () => {
 });
 
 describe('what is changed', () => {
+  it('is of the session, not of its threads', () => {
+    const machine = new Machine();
+    machine.now = machine.spec.createdAt + 5_000;
+    const before = machine.primary;
+    machine.do({ kind: 'update', change: { title: 'one' } });
+    expect(machine.primary).toEqual(before);
+    expect(machine.state.updatedAt).toBe(machine.now);
+  });
+
   it('is changed, and the rest stays', () => {
     const machine = new Machine();
     const change = (changed: Partial<SessionChange>) => {
