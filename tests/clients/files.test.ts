@@ -110,3 +110,49 @@ describe('files of a session', () => {
     expect(said).not.toContain('ghp_canary');
   });
 });
+
+describe('the files of a sandbox', () => {
+  const ask = (session: string, what: string, init: RequestInit = {}) =>
+    fetch(`${platform.url}/v1/sessions/${session}/sandbox/files${what}`, {
+      ...init,
+      headers: { 'x-api-key': platform.apiKey },
+    });
+  const write = (session: string, path: string, body: BodyInit) =>
+    ask(session, `/content?path=${encodeURIComponent(path)}`, { method: 'POST', body });
+
+  it('are written, which makes it, then listed, read and downloaded as an archive', async () => {
+    const { id } = await client.beta.sessions.create(ground);
+    expect((await ask(id, '?path=/workspace')).status).toBe(409);
+    const bytes = new Uint8Array(9 * 1024 * 1024 + 3).fill(7);
+    const small = await write(id, '/workspace/dir/a b.txt', 'text');
+    expect(await small.json()).toEqual({ path: '/workspace/dir/a b.txt', size_bytes: 4 });
+    const large = await write(id, '/workspace/large', bytes);
+    expect(await large.json()).toMatchObject({ size_bytes: bytes.length });
+    await write(id, '/workspace/empty', '');
+    const listed = await (await ask(id, '?path=/workspace')).json();
+    const of = ({ path, type, size_bytes }: Record<string, unknown>) => [path, type, size_bytes];
+    expect(listed.data.map(of).filter(([, type]: unknown[]) => type === 'file')).toEqual([
+      ['/workspace/empty', 'file', 0],
+      ['/workspace/large', 'file', bytes.length],
+    ]);
+    const read = await ask(id, '/content?path=/workspace/large');
+    expect(Buffer.from(await read.arrayBuffer()).equals(bytes)).toBe(true);
+    const archive = await ask(id, '/archive?path=/workspace/dir');
+    expect(archive.headers.get('content-disposition')).toContain('dir.tar');
+    const tar = Buffer.from(await archive.arrayBuffer());
+    expect(tar.includes('a b.txt')).toBe(true);
+    expect(tar.includes('text')).toBe(true);
+    const refused = async (what: string) => {
+      const response = await ask(id, what);
+      return [response.status, (await response.json()).error.message];
+    };
+    expect(await refused('/content?path=/workspace/none')).toEqual([404, expect.stringMatching(/^path: /)]);
+    expect(await refused('/content?path=/workspace')).toEqual([400, expect.stringMatching(/is a directory/)]);
+    expect(await refused('/archive?path=/workspace/large')).toEqual([
+      400,
+      expect.stringMatching(/not a directory/),
+    ]);
+    expect(await refused('?path=relative')).toEqual([400, expect.stringMatching(/absolute/)]);
+    expect((await write(id, '/workspace/dir', 'x')).status).toBe(400);
+  });
+});

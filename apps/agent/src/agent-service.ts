@@ -13,6 +13,7 @@ import type { Exposed, LentSnapshot, ModelWanted } from '@capstan/session/harnes
 import type { Line } from '@capstan/session/line';
 import type {
   EventQuery,
+  SandboxFiles,
   Sent,
   SessionChange,
   Sessions,
@@ -62,6 +63,22 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
 
   archive(address: SessionAddress): Promise<SessionView> {
     return this.#session(address).archive(address);
+  }
+
+  listSandboxFiles(address: SessionAddress, path: string): Promise<SandboxFiles> {
+    return this.#session(address).listSandboxFiles(address, path);
+  }
+
+  readSandboxFile(address: SessionAddress, path: string): Promise<ReadableStream<Uint8Array>> {
+    return this.#session(address).readSandboxFile(address, path);
+  }
+
+  writeSandboxFile(address: SessionAddress, path: string, body: ReadableStream<Uint8Array>): Promise<number> {
+    return this.#session(address).writeSandboxFile(address, path, body);
+  }
+
+  archiveSandboxFiles(address: SessionAddress, path: string): Promise<ReadableStream<Uint8Array>> {
+    return this.#session(address).archiveSandboxFiles(address, path);
   }
 
   remount(address: SessionAddress): Promise<void> {

@@ -5,6 +5,13 @@
 //     it may be about to be created (expectation.ts).
 // D3. A runtime that died is never asked again: the next call opens another from the log.
 import { DurableObject } from 'cloudflare:workers';
+import {
+  archiveSandboxFiles,
+  type Located,
+  listSandboxFiles,
+  readSandboxFile,
+  writeSandboxFile,
+} from '@capstan/harness/sandbox-files';
 import { ApiError, isApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
@@ -16,6 +23,7 @@ import type { Line } from '@capstan/session/line';
 import { SessionRuntime } from '@capstan/session/runtime';
 import type {
   EventQuery,
+  SandboxFiles,
   Sent,
   SessionChange,
   SessionView,
@@ -32,7 +40,8 @@ import threadsTables from '../../../migrations/session-do/0003_threads.sql';
 import type { Env } from './env.ts';
 import { Expectation } from './expectation.ts';
 import { Facts } from './facts.ts';
-import { createPorts, failpointsOf, loadSpec } from './ports.ts';
+import { createPorts, failpointsOf, loadSpec, openSandboxes } from './ports.ts';
+import { toSandboxFiles } from './sandbox-files.ts';
 import { Sockets, type Teller } from './sockets.ts';
 import { StorageAlarm, toSql } from './storage.ts';
 
@@ -81,6 +90,22 @@ export class SessionDO extends DurableObject<Env> {
 
   async archive(address: SessionAddress): Promise<SessionView> {
     return (await this.#runtime(address)).archive();
+  }
+
+  async listSandboxFiles(address: SessionAddress, path: string): Promise<SandboxFiles> {
+    return toSandboxFiles(await listSandboxFiles(await this.#located(address, path)));
+  }
+
+  async readSandboxFile(address: SessionAddress, path: string): Promise<ReadableStream<Uint8Array>> {
+    return readSandboxFile(await this.#located(address, path));
+  }
+
+  async writeSandboxFile(address: SessionAddress, path: string, body: ReadableStream<Uint8Array>) {
+    return writeSandboxFile(await this.#located(address, path, { make: true }), body);
+  }
+
+  async archiveSandboxFiles(address: SessionAddress, path: string): Promise<ReadableStream<Uint8Array>> {
+    return archiveSandboxFiles(await this.#located(address, path));
   }
 
   async remount(address: SessionAddress): Promise<void> {
@@ -170,6 +195,11 @@ export class SessionDO extends DurableObject<Env> {
       if (again === null) await this.ctx.storage.deleteAll();
       else (await this.#alarm).arm(again);
     }
+  }
+
+  async #located(address: SessionAddress, path: string, how = { make: false }): Promise<Located> {
+    const sandboxId = await (await this.#runtime(address)).place(how);
+    return { sandboxes: openSandboxes(this.env), sandboxId, path };
   }
 
   async #runtime(address: SessionAddress): Promise<SessionRuntime> {

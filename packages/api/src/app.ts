@@ -22,6 +22,7 @@ import { mountFiles } from './v1/files.ts';
 import { mountNewSessions } from './v1/new-sessions.ts';
 import { mountPreviewUrls } from './v1/preview-urls.ts';
 import { mountResources } from './v1/resources.ts';
+import { mountSandboxFiles } from './v1/sandbox-files.ts';
 import { mountSessions } from './v1/sessions.ts';
 import { mountThreads } from './v1/threads.ts';
 import { mountUsage } from './v1/usage.ts';
@@ -42,6 +43,7 @@ export function createApi(ports: ApiPorts): Api {
   mountThreads(surface);
   mountResources(surface);
   mountPreviewUrls(surface);
+  mountSandboxFiles(surface);
   mountFiles(surface);
   mountUsage(surface);
   mountHealth(surface);

@@ -29,7 +29,7 @@ export function openApiDocument(version: string): Document {
 }
 
 function describe(route: RouteSpec): RouteConfig {
-  const { method, path, operationId, summary, tag, params, query, body, form, access, once } = route;
+  const { method, path, operationId, summary, tag, params, query, body, form, raw, access, once } = route;
   return {
     method,
     path,
@@ -42,11 +42,14 @@ function describe(route: RouteSpec): RouteConfig {
       ...(query && { query }),
       ...(once && { headers: z.object({ [IDEMPOTENCY_HEADER]: idempotencyKey.optional() }) }),
       ...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
+      ...(raw && { body: { required: true, content: { 'application/octet-stream': { schema: BYTES } } } }),
       ...(form && { body: { required: true, content: { 'multipart/form-data': { schema: form } } } }),
     },
     responses: { ...success(route), ...refusals(route) },
   };
 }
+
+const BYTES = z.string().meta({ format: 'binary' });
 
 const FORMS = {
   stream: ['text/event-stream', 'Server-sent events; each `data` is this object as JSON'],

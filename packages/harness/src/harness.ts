@@ -61,6 +61,7 @@ export function withHolding<W extends object>(workers: W, holding: Holding): W &
     release: () => holding.release(),
     prewarm: () => holding.prewarm(),
     expose: (port) => holding.expose(port),
+    place: (how) => holding.place(how),
     follow: (rest) => holding.follow(rest),
     careAt: () => holding.careAt(),
     care: () => holding.care(),

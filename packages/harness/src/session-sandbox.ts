@@ -135,6 +135,12 @@ export class SessionSandbox implements Holding {
     }
   }
 
+  async place({ make }: { make: boolean }): Promise<string | null> {
+    if (make) return this.use(async (sandboxId) => sandboxId, { changes: true });
+    const sandboxId = this.last();
+    return sandboxId !== null && (await this.isAlive(sandboxId)) ? sandboxId : null;
+  }
+
   /** The sandbox the session has used, alive or not; null when it never had one. */
   last(): string | null {
     return this.#record.live?.sandboxId ?? null;

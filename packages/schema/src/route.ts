@@ -17,6 +17,8 @@ export interface RouteSpec {
   body?: z.ZodType;
   /** The request is `multipart/form-data` of these parts, which the handler reads as they arrive. */
   form?: z.ZodObject;
+  /** The request's body is bytes of any type, which the handler reads as they arrive. */
+  raw?: true;
   response: z.ZodType;
   /** What it makes is made once: a request with an `idempotency-key` may be repeated. */
   once?: true;

@@ -8,6 +8,7 @@ import { healthRoutes } from './health.ts';
 import { previewUrlRoutes } from './preview-urls.ts';
 import { resourceRoutes } from './resources.ts';
 import type { RouteSpec } from './route.ts';
+import { sandboxFileRoutes } from './sandbox-files.ts';
 import { sessionRoutes } from './sessions.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
@@ -19,6 +20,7 @@ export const ROUTES: readonly RouteSpec[] = [
   eventRoutes,
   threadRoutes,
   resourceRoutes,
+  sandboxFileRoutes,
   previewUrlRoutes,
   fileRoutes,
   usageRoutes,

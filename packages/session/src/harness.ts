@@ -140,6 +140,8 @@ export interface Holding {
   prewarm(): void;
   /** How the server side reaches a port of the sandbox; null: none of the session's runs. */
   expose(port: number): Promise<Exposed | null>;
+  /** The sandbox that runs; with `make` one is made or restored when none does, and counts as changed. Null: none runs. */
+  place(how: { make: boolean }): Promise<string | null>;
   /** How the session stands now: told whenever that changes, before anything is done in the sandbox. */
   follow(rest: Rest): void;
   /** When something is to be done for the sandbox, epoch ms; null: nothing is. */

@@ -14,7 +14,22 @@ export function prewarm({ status }: State, holding: Holding): void {
 export async function expose({ status }: State, holding: Holding, port: number): Promise<Exposed> {
   const exposed = status === 'terminated' ? null : await holding.expose(port);
   if (exposed !== null) return exposed;
-  throw new ApiError(
+  throw noneRuns();
+}
+
+/** The sandbox that runs, made when it is to be changed. Refuses (`conflict`) when none runs, or the session is over. */
+export async function place(
+  { status, deleted }: State,
+  holding: Holding,
+  how: { make: boolean },
+): Promise<string> {
+  const sandboxId = status === 'terminated' || deleted ? null : await holding.place(how);
+  if (sandboxId !== null) return sandboxId;
+  throw noneRuns();
+}
+
+function noneRuns(): ApiError {
+  return new ApiError(
     'conflict',
     'The session has no sandbox that runs: it gets one with its next tool call, or by …/prewarm.',
   );

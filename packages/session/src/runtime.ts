@@ -28,7 +28,7 @@ import { lendSnapshot } from './lending.ts';
 import type { Line } from './line.ts';
 import { type LogReader, readable } from './log-reader.ts';
 import { type Command, decide, LEASE_MS, owed, toThreadView } from './machine.ts';
-import { expose, prewarm } from './outside-calls.ts';
+import { expose, place, prewarm } from './outside-calls.ts';
 import type { Extra, Ports } from './ports.ts';
 import { recall, Twins, toReceipt } from './repetition.ts';
 import { withRequests } from './requests.ts';
@@ -190,6 +190,10 @@ export class SessionRuntime {
   async expose(port: number): Promise<Exposed> {
     this.#refuseDeleted();
     return expose(this.#state, this.#ports.harness, port);
+  }
+
+  place(how: { make: boolean }): Promise<string> {
+    return place(this.#state, this.#ports.harness, how);
   }
 
   /** A snapshot for a fork at that event to begin with: nothing in it was done after the event. Null: there is none. */

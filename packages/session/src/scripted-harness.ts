@@ -167,6 +167,11 @@ export class ScriptedHarness implements Harness {
     return this.held ? { url: `http://sandbox.test:${port}`, headers: {} } : null;
   }
 
+  async place({ make }: { make: boolean }): Promise<string | null> {
+    if (make) this.held = true;
+    return this.held ? 'sb-scripted' : null;
+  }
+
   follow(rest: Rest): void {
     this.rest = rest;
   }

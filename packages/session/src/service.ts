@@ -13,6 +13,7 @@ import type { Isolation } from '@capstan/schema/isolation';
 import type { Metadata, MetadataPatch } from '@capstan/schema/metadata';
 import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
 import type { Page } from '@capstan/schema/page';
+import type { SandboxFile } from '@capstan/schema/sandbox-files';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import type { SessionAddress } from './address.ts';
@@ -82,6 +83,11 @@ export interface Sent {
   replayed: boolean;
 }
 
+export interface SandboxFiles {
+  data: SandboxFile[];
+  truncated: boolean;
+}
+
 export interface Sessions {
   /**
    * The session is about to be created, and has something to do by itself: durable when it resolves. Once it is created it
@@ -99,6 +105,13 @@ export interface Sessions {
   archive(address: SessionAddress): Promise<SessionView>;
   /** Its resources have changed: they are looked at before its next tool call. */
   remount(address: SessionAddress): Promise<void>;
+  /** A directory of its sandbox. `conflict`: none runs. */
+  listSandboxFiles(address: SessionAddress, path: string): Promise<SandboxFiles>;
+  readSandboxFile(address: SessionAddress, path: string): Promise<ReadableStream<Uint8Array>>;
+  /** Makes or restores the sandbox when none runs. Resolves with the size. */
+  writeSandboxFile(address: SessionAddress, path: string, body: ReadableStream<Uint8Array>): Promise<number>;
+  /** As tar. */
+  archiveSandboxFiles(address: SessionAddress, path: string): Promise<ReadableStream<Uint8Array>>;
   /** From then on the session is `not_found`; its sandbox, row and log are erased afterwards, whatever dies meanwhile. */
   delete(address: SessionAddress): Promise<void>;
   /** In the order of creation, the primary one first. */

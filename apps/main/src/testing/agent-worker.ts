@@ -15,6 +15,7 @@ import type { LentSnapshot, ModelWanted } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
 import type {
   EventQuery,
+  SandboxFiles,
   Sent,
   SessionChange,
   Sessions,
@@ -121,6 +122,31 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
   async delete(address: SessionAddress): Promise<void> {
     await this.#open(address);
     remembered.delete(address.sessionId);
+  }
+
+  async listSandboxFiles(address: SessionAddress, path: string): Promise<SandboxFiles> {
+    await this.#open(address);
+    const modified_at = new Date(0).toISOString();
+    const entry = { path: `${path}/a.txt`, type: 'file' as const, size_bytes: 4, modified_at, mode: '0644' };
+    return { data: [entry], truncated: false };
+  }
+
+  async readSandboxFile(address: SessionAddress): Promise<ReadableStream<Uint8Array>> {
+    await this.#open(address);
+    return new Response('text').body ?? new ReadableStream();
+  }
+
+  async writeSandboxFile(
+    address: SessionAddress,
+    _path: string,
+    body: ReadableStream<Uint8Array>,
+  ): Promise<number> {
+    await this.#open(address);
+    return (await new Response(body).arrayBuffer()).byteLength;
+  }
+
+  async archiveSandboxFiles(address: SessionAddress): Promise<ReadableStream<Uint8Array>> {
+    return this.readSandboxFile(address);
   }
 
   async remount(address: SessionAddress): Promise<void> {

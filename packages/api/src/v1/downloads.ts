@@ -53,7 +53,7 @@ function names(condition: string | null, etag: string): boolean {
 }
 
 /** RFC 6266: plain for old clients, and as it is written for the others. */
-function disposition(filename: string): string {
+export function disposition(filename: string): string {
   const name = filename.split('/').at(-1) ?? filename;
   const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, '_');
   const exact = encodeURIComponent(name).replaceAll(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);

@@ -88,6 +88,10 @@ export class RecordedHarness implements Harness {
     return null;
   }
 
+  async place(): Promise<null> {
+    return null;
+  }
+
   follow(): void {}
 
   careAt(): null {
