@@ -161,6 +161,7 @@ function example(route: RouteSpec): unknown {
   const examples: Record<string, unknown> = {
     addSessionResource: { type: 'file', file_id: 'file_1' },
     updateSessionResource: { authorization_token: 'token' },
+    createPreviewUrl: { port: 3000 },
     forkSession: { at: 'sevt_1' },
     sendEvents: { events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }] },
   };
