@@ -64,7 +64,8 @@ async function once(plan: Plan, tell: Told): Promise<{ said: Said[]; output: str
     }
   };
   const stop = () => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL');
-  process.once('exit', stop);
+  // Before its files are removed, which it may still be writing.
+  process.prependOnceListener('exit', stop);
   const watch = setInterval(() => {
     read();
     if (Date.now() - statSync(plan.report).mtimeMs > SILENT_MS) stop();
