@@ -2,14 +2,14 @@
 // the log has the conversation, the session's facts have the sandbox.
 
 import type { Sandboxes } from '@capstan/sandbox/port';
-import type { Harness, Holding, ModelCall } from '@capstan/session/harness';
+import type { Harness, Holding } from '@capstan/session/harness';
 import type { Logger } from '@capstan/shared/logger';
 import type { HarnessConfig } from './config.ts';
+import { beside } from './early-sandbox.ts';
 import { chooseModel } from './model-choice.ts';
 import { type FileContents, FileResolver } from './models/file-content.ts';
 import { createModelCalls } from './models/model-calls.ts';
 import type { SessionSandbox } from './session-sandbox.ts';
-import { worksInSandbox } from './tools/definitions.ts';
 import { createTools } from './tools/tools.ts';
 import type { Workspace } from './workspace/workspace.ts';
 
@@ -41,10 +41,7 @@ export function createHarness(deps: HarnessDeps): Workers {
     choose: (model) => chooseModel(config, model),
     async *call(call, signal) {
       const shown = (await resolver?.resolve(call)) ?? call;
-      // Once the request is out: nothing of the sandbox is before the first word.
-      yield* models.call(shown, signal, () => {
-        if (call.builtIn && worksInSandbox(call.agent)) sandbox.provision(isAsked(call));
-      });
+      yield* beside(sandbox, call, (sent) => models.call(shown, signal, sent));
     },
     prepare: (toolName) => tools.prepare(toolName),
     perform: (call, signal) => tools.perform(call, signal),
@@ -71,10 +68,4 @@ export function withHolding<W extends object>(workers: W, holding: Holding): W &
     snapshot: () => holding.snapshot(),
     lend: () => holding.lend(),
   };
-}
-
-/** Whether somebody has said something since the model was last asked. */
-function isAsked({ context }: ModelCall): boolean {
-  const last = context.at(-1);
-  return last?.type === 'user' || last?.type === 'system';
 }

@@ -246,6 +246,37 @@ describe('a sandbox whose time is nearly over', () => {
   });
 });
 
+describe('a sandbox that was made early', () => {
+  const resting = async (sandbox: SessionSandbox) => {
+    await sandbox.acquire();
+    await rest(sandbox);
+  };
+
+  it('is ended when its session rests and nobody has used it, and is not made early again', async () => {
+    const sandbox = wake();
+    sandbox.provision();
+    await resting(sandbox);
+    expect([world.live.length, sandbox.holds(), sandbox.careAt()]).toEqual([0, false, null]);
+    wake().provision();
+    expect(world.boxes).toHaveLength(1);
+    await change(wake());
+    expect([world.boxes.length, wake().news()]).toEqual([2, []]);
+  });
+
+  it('is kept when somebody asked for it', async () => {
+    const sandbox = wake();
+    sandbox.prewarm();
+    await resting(sandbox);
+    expect(world.live).toHaveLength(1);
+    const other = wake({ facts: new MemoryFacts(), sessionId: 'sesn_other' });
+    other.provision();
+    await other.acquire();
+    other.prewarm();
+    await rest(other);
+    expect(world.live).toHaveLength(2);
+  });
+});
+
 describe('the environment of a sandbox', () => {
   const packages = { type: 'packages' as const, apt: ['jq'], cargo: [], gem: [], go: [], npm: [], pip: [] };
   const environment = { type: 'cloud' as const, networking: { type: 'unrestricted' as const }, packages };
@@ -272,13 +303,14 @@ describe('the environment of a sandbox', () => {
     await ask();
     expect(sandbox.news()).toMatchObject([{ kind: 'image_failed', message: 'buildImage fails' }]);
     expect(world.asked).toEqual(['buildImage']);
-    sandbox.provision(false);
-    sandbox.provision(true);
+    sandbox.provision();
+    sandbox.retry();
+    sandbox.provision();
     await ask();
     expect(world.asked).toEqual(['buildImage', 'buildImage']);
     expect(sandbox.news()).toHaveLength(2);
     world.fails.clear();
-    sandbox.provision(true);
+    sandbox.retry();
     await sandbox.acquire();
   });
 });

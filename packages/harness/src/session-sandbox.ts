@@ -54,6 +54,7 @@ export class SessionSandbox implements Holding {
   #look: Look | null = null;
   #calls = 0;
   #keepUntil = 0;
+  #wanted = false;
   #rest: Rest = { since: null, upTo: null };
   #opening: Promise<string> | null = null;
   /** Why there is no image: it is not tried again before somebody says something. */
@@ -96,16 +97,16 @@ export class SessionSandbox implements Holding {
     }
   }
 
-  /**
-   * Beside a model call whose agent may need it: the first of a session makes it. `asked`: somebody has just said something;
-   * whether it still lives is looked at anew then, by whoever needs it.
-   */
-  provision(asked: boolean): void {
-    if (asked) {
-      this.#failure = null;
-      this.doubt();
-    }
-    if (this.#record.live !== null || this.#opening !== null || this.#failure !== null) return;
+  /** Somebody has just said something: what failed is tried again, and whether it still lives is looked at anew. */
+  retry(): void {
+    this.#failure = null;
+    this.doubt();
+  }
+
+  /** Beside a model call whose agent may need it: the first of a session makes it. */
+  provision(): void {
+    const { live, spared } = this.#record;
+    if (live !== null || spared || this.#opening !== null || this.#failure !== null) return;
     this.prepare();
   }
 
@@ -121,6 +122,9 @@ export class SessionSandbox implements Holding {
     // Refused where there are none.
     this.#deps.sandboxes();
     this.#failure = null;
+    // One that nobody uses is ended, unless somebody wants it.
+    this.#wanted = true;
+    this.#change(changes.wants);
     this.prepare();
   }
 
@@ -209,6 +213,7 @@ export class SessionSandbox implements Holding {
       if (next.do === 'wait') return;
       if (next.do === 'discard') await this.#snapshots.letGo(next.image);
       else if (next.do === 'look') await this.#lookInto();
+      else if (next.do === 'spare') await this.#spare(next.sandboxId);
       else await this.#take();
     }
   }
@@ -287,6 +292,8 @@ export class SessionSandbox implements Holding {
       const newsId = this.#deps.newId('event');
       const { upTo } = this.#rest;
       this.#change((record) => changes.replaced(record, made, { newsId, upTo }));
+      if (this.#wanted) this.#change(changes.wants);
+      this.#wanted = false;
       this.#seen = { sandboxId: made.sandboxId, at: this.#deps.clock.now() };
       this.#look = null;
       return made.sandboxId;
@@ -339,6 +346,11 @@ export class SessionSandbox implements Holding {
     } finally {
       this.#look = null;
     }
+  }
+
+  async #spare(sandboxId: string): Promise<void> {
+    await persist(() => this.#sandboxes.terminate(sandboxId));
+    this.#change((record) => changes.spared(record, sandboxId));
   }
 
   #keep(): void {

@@ -26,6 +26,7 @@ const live = (more: Partial<LiveSandbox> = {}): LiveSandbox => ({
   sandboxId: 'sb-1',
   expiresAt: NOW + LONG,
   used: true,
+  wanted: false,
   changed: true,
   ended: false,
   madeAfter: null,
@@ -106,11 +107,26 @@ describe('a sandbox that nobody needs just now', () => {
   const running = { at: NOW - 1_000, running: true };
   const wait = (until: number | null): Care => ({ do: 'wait', until });
   const used = record({ live: live() });
+  const unused = live({ used: false, changed: false });
   const last = live({ expiresAt: NOW + LAST_MS });
   const lent = { imageId: 'im-0', lentAt: NOW - 1_000 };
   const cases: [string, SandboxRecord, Caring, Care][] = [
     ['there is none', NOTHING_RECORDED, caring(), wait(null)],
-    ['nothing was done in it', record({ live: live({ changed: false }) }), caring(), wait(null)],
+    ['nothing was changed in it', record({ live: live({ changed: false }) }), caring(), wait(null)],
+    ['nobody has used it', record({ live: unused }), caring(), { do: 'spare', sandboxId: 'sb-1' }],
+    [
+      'nobody has used it, and its session works',
+      record({ live: unused }),
+      caring({ restsSince: null }),
+      wait(null),
+    ],
+    ['nobody has used it yet', record({ live: unused }), caring({ restsSince: NOW }), wait(NOW + REST_MS)],
+    [
+      'nobody has used it, and somebody wants it',
+      record({ live: { ...unused, wanted: true } }),
+      caring(),
+      wait(null),
+    ],
     ['it has ended', record({ live: live({ ended: true }) }), caring(), wait(null)],
     ['its session works', used, caring({ restsSince: null }), wait(NOW + LONG - LAST_MS)],
     ['its session has just come to rest', used, caring({ restsSince: NOW }), wait(NOW + REST_MS)],

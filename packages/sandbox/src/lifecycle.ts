@@ -51,6 +51,8 @@ export interface LiveSandbox {
   expiresAt: number;
   /** A call was made in it. */
   used: boolean;
+  /** Somebody asked for it before there was a call. */
+  wanted: boolean;
   /** A call may have changed it since its snapshot was begun, or since it was made. */
   changed: boolean;
   /** It was seen to have ended. */
@@ -64,6 +66,8 @@ export interface SandboxRecord {
   live: LiveSandbox | null;
   /** Another one was asked for: whether it was made is not known. */
   making: boolean;
+  /** One was made early, and nobody needed it: the next is made when somebody does. */
+  spared: boolean;
   /** What the next sandbox begins with. */
   snapshot: KeptSnapshot | null;
   taking: Taking | null;
@@ -76,6 +80,7 @@ export interface SandboxRecord {
 export const NOTHING_RECORDED: SandboxRecord = {
   live: null,
   making: false,
+  spared: false,
   snapshot: null,
   taking: null,
   discarded: [],
@@ -136,6 +141,8 @@ export type Care =
   /** Nothing is due before then; null: ever. */
   | { do: 'wait'; until: number | null }
   | { do: 'finish' | 'look' | 'snapshot' }
+  /** Nobody needed it: it is ended. */
+  | { do: 'spare'; sandboxId: string }
   | { do: 'discard'; image: KeptImage };
 
 /** What to do next for a sandbox that nobody needs just now. */
@@ -149,7 +156,8 @@ export function care(record: SandboxRecord, caring: Caring): Care {
 }
 
 function photograph({ live, snapshot }: SandboxRecord, { now, restsSince, restMs, look }: Caring): Care {
-  if (live === null || live.ended || !live.changed) return { do: 'wait', until: null };
+  if (live === null || live.ended) return { do: 'wait', until: null };
+  if (!live.changed) return spare(live, { restsSince, restMs, now });
   const last = live.expiresAt - LAST_MS;
   const taken = snapshot !== null && snapshot.sandboxId === live.sandboxId && snapshot.takenAt >= last;
   const atLast = taken ? null : last;
@@ -161,6 +169,16 @@ function photograph({ live, snapshot }: SandboxRecord, { now, restsSince, restMs
   if (look === null || !seen) return { do: 'look' };
   if (look.running) return { do: 'wait', until: earliest([look.at + LOOK_MS, atLast]) };
   return { do: 'snapshot' };
+}
+
+/** One that was made early, for a call that never came, is not kept for it. */
+function spare(
+  { sandboxId, used, wanted }: LiveSandbox,
+  { restsSince, restMs, now }: Omit<Caring, 'look'>,
+): Care {
+  if (used || wanted || restsSince === null) return { do: 'wait', until: null };
+  const due = restsSince + restMs;
+  return now < due ? { do: 'wait', until: due } : { do: 'spare', sandboxId };
 }
 
 function freeAt({ lentAt }: KeptImage): number {

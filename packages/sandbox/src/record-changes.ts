@@ -28,7 +28,7 @@ export function replaced(record: SandboxRecord, made: Made, { newsId, upTo }: Re
   const { sandboxId, expiresAt, from } = made;
   if (live?.sandboxId === sandboxId) return record.making ? { ...record, making: false } : record;
   const madeAfter = live?.used === true ? upTo : (live?.madeAfter ?? null);
-  const fresh = { sandboxId, expiresAt, used: false, changed: false, ended: false, madeAfter };
+  const fresh = { sandboxId, expiresAt, used: false, wanted: false, changed: false, ended: false, madeAfter };
   // Nobody has seen what there was before, unless it was used, or came with the session.
   const told = live?.used === true || (snapshot !== null && from === null);
   return {
@@ -122,6 +122,17 @@ export function letGo(record: SandboxRecord, imageId: string): SandboxRecord {
     snapshot: record.snapshot?.imageId === imageId ? null : record.snapshot,
     discarded: record.discarded.filter((one) => one.imageId !== imageId),
   };
+}
+
+/** Somebody wants it, call or no call. The same record when there is none. */
+export function wants(record: SandboxRecord): SandboxRecord {
+  const { live } = record;
+  return live === null || live.wanted ? record : withLive(record, { ...live, wanted: true });
+}
+
+/** It was ended, because nobody had needed it. */
+export function spared(record: SandboxRecord, sandboxId: string): SandboxRecord {
+  return record.live?.sandboxId === sandboxId ? { ...record, live: null, spared: true } : record;
 }
 
 /** Every sandbox there was is given back. */

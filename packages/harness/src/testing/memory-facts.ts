@@ -24,6 +24,7 @@ export class MemoryFacts implements SandboxFacts {
     const other = {
       expiresAt: Number.MAX_SAFE_INTEGER,
       used: true,
+      wanted: false,
       changed: true,
       ended: false,
       madeAfter: null,
