@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { credentialFor, openWorld, upstreamAuthority, type World } from './testing.ts';
 
 let world: World;
-const limits = { idleMs: 400, perSandbox: 4, unidentified: 3 };
+const limits = { perSandbox: 4 };
 beforeEach(async () => {
   world = await openWorld({ limits });
 });
@@ -176,29 +176,28 @@ describe('connections that cost more than they should', () => {
     expect(await client.whole()).toMatch(/^HTTP\/1\.1 502 [\s\S]*upstream_failed/);
   });
 
-  it('a tunnel through which nothing goes', async () => {
-    const port = await world.serveTcp(() => {});
-    const auth = await world.sandbox({});
-    const client = await world.client();
-    client.head(`CONNECT api.test:${port} HTTP/1.1`, auth);
+  it.each([
+    ['a tunnel through which nothing goes', []],
+    ['a hello that never ends', [22, 3, 1, 1, 0, 1]],
+  ])('%s', async (_, bytes) => {
+    const impatient = await openWorld({ limits: { idleMs: 300 } });
+    const port = await impatient.serveTcp(() => {});
+    const auth = await impatient.sandbox({});
+    const client = await impatient.client();
+    client.head(`CONNECT api.test:${port} HTTP/1.1`, auth).write(Buffer.from(bytes));
     await client.until(/200/);
     await client.whole();
-  });
-
-  it('a hello that never ends', async () => {
-    const port = await world.serveTcp(() => {});
-    const auth = await world.sandbox({});
-    const client = await world.client();
-    client.head(`CONNECT api.test:${port} HTTP/1.1`, auth).write(Buffer.from([22, 3, 1, 1, 0, 1]));
-    await client.whole();
+    await impatient.close();
   });
 
   it('TLS to be ended here that never begins', async () => {
-    const auth = await world.sandbox({ credentials: [credentialFor(['api.test'])] });
-    const client = await world.client();
+    const impatient = await openWorld({ limits: { headersMs: 300 } });
+    const auth = await impatient.sandbox({ credentials: [credentialFor(['api.test'])] });
+    const client = await impatient.client();
     client.head('CONNECT api.test:443 HTTP/1.1', auth);
     await client.until(/200/);
     await client.whole();
+    await impatient.close();
   });
 
   it('more connections than its share, which leaves the others theirs', async () => {

@@ -5,10 +5,15 @@ import type { Authority } from './authority.ts';
 import { EgressRefusal } from './denial.ts';
 import { parseHost, type Target } from './hosts.ts';
 
-const HANDSHAKE_MS = 15_000;
+export interface Ending {
+  target: Target;
+  authority: Authority;
+  /** How long the handshake may take. */
+  withinMs: number;
+}
 
 /** The client's side of the tunnel in the clear. Rejects with EgressRefusal when the client names another server or none of ours. */
-export function endTls(client: Socket, target: Target, authority: Authority): Promise<TLSSocket> {
+export function endTls(client: Socket, { target, authority, withinMs }: Ending): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     let refusal: EgressRefusal | undefined;
     const context = authority.contextFor(target.host);
@@ -32,7 +37,7 @@ export function endTls(client: Socket, target: Target, authority: Authority): Pr
     const deadline = setTimeout(() => {
       refusal = new EgressRefusal('request_timeout');
       secure.destroy();
-    }, HANDSHAKE_MS);
+    }, withinMs);
     // A handshake that fails closes the socket, which is what is waited for.
     secure.on('error', () => {});
     secure.once('close', closed);

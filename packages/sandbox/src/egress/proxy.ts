@@ -72,7 +72,13 @@ export function createEgressProxy(ports: EgressProxyPorts): EgressProxy {
   const sockets = new Set<Socket>();
   const traffic = new Traffic({
     ...{ server, identities, connections, denials },
-    ...{ store: ports.store, dial: ports.dial, log: ports.log, idleMs: limits.idleMs },
+    ...{
+      store: ports.store,
+      dial: ports.dial,
+      log: ports.log,
+      headersMs: limits.headersMs,
+      idleMs: limits.idleMs,
+    },
     authorities: [authority, ...previous],
   });
   server.on('connection', (socket) => {

@@ -27,6 +27,8 @@ export interface TrafficPorts {
   denials: DenialLog;
   dial: DialPorts;
   log: Logger;
+  /** For a TLS handshake, as for the headers of a request. */
+  headersMs: number;
   /** A connection on which nothing moves for this long is ended. */
   idleMs: number;
 }
@@ -163,7 +165,11 @@ export class Traffic {
     const authority = this.#ports.authorities[this.#identify(request).secretIndex];
     if (authority === undefined) throw new EgressRefusal('unidentified');
     this.#establish(response, socket);
-    const secure = await endTls(socket, passing.target, authority);
+    const secure = await endTls(socket, {
+      target: passing.target,
+      authority,
+      withinMs: this.#ports.headersMs,
+    });
     this.#interiors.set(secure, { sandbox: passing.sandbox, target: passing.target });
     const closed = once(secure, 'close');
     this.#ports.server.emit('connection', secure);
