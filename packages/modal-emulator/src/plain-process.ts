@@ -56,6 +56,7 @@ export async function startPlainProcess({
   const killAll = () => killDescendants(isRunning() ? child.pid : undefined);
   return {
     isIsolated: false,
+    home,
     runDirectory,
     listeners: new Map(),
     exited,

@@ -49,7 +49,7 @@ describe('checkIsolation', () => {
       checkBehind(['--user', '--map-root-user'], `export SANDBOX_ISOLATION=${wanted}; ${forbid}`);
     expect(behind('none')).toMatchObject({
       level: 'none',
-      problems: [{ why: 'user.max_user_namespaces is 0.' }],
+      problems: { 0: { why: 'user.max_user_namespaces is 0.' } },
     });
     expect(behind('docker')).toMatchObject({
       level: 'refused',

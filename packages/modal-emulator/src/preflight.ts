@@ -48,7 +48,7 @@ export async function checkIsolation(wanted?: string): Promise<Isolation> {
   if (problems.length === 0) return { level: 'namespaces', problems };
   if (wanted !== 'none') return { level: 'refused', problems: problems.map(withOtherWays) };
   const workspace = workspaceProblem();
-  return workspace === undefined ? { level: 'none', problems } : { level: 'refused', problems: [workspace] };
+  return { level: 'none', problems: workspace === undefined ? problems : [...problems, workspace] };
 }
 
 /** What the kernel said against a sandbox's namespaces, or undefined when it made them. */

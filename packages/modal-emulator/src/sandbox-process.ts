@@ -25,6 +25,8 @@ const NAMESPACES = ['--user', '--map-root-user', '--mount', '--pid', '--uts', '-
 export interface SandboxProcess {
   /** It has namespaces of its own. */
   readonly isIsolated: boolean;
+  /** Of the user that commands run as, as they see it. */
+  readonly home: string;
   readonly runDirectory: string;
   /** By port: they listen on 127.0.0.1 inside. */
   readonly listeners: ReadonlyMap<number, Server>;
@@ -104,6 +106,7 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
   orders.on('error', () => {});
   return {
     isIsolated: true,
+    home: SANDBOX_ENV.HOME,
     runDirectory,
     listeners,
     exited,

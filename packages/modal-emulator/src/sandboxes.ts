@@ -17,7 +17,7 @@ import type { NetworkPolicy } from './network-policy.ts';
 import type { Base, Layout } from './root-filesystem.ts';
 import { Run, type RunOptions } from './run.ts';
 import { SandboxNetwork } from './sandbox-network.ts';
-import type { SandboxProcess } from './sandbox-process.ts';
+import { SANDBOX_ENV, type SandboxProcess } from './sandbox-process.ts';
 import { startSandbox } from './sandbox-start.ts';
 import { NameTakenError, type SandboxRecord, type Store } from './store.ts';
 import { TreeRemovals } from './tree-removal.ts';
@@ -257,7 +257,7 @@ export class Sandboxes {
       release,
       readers: new Set(),
       env: { ...options.env, MODAL_SANDBOX_ID: record.id, MODAL_TASK_ID: record.taskId },
-      workdir: options.workdir,
+      workdir: options.workdir === SANDBOX_ENV.HOME ? sandboxProcess.home : options.workdir,
       process: sandboxProcess,
       network: new SandboxNetwork({ sandboxId, process: sandboxProcess, ownerId, forwards, stateDir, log }),
       runs: new KeptRuns(keptLimits(this.#ports.outputLimitBytes)),

@@ -1,6 +1,6 @@
 // Sandboxes without isolation, by the program as it ships, where user namespaces are forbidden.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,6 +65,12 @@ describe('a sandbox without isolation', { timeout: 60_000 }, () => {
     expect(text).not.toMatch(/MODAL_TOKEN|as-test/);
     expect([await run.wait(), readFileSync(path, 'utf8')]).toEqual([0, 'left\n']);
     expect(await sandbox.filesystem.readText(path)).toBe('left\n');
+  });
+
+  it('begins where its user is at home', async () => {
+    expect((await bash(sandbox, '[ "$PWD" = "$HOME" ] && touch file && echo at home')).stdout).toBe(
+      'at home\n',
+    );
   });
 
   it('ends a command at its time limit, and everything with itself', async () => {
@@ -148,11 +154,14 @@ describe('refuseUnisolated', () => {
 });
 
 describe('workspaceProblem', () => {
-  it('makes the directory, or says how to', () => {
+  it('says how to get a directory that this user can write, where there is none', () => {
     const parent = mkdtempSync(join(tmpdir(), 'workspace-'));
     onTestFinished(() => rmSync(parent, { recursive: true, force: true }));
-    expect(workspaceProblem(join(parent, 'workspace'))).toBeUndefined();
-    expect(existsSync(join(parent, 'workspace'))).toBe(true);
+    expect([workspaceProblem(parent), workspaceProblem(join(parent, 'workspace'))]).toEqual([
+      undefined,
+      undefined,
+    ]);
+    expect(readdirSync(parent)).toEqual([]);
     expect(workspaceProblem('/dev/null/workspace')?.fix).toMatch(/sudo mkdir -p \/dev\/null\/workspace/);
   });
 });

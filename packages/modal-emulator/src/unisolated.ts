@@ -1,6 +1,7 @@
 // Sandboxes of one trusted tenant where namespaces are forbidden and somebody said that it may be so: commands of the
 // emulator's own user, on its own files and network. What needs more than that is refused, never quietly left out.
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { ImageRecord } from './image-store.ts';
 import type { NetworkPolicy } from './network-policy.ts';
 
@@ -30,13 +31,13 @@ export function refuseUnisolated({ appId, image, network }: UnisolatedRequest): 
     throw new UnisolatedError('no network policy can be kept: only an open network is what it says');
 }
 
-/** Why sandboxes could not work here even so, and how to mend it. */
+/** Why commands may find nowhere to work, and how to mend it. */
 export function workspaceProblem(
   workspace = WORKSPACE,
 ): { what: string; why: string; fix: string } | undefined {
   try {
-    mkdirSync(workspace, { recursive: true });
-    accessSync(workspace, constants.W_OK | constants.X_OK);
+    const writable = existsSync(workspace) ? workspace : dirname(workspace);
+    accessSync(writable, constants.W_OK | constants.X_OK);
     return undefined;
   } catch (cause) {
     return {
