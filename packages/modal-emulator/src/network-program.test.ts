@@ -1,9 +1,11 @@
 // The network of the program as it ships: started by root and by an ordinary user, watched from outside, and killed.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import type { Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { bash, connect, type Program, startProgram, temporaryState } from './testing.ts';
+import { removeTrees } from './tree-removal.ts';
 
 const MIB = 1024 * 1024;
 const SERVER = `
@@ -71,7 +73,7 @@ const port = () => (host.address() as AddressInfo).port;
 
 /** A program that a failing test does not leave behind. */
 async function started(owner: number | undefined) {
-  const { stateDir, remove } = temporaryState(owner);
+  const { stateDir } = temporaryState(owner);
   const before = ['env', `CAPSTAN_EMULATOR_FORWARDS=127.0.0.1:${port()}`];
   const program = await startProgram(stateDir, owner, before);
   const connection = await connect(program.url);
@@ -79,7 +81,8 @@ async function started(owner: number | undefined) {
     connection.close();
     program.child.kill('SIGKILL');
     await program.exited;
-    remove();
+    // A killed emulator leaves directories that not even their owner may enter.
+    await removeTrees(dirname(stateDir));
   });
   return { ...connection, program };
 }
