@@ -248,6 +248,17 @@ describe('recovery', () => {
     expect(await world.wake().recover(call, NEVER)).toBeNull();
   });
 
+  it('cannot know what became of a command whose sandbox was replaced since, and does not run it again', async () => {
+    const call = callOf('bash', { command: 'echo ran >> /workspace/ran' });
+    await tools.perform(call, NEVER);
+    await world.sandboxes.terminate(world.remembered.sandboxId ?? '');
+    const woken = world.wake();
+    woken.follow({ since: null, upTo: call.effectId });
+    await woken.perform(callOf('bash', { command: 'true' }), NEVER);
+    expect(await world.wake().recover(call, NEVER)).toBeNull();
+    expect(textOf(await bash('ls /workspace/ran 2>/dev/null; true'))).toBe('(no output)');
+  });
+
   it('stops a command that is cancelled', async () => {
     await bash('true');
     const call = callOf('bash', { command: 'echo started; sleep 60' });
