@@ -1,4 +1,5 @@
 // Against plain directories that stand for the kernel's; limits.test.ts uses what this machine really has.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cgroups } from './cgroups.ts';
 
-const GROUP = `capstan-${createHash('sha256').update('/state').digest('hex').slice(0, 12)}`;
+const GROUP = `capstan-${process.pid}-${createHash('sha256').update('/state').digest('hex').slice(0, 12)}`;
 const LIMITS = { memoryBytes: 1 << 28, processes: 640, milliCpu: 500, milliCpuMax: 250 };
 
 let root: string;
@@ -50,6 +51,22 @@ describe('Cgroups of version 1', () => {
       { 'memory.limit_in_bytes': '268435456' },
       { 'pids.max': '640' },
     ]);
+  });
+
+  it('removes what emulators left that have ended, and nothing of one that runs', () => {
+    const ended = spawnSync('true').pid;
+    for (const name of [
+      `capstan-${ended}-0/sb-1`,
+      `capstan-${ended}-0/sb-2`,
+      'capstan-1-0/sb-1',
+      'of-another/x',
+    ])
+      group(`memory/${name}`);
+    const { mount, own } = first('memory');
+    new Cgroups('/state', { mountInfo: mount, ownGroups: own('/') });
+    expect(readdirSync(join(root, 'memory')).toSorted()).toEqual(
+      [GROUP, 'capstan-1-0', 'of-another'].toSorted(),
+    );
   });
 
   it('finds its group where a container shows only that', () => {

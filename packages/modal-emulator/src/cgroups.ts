@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 export const CONTROLLERS = ['cpu', 'memory', 'pids'] as const;
 export type Controller = (typeof CONTROLLERS)[number];
@@ -45,7 +45,7 @@ export class Cgroups {
 
   /** `name` tells the groups of one emulator from those of another. */
   constructor(name: string, source: CgroupSource = kernelSource()) {
-    const group = `capstan-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`;
+    const group = `capstan-${process.pid}-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`;
     this.#hierarchies = hierarchies(parseMounts(source), group);
     const cpu = this.#hierarchies.get('cpu');
     if (cpu?.version === 'cgroup1') writeFileSync(join(cpu.directory, 'cpu.shares'), String(SHARES_OF_ALL));
@@ -226,14 +226,26 @@ function passesOn(directory: string, controller: Controller): boolean {
   }
 }
 
-/** Without what another emulator on the same state left, which has ended. */
+/** Beside it, what emulators left that have ended is removed. */
 function fresh(directory: string): string | undefined {
   try {
-    removeTree(directory);
+    for (const name of readdirSync(dirname(directory))) {
+      const owner = /^capstan-(\d+)-/.exec(name)?.[1];
+      if (owner !== undefined && !isRunning(Number(owner))) removeTree(join(dirname(directory), name));
+    }
     mkdirSync(directory, { recursive: true });
     return directory;
   } catch {
     return undefined;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return !(cause instanceof Error && 'code' in cause && cause.code === 'ESRCH');
   }
 }
 
