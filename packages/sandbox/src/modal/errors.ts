@@ -5,6 +5,7 @@ import { isSandboxError, SandboxError } from '../error.ts';
 const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
 const PERMISSION_DENIED = 7;
+const RESOURCE_EXHAUSTED = 8;
 const FAILED_PRECONDITION = 9;
 const UNIMPLEMENTED = 12;
 const UNAUTHENTICATED = 16;
@@ -45,6 +46,11 @@ export function toSandboxError(error: unknown, doing: string): SandboxError {
   }
   if (code === INVALID_ARGUMENT || nameOf(error) === 'InvalidError') {
     return new SandboxError('invalid', `Modal refuses the request (${doing}): ${message}`, { cause: error });
+  }
+  if (code === RESOURCE_EXHAUSTED) {
+    return new SandboxError('quota_exceeded', `Modal has no room for it (${doing}): ${message}`, {
+      cause: error,
+    });
   }
   if (code === UNIMPLEMENTED) {
     const why = 'this Modal does not know the call, which Modal and this version of its emulator do';
