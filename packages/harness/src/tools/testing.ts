@@ -41,7 +41,7 @@ export async function startSandboxWorld(sessionId = 'sesn_test'): Promise<Sandbo
       const clock = { now: () => Date.now() };
       const workspace = parts === undefined ? {} : { workspace: new Workspace({ ...deps, ...parts, clock }) };
       const sandbox = new SessionSandbox(sandboxDeps({ ...deps, ...workspace }));
-      const tools = createTools({ sandbox, sandboxes: deps.sandboxes, ...workspace });
+      const tools = createTools({ sandbox, sandboxes: deps.sandboxes, clock, ...workspace });
       const workers: Tools = {
         prepare: (toolName) => tools.prepare(toolName),
         perform: (call, signal) => tools.perform(call, signal),

@@ -15,6 +15,7 @@ import { edit } from './edit.ts';
 import { glob } from './glob.ts';
 import { grep } from './grep.ts';
 import { read } from './read.ts';
+import { RefusedConnections } from './refused-connections.ts';
 import { type BoundTool, bind, failed, type Place } from './tool.ts';
 import { write } from './write.ts';
 
@@ -32,6 +33,7 @@ export type Tools = Pick<Harness, 'prepare' | 'perform' | 'recover' | 'cancel'>;
 export interface ToolsDeps {
   sandbox: SessionSandbox;
   sandboxes: () => Sandboxes;
+  clock: { now(): number };
   /** Absent: nothing is kept of what agents make. */
   workspace?: Workspace;
 }
@@ -44,11 +46,13 @@ class SandboxTools implements Tools {
   #sandbox: SessionSandbox;
   #sandboxes: () => Sandboxes;
   #workspace: Workspace | null;
+  #refused: RefusedConnections;
 
-  constructor({ sandbox, sandboxes, workspace }: ToolsDeps) {
+  constructor({ sandbox, sandboxes, workspace, clock }: ToolsDeps) {
     this.#sandbox = sandbox;
     this.#sandboxes = sandboxes;
     this.#workspace = workspace ?? null;
+    this.#refused = new RefusedConnections(sandboxes, clock);
   }
 
   prepare(toolName: string): void {
@@ -106,9 +110,10 @@ class SandboxTools implements Tools {
         const work = async (sandboxId: string) => {
           signal.throwIfAborted();
           this.#watch(tool, { sandboxId, ended: false });
+          const refused = call.name === 'bash' ? this.#refused.watch(sandboxId) : null;
           const outcome = await tool.perform(this.#place(call, { sandboxId, signal }), call.input);
           this.#watch(tool, { sandboxId, ended: true });
-          return outcome;
+          return withNote(outcome, (await refused?.()) ?? null);
         };
         return await this.#sandbox.use(work, tool);
       } catch (error) {
@@ -131,6 +136,10 @@ class SandboxTools implements Tools {
   #place(call: ToolCall, at: { sandboxId: string; signal: AbortSignal }): Place {
     return { sandboxes: this.#sandboxes(), effectId: call.effectId, shell: call.shell, ...at };
   }
+}
+
+function withNote(outcome: ToolOutcome, text: string | null): ToolOutcome {
+  return text === null ? outcome : { ...outcome, content: [...outcome.content, { type: 'text', text }] };
 }
 
 /** A run whose start is still under way is not known yet: its id is taken by one that does nothing, so that it never begins. */
