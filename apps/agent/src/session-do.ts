@@ -20,6 +20,7 @@ import type { Page } from '@capstan/schema/page';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Exposed, LentSnapshot } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
+import { expose, place, prewarm, work } from '@capstan/session/outside-calls';
 import { SessionRuntime } from '@capstan/session/runtime';
 import type {
   EventQuery,
@@ -101,7 +102,10 @@ export class SessionDO extends DurableObject<Env> {
   }
 
   async writeSandboxFile(address: SessionAddress, path: string, body: ReadableStream<Uint8Array>) {
-    return writeSandboxFile(await this.#located(address, path, { make: true }), body);
+    const sandboxes = openSandboxes(this.env);
+    const runtime = await this.#runtime(address);
+    const write = (sandboxId: string) => writeSandboxFile({ sandboxes, sandboxId, path }, body);
+    return runtime.outside((state, holding) => work(state, holding, write));
   }
 
   async archiveSandboxFiles(address: SessionAddress, path: string): Promise<ReadableStream<Uint8Array>> {
@@ -118,11 +122,11 @@ export class SessionDO extends DurableObject<Env> {
   }
 
   async prewarm(address: SessionAddress): Promise<void> {
-    (await this.#runtime(address)).prewarm();
+    (await this.#runtime(address)).outside(prewarm);
   }
 
   async expose(address: SessionAddress, port: number): Promise<Exposed> {
-    return (await this.#runtime(address)).expose(port);
+    return (await this.#runtime(address)).outside((state, holding) => expose(state, holding, port));
   }
 
   async lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null> {
@@ -197,8 +201,8 @@ export class SessionDO extends DurableObject<Env> {
     }
   }
 
-  async #located(address: SessionAddress, path: string, how = { make: false }): Promise<Located> {
-    const sandboxId = await (await this.#runtime(address)).place(how);
+  async #located(address: SessionAddress, path: string): Promise<Located> {
+    const sandboxId = await (await this.#runtime(address)).outside(place);
     return { sandboxes: openSandboxes(this.env), sandboxId, path };
   }
 

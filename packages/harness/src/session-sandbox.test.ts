@@ -263,6 +263,23 @@ describe('a sandbox that was made early', () => {
     expect([world.boxes.length, wake().news()]).toEqual([2, []]);
   });
 
+  it('is left alone while a person works in it, also when its session has long rested', async () => {
+    const sandbox = wake();
+    await rest(sandbox);
+    const cared: Promise<void>[] = [];
+    sandbox.watch(() => cared.push(sandbox.care()));
+    const due = await sandbox.work(async () => {
+      world.write('/a', 'by hand');
+      return sandbox.careAt();
+    });
+    await Promise.all(cared);
+    expect(due).toBeGreaterThan(world.now + REST_MS);
+    expect([world.live.length, world.images.size]).toEqual([1, 0]);
+    world.now += REST_MS;
+    await sandbox.care();
+    expect([world.live.length, world.images.size]).toEqual([1, 1]);
+  });
+
   it('is kept when somebody asked for it', async () => {
     const sandbox = wake();
     sandbox.prewarm();

@@ -53,6 +53,10 @@ export class SessionSandbox implements Holding {
   #seen: { sandboxId: string; at: number } | null = null;
   #look: Look | null = null;
   #calls = 0;
+  /** Calls, and who waits for a sandbox to make one in. */
+  #users = 0;
+  /** When the last of them had done. */
+  #usedAt = Number.NEGATIVE_INFINITY;
   #keepUntil = 0;
   #wanted = false;
   #rest: Rest = { since: null, upTo: null };
@@ -83,17 +87,26 @@ export class SessionSandbox implements Holding {
 
   /** Does a call's work in the sandbox. `changes`: it may leave something in it. */
   async use<T>(work: (sandboxId: string) => Promise<T>, { changes: may }: { changes: boolean }): Promise<T> {
-    const sandboxId = await this.acquire();
-    this.#calls += 1;
-    this.#look = null;
+    this.#users += 1;
     try {
-      this.#change((record) => changes.used(record, may));
-      await this.#deps.workspace?.ready(sandboxId);
-      const result = await work(sandboxId);
-      this.seen();
-      return result;
+      const sandboxId = await this.acquire();
+      this.#calls += 1;
+      this.#look = null;
+      try {
+        this.#change((record) => changes.used(record, may));
+        await this.#deps.workspace?.ready(sandboxId);
+        const result = await work(sandboxId);
+        this.seen();
+        return result;
+      } finally {
+        this.#calls -= 1;
+      }
     } finally {
-      this.#calls -= 1;
+      this.#users -= 1;
+      if (this.#users === 0) {
+        this.#usedAt = this.#deps.clock.now();
+        if (this.#rest.since !== null) this.#changed();
+      }
     }
   }
 
@@ -139,8 +152,11 @@ export class SessionSandbox implements Holding {
     }
   }
 
-  async place({ make }: { make: boolean }): Promise<string | null> {
-    if (make) return this.use(async (sandboxId) => sandboxId, { changes: true });
+  work<T>(job: (sandboxId: string) => Promise<T>): Promise<T> {
+    return this.use(job, { changes: true });
+  }
+
+  async place(): Promise<string | null> {
     const sandboxId = this.last();
     return sandboxId !== null && (await this.isAlive(sandboxId)) ? sandboxId : null;
   }
@@ -264,7 +280,10 @@ export class SessionSandbox implements Holding {
 
   #caring() {
     const { clock, restMs } = this.#deps;
-    return { now: clock.now(), restsSince: this.#rest.since, restMs, look: this.#look };
+    const { since } = this.#rest;
+    // A person may work in it while the session rests.
+    const restsSince = this.#users > 0 || since === null ? null : Math.max(since, this.#usedAt);
+    return { now: clock.now(), restsSince, restMs, look: this.#look };
   }
 
   async #open(): Promise<string> {

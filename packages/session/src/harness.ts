@@ -140,8 +140,10 @@ export interface Holding {
   prewarm(): void;
   /** How the server side reaches a port of the sandbox; null: none of the session's runs. */
   expose(port: number): Promise<Exposed | null>;
-  /** The sandbox that runs; with `make` one is made or restored when none does, and counts as changed. Null: none runs. */
-  place(how: { make: boolean }): Promise<string | null>;
+  /** The sandbox that runs; null: none does. */
+  place(): Promise<string | null>;
+  /** Does something in the sandbox that may change it; made, or brought back, when none runs. */
+  work<T>(job: (sandboxId: string) => Promise<T>): Promise<T>;
   /** How the session stands now: told whenever that changes, before anything is done in the sandbox. */
   follow(rest: Rest): void;
   /** When something is to be done for the sandbox, epoch ms; null: nothing is. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { expose, prewarm } from './outside-calls.ts';
+import { expose, place, prewarm, work } from './outside-calls.ts';
 import { ScriptedHarness } from './scripted-harness.ts';
 import { initialState, type State } from './state.ts';
 
@@ -18,6 +18,16 @@ describe('a port of the sandbox', () => {
       code: 'conflict',
       message: expect.stringContaining('next tool call'),
     });
+  });
+});
+
+describe('work in the sandbox', () => {
+  it('makes it, and is refused once the session is over', async () => {
+    const harness = new ScriptedHarness();
+    await expect(place(idle, harness)).rejects.toMatchObject({ code: 'conflict' });
+    expect(await work(idle, harness, async (sandboxId) => `in ${sandboxId}`)).toBe('in sb-scripted');
+    expect(await place(idle, harness)).toBe('sb-scripted');
+    await expect(work(over, harness, async () => 'done')).rejects.toMatchObject({ code: 'conflict' });
   });
 });
 

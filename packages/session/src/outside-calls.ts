@@ -17,15 +17,21 @@ export async function expose({ status }: State, holding: Holding, port: number):
   throw noneRuns();
 }
 
-/** The sandbox that runs, made when it is to be changed. Refuses (`conflict`) when none runs, or the session is over. */
-export async function place(
-  { status, deleted }: State,
-  holding: Holding,
-  how: { make: boolean },
-): Promise<string> {
-  const sandboxId = status === 'terminated' || deleted ? null : await holding.place(how);
+/** The sandbox that runs. Refuses (`conflict`) when none does, or the session is over. */
+export async function place({ status }: State, holding: Holding): Promise<string> {
+  const sandboxId = status === 'terminated' ? null : await holding.place();
   if (sandboxId !== null) return sandboxId;
   throw noneRuns();
+}
+
+/** Does something in the sandbox that may change it, made when there is none. Refuses (`conflict`) when the session is over. */
+export async function work<T>(
+  { status }: State,
+  holding: Holding,
+  job: (sandboxId: string) => Promise<T>,
+): Promise<T> {
+  if (status === 'terminated') throw noneRuns();
+  return holding.work(job);
 }
 
 function noneRuns(): ApiError {

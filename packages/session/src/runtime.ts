@@ -21,14 +21,13 @@ import { evolveAll } from './evolve.ts';
 import { exportLog } from './export-log.ts';
 import { foldOf, overDrafts, SNAPSHOT_EVERY } from './fold.ts';
 import type { Context } from './frame.ts';
-import type { Exposed, LentSnapshot, ModelChoice, ModelWanted } from './harness.ts';
+import type { Holding, LentSnapshot, ModelChoice, ModelWanted } from './harness.ts';
 import { Hub } from './hub.ts';
 import { Keepers } from './keepers.ts';
 import { lendSnapshot } from './lending.ts';
 import type { Line } from './line.ts';
 import { type LogReader, readable } from './log-reader.ts';
 import { type Command, decide, LEASE_MS, owed, toThreadView } from './machine.ts';
-import { expose, place, prewarm } from './outside-calls.ts';
 import type { Extra, Ports } from './ports.ts';
 import { recall, Twins, toReceipt } from './repetition.ts';
 import { withRequests } from './requests.ts';
@@ -180,20 +179,10 @@ export class SessionRuntime {
     return exportLog(this.#spec, this.#reader, this.#seq);
   }
 
-  /** Gets the sandbox ready for what comes; a session that is over has none (`conflict`). */
-  prewarm(): void {
+  /** Asks something of the sandbox, outside any turn: a call of outside-calls.ts. */
+  outside<T>(ask: (state: State, holding: Holding) => T): T {
     this.#refuseDeleted();
-    prewarm(this.#state, this.#ports.harness);
-  }
-
-  /** How the server side reaches a port of the sandbox. `conflict`: none of the session's runs. */
-  async expose(port: number): Promise<Exposed> {
-    this.#refuseDeleted();
-    return expose(this.#state, this.#ports.harness, port);
-  }
-
-  place(how: { make: boolean }): Promise<string> {
-    return place(this.#state, this.#ports.harness, how);
+    return ask(this.#state, this.#ports.harness);
   }
 
   /** A snapshot for a fork at that event to begin with: nothing in it was done after the event. Null: there is none. */

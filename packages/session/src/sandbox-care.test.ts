@@ -1,6 +1,7 @@
 // The sandbox of a session as the session sees it: when it is looked after, and what is told of what became of it.
 import type { SandboxReplacement } from '@capstan/schema/events/sandbox-events';
 import { describe, expect, it } from 'vitest';
+import { prewarm } from './outside-calls.ts';
 import { Recording } from './replay/recording.ts';
 import { replay } from './replay/replay.ts';
 import { CARE_MS, outcome, say, use } from './scripted-harness.ts';
@@ -105,7 +106,7 @@ describe('a sandbox in which something was done', () => {
     await runtime.archive();
     await until(() => world.alarmAt === null);
     expect([world.harness.held, world.harness.cared]).toEqual([false, 0]);
-    expect(() => runtime.prewarm()).toThrow(expect.objectContaining({ code: 'conflict' }));
+    expect(() => runtime.outside(prewarm)).toThrow(expect.objectContaining({ code: 'conflict' }));
   });
 });
 

@@ -167,9 +167,13 @@ export class ScriptedHarness implements Harness {
     return this.held ? { url: `http://sandbox.test:${port}`, headers: {} } : null;
   }
 
-  async place({ make }: { make: boolean }): Promise<string | null> {
-    if (make) this.held = true;
+  async place(): Promise<string | null> {
     return this.held ? 'sb-scripted' : null;
+  }
+
+  work<T>(job: (sandboxId: string) => Promise<T>): Promise<T> {
+    this.held = true;
+    return job('sb-scripted');
   }
 
   follow(rest: Rest): void {

@@ -88,6 +88,10 @@ export class RecordedHarness implements Harness {
     return null;
   }
 
+  work(): Promise<never> {
+    return Promise.reject(new Error('A replay has no sandbox to work in.'));
+  }
+
   async place(): Promise<null> {
     return null;
   }
