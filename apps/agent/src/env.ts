@@ -15,6 +15,8 @@ export interface Env {
   GATEWAY?: Fetcher;
   GATEWAY_URL?: string;
   GATEWAY_SECRET?: string;
+  /** That of the main Worker: authorization tokens of repositories are sealed under it. */
+  PLATFORM_ROOT_SECRET?: string;
   DEV_MODEL_URL?: string;
   OPENAI_API_KEY?: string;
   OPENAI_BASE_URL?: string;

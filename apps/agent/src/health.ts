@@ -7,7 +7,16 @@ import { openSandboxes, readConfig } from './ports.ts';
 
 export async function checkBackends(env: Env): Promise<Record<string, BackendHealth>> {
   const [models, sandboxes] = await Promise.all([checkModels(env), checkSandboxes(env)]);
-  return { models, sandboxes };
+  return { models, sandboxes, ...checkRootSecret(env) };
+}
+
+/** It opens what tenants have handed in; nothing is said of one that is there. */
+function checkRootSecret({ PLATFORM_ROOT_SECRET: root }: Env): Record<string, BackendHealth> {
+  if (root) return {};
+  const problem = 'the secret PLATFORM_ROOT_SECRET is missing: private repositories cannot be cloned';
+  const fix =
+    'Set it to that of the main Worker: pnpm wrangler secret put PLATFORM_ROOT_SECRET -c apps/agent/wrangler.jsonc';
+  return { 'agent.PLATFORM_ROOT_SECRET': { status: 'failed', problem, fix } };
 }
 
 async function checkModels(env: Env): Promise<BackendHealth> {

@@ -9,6 +9,7 @@ import { networkOf } from '@capstan/harness/environment-network';
 import { createHarness, withHolding } from '@capstan/harness/harness';
 import { modelNotice } from '@capstan/harness/model-notice';
 import { SessionSandbox } from '@capstan/harness/session-sandbox';
+import type { SessionFiles } from '@capstan/harness/workspace/session-files';
 import { Workspace } from '@capstan/harness/workspace/workspace';
 import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
 import { NOTHING_RECORDED, REST_MS, type SandboxRecord } from '@capstan/sandbox/lifecycle';
@@ -22,6 +23,7 @@ import type { Sql } from '@capstan/session/sql';
 import { SqlLog } from '@capstan/session/sql-log';
 import { newId } from '@capstan/shared/ids';
 import { consoleLogger, type Logger } from '@capstan/shared/logger';
+import { createSealer, type Sealer, TENANT_SECRETS } from '@capstan/shared/seal';
 import { sessionBlobs } from './blobs.ts';
 import type { Env } from './env.ts';
 import type { Facts } from './facts.ts';
@@ -53,7 +55,8 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
   const sandboxes = once(() =>
     reach === null ? openSandboxes(env) : markSandboxes(openSandboxes(env), reach),
   );
-  const files = sessionFiles({ db: openD1(env.DB), blobs: openR2(env.BLOBS) }, spec, facts);
+  const shelf = { db: openD1(env.DB), blobs: openR2(env.BLOBS), sealer: openSealer(env) };
+  const files = sessionFiles(shelf, spec, facts);
   const workspace = new Workspace({
     sandboxes,
     files,
@@ -64,7 +67,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     logger,
     clock,
   });
-  const sandbox = createSandbox(env, spec, { facts, sandboxes, workspace, logger, clock });
+  const sandbox = createSandbox(env, spec, { facts, files, sandboxes, workspace, logger, clock });
   const ports: Ports = {
     log: new SqlLog(sql),
     blobs,
@@ -106,15 +109,21 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
   return reach === null ? ports : markPorts(ports, reach);
 }
 
+/** Without the root secret it opens nothing. */
+function openSealer({ PLATFORM_ROOT_SECRET: root }: Env): Sealer {
+  return createSealer(root ? [root] : [], TENANT_SECRETS);
+}
+
 interface Around {
   facts: Facts;
+  files: Pick<SessionFiles, 'holdsTokens'>;
   workspace: Workspace;
   sandboxes: () => Sandboxes;
   logger: Logger;
   clock: { now(): number };
 }
 
-function createSandbox(env: Env, spec: SessionSpec, { facts, ...around }: Around): SessionSandbox {
+function createSandbox(env: Env, spec: SessionSpec, { facts, files, ...around }: Around): SessionSandbox {
   const { tenantId, sessionId, environment, agent } = spec;
   const { snapshotHolders } = stores(openD1(env.DB), tenantId);
   const first = firstRecord(spec);
@@ -123,6 +132,7 @@ function createSandbox(env: Env, spec: SessionSpec, { facts, ...around }: Around
     sessionId,
     environment,
     network: networkOf(environment, agent),
+    holdsTokens: () => files.holdsTokens(),
     facts: {
       load: () => {
         const kept = facts.get('sandbox');

@@ -1,14 +1,16 @@
 // A session's files in the control plane: its resources, their content, and what its agents make.
 import { type Shelf, settle } from '@capstan/db/blob-debts';
+import { tokenIdentity } from '@capstan/db/resource-rows';
 import { stores } from '@capstan/db/stores';
 import type { FileContents } from '@capstan/harness/models/file-content';
 import type { Output, SessionFiles } from '@capstan/harness/workspace/session-files';
 import type { SessionAddress } from '@capstan/session/address';
 import { mimeTypeOf } from '@capstan/shared/mime';
+import type { Sealer } from '@capstan/shared/seal';
 import type { Facts } from './facts.ts';
 
 export function sessionFiles(
-  { db, blobs }: Shelf,
+  { db, blobs, sealer }: Shelf & { sealer: Sealer },
   { tenantId, sessionId }: SessionAddress,
   facts: Facts,
 ): SessionFiles & FileContents {
@@ -19,6 +21,14 @@ export function sessionFiles(
       // First, so that a change that comes meanwhile is looked at again.
       facts.clear('mounts_stale');
       return resources.mountable(sessionId);
+    },
+    holdsTokens: async () =>
+      (await resources.mountable(sessionId)).some(
+        (resource) => resource.type !== 'file' && resource.hasToken,
+      ),
+    token: async (id) => {
+      const { token } = await resources.row(sessionId, id);
+      return token === null ? null : sealer.open(token, tokenIdentity(tenantId, id));
     },
     open: async (fileId) => {
       const row = await files.find(fileId);

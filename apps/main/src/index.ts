@@ -3,7 +3,7 @@ import { type Api, createApi } from '@capstan/api/app';
 import { unconfigured } from '@capstan/api/unconfigured';
 import { openD1 } from '@capstan/db/d1';
 import { consoleLogger } from '@capstan/shared/logger';
-import { createSealer } from '@capstan/shared/seal';
+import { createSealer, TENANT_SECRETS } from '@capstan/shared/seal';
 import { version } from '../../../package.json';
 import { openBlobs } from './blobs.ts';
 import { type Env, problemsOf } from './env.ts';
@@ -34,7 +34,7 @@ function open(env: Env): Api {
     blobs: openBlobs(env.BLOBS),
     assets: (request) => env.ASSETS.fetch(request),
     secrets: { root: env.PLATFORM_ROOT_SECRET, bootstrapKeyHash: env.BOOTSTRAP_API_KEY_SHA256 ?? null },
-    sealer: createSealer([env.PLATFORM_ROOT_SECRET], 'tenant-secrets'),
+    sealer: createSealer([env.PLATFORM_ROOT_SECRET], TENANT_SECRETS),
     clock: Date,
     logger,
     version,

@@ -14,6 +14,11 @@ export type NewResource = { id: string; mountPath: string } & (
 
 export type NewFileResource = Extract<NewResource, { type: 'file' }>;
 
+/** Whose secret a token is: what it is sealed for. */
+export function tokenIdentity(tenantId: string, resourceId: string): string {
+  return `${tenantId}/session_resources/${resourceId}/token`;
+}
+
 type Shown = Omit<ResourceRow, 'tenantId' | 'sessionId' | 'token'>;
 
 export function toResource(row: Shown): SessionResource {

@@ -15,6 +15,8 @@ export interface BootDeps {
   sessionId: string;
   environment: EnvironmentConfig;
   network: NetworkPolicy;
+  /** Whether the sandbox will be given credentials: it is made ready for them then. */
+  holdsTokens: () => Promise<boolean>;
   logger: Logger;
   clock: { now(): number };
 }
@@ -100,7 +102,25 @@ export class SandboxBoot {
       network,
       ...(imageId === undefined ? {} : { imageId }),
     };
-    return this.#timed(steps, 'create_ms', () => persist(() => this.#deps.sandboxes().create(request)));
+    return this.#timed(steps, 'create_ms', async () => {
+      const create = (asked: CreateSandbox) => persist(() => this.#deps.sandboxes().create(asked));
+      if (!(await this.#holdsTokens())) return create(request);
+      return create({ ...request, credentials: [] }).catch((error: unknown) => {
+        // There is no egress proxy: nothing private is cloned, and all else works.
+        if (isSandboxError(error, 'misconfigured')) return create(request);
+        throw error;
+      });
+    });
+  }
+
+  /** A sandbox that is ready for credentials in vain does no harm; one that is not cannot have them. */
+  async #holdsTokens(): Promise<boolean> {
+    try {
+      return await this.#deps.holdsTokens();
+    } catch (error) {
+      this.#deps.logger.error('sandbox.tokens_unknown', {}, error);
+      return true;
+    }
   }
 
   async #timed<T>(steps: Steps, step: keyof Steps, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,8 @@
 // Secrets at rest: AES-256-GCM under a key derived from the root secret for one purpose. A sealed text names its key, so that
 // the root can change, and opens only for the identity it was sealed for: a copy of it in another row is worth nothing.
+/** The purpose of the secrets that tenants hand in. */
+export const TENANT_SECRETS = 'tenant-secrets';
+
 const FORMAT = 's1';
 const IV_BYTES = 12;
 

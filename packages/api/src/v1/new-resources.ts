@@ -1,5 +1,5 @@
 // Resources as they are asked for, made ready to be kept: each with its place, its ids and its token sealed.
-import type { NewResource, ResourceRow } from '@capstan/db/resource-rows';
+import { type NewResource, type ResourceRow, tokenIdentity } from '@capstan/db/resource-rows';
 import { ApiError } from '@capstan/schema/error';
 import { collide, placeOfFile, WORKSPACE_ROOT } from '@capstan/schema/mount-path';
 import {
@@ -23,11 +23,6 @@ interface Owner {
 /** Ids order by time: a millisecond apart they keep the order in which the resources were given. */
 function idAt(now: number, index: number): string {
   return newId('resource', now + index);
-}
-
-/** Whose secret a token is. */
-export function tokenIdentity(tenantId: string, resourceId: string): string {
-  return `${tenantId}/session_resources/${resourceId}/token`;
 }
 
 /** Refuses (`invalid_request`) two that cannot both have their place. */

@@ -1,6 +1,6 @@
 // Resources of a session over HTTP. Rows say what is to be mounted; the session looks at them when it is told that they
 // have changed, and mounts before its next tool call.
-import { toResource } from '@capstan/db/resource-rows';
+import { tokenIdentity, toResource } from '@capstan/db/resource-rows';
 import { stores } from '@capstan/db/stores';
 import { ApiError } from '@capstan/schema/error';
 import { resourceRoutes } from '@capstan/schema/resources';
@@ -9,7 +9,7 @@ import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { settleOrLeave } from './blob-settling.ts';
-import { tokenIdentity, toNewFile } from './new-resources.ts';
+import { toNewFile } from './new-resources.ts';
 import { findSession } from './session-row.ts';
 
 export function mountResources(surface: Surface): void {

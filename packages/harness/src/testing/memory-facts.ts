@@ -49,6 +49,7 @@ export function sandboxDeps(
     sessionId: 'sesn_test',
     environment: ENVIRONMENT,
     network: { type: 'unrestricted' },
+    holdsTokens: async () => false,
     clock: { now: () => Date.now() },
     facts: new MemoryFacts(),
     sharing: { hold: async () => {}, letGo: async () => true },

@@ -1,6 +1,6 @@
 // Sandboxes with files and no commands: what a test makes of them happens to them. They outlive whoever asks.
 import { SandboxError, type SandboxErrorCode } from '@capstan/sandbox/error';
-import type { CreateSandbox, Sandboxes } from '@capstan/sandbox/port';
+import type { CreateSandbox, SandboxCredential, Sandboxes } from '@capstan/sandbox/port';
 
 interface Box {
   id: string;
@@ -21,6 +21,12 @@ export class ScriptedSandboxes {
   requests: CreateSandbox[] = [];
   /** Why the next calls of a name fail; removed by the test. */
   fails = new Map<string, SandboxErrorCode>();
+  /** How every command ends. */
+  exitCode = 0;
+  /** What was last said of a sandbox. */
+  credentials = new Map<string, readonly SandboxCredential[]>();
+  /** Without, nobody can be given credentials. */
+  proxied = true;
   /** Held back until it resolves. */
   held: Promise<void> | null = null;
   now = 1_000_000;
@@ -62,7 +68,17 @@ export class ScriptedSandboxes {
       },
       exec: async ({ sandboxId }) => {
         const stdout = new TextEncoder().encode(this.#alive(sandboxId).runs ? 'running' : 'still');
-        return { exitCode: 0, stdout, stderr: new Uint8Array(), timedOut: false, truncated: false };
+        return {
+          exitCode: this.exitCode,
+          stdout,
+          stderr: new Uint8Array(),
+          timedOut: false,
+          truncated: false,
+        };
+      },
+      setCredentials: async ({ sandboxId, credentials }) => {
+        if (!this.proxied) throw new SandboxError('misconfigured', 'There is no egress proxy');
+        this.credentials.set(this.#alive(sandboxId).id, credentials);
       },
       readFile: async ({ sandboxId, path }) => {
         const bytes = this.#alive(sandboxId).files.get(path);
@@ -110,6 +126,8 @@ export class ScriptedSandboxes {
 
   #create(request: CreateSandbox) {
     this.requests.push(request);
+    if (request.credentials !== undefined && !this.proxied)
+      throw new SandboxError('misconfigured', 'There is no egress proxy');
     const { name, imageId } = request;
     const known = this.live.find((box) => box.name === name);
     if (known !== undefined) return { sandboxId: known.id, name, created: false, expiresAt: known.expiresAt };

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { persist } from '../persistence.ts';
 import { putFile } from './file-mount.ts';
 import { cloneRepository } from './repository-mount.ts';
+import { giveTokens, type TokenUse } from './repository-tokens.ts';
 import type { Mountable, SessionFiles, WorkspaceRecord } from './session-files.ts';
 
 export interface MountDeps {
@@ -24,6 +25,10 @@ const manifest = z.object({
   mounted: z.record(z.string(), z.object({ path: z.string(), type: z.enum(['file', 'github_repository']) })),
   /** How often a mount failed here: names the next attempt. */
   failures: z.number(),
+  /** Of authorization tokens, by resource. */
+  placeholders: z.record(z.string(), z.string()).default({}),
+  /** Why a token is not used here, by resource, as it was told. */
+  unused: z.record(z.string(), z.string()).default({}),
 });
 type Manifest = z.infer<typeof manifest>;
 
@@ -33,6 +38,8 @@ const COMMAND_MS = 30_000;
 
 type FileMount = Extract<Mountable, { type: 'file' }>;
 type RepositoryMount = Extract<Mountable, { type: 'github_repository' }>;
+
+type Tokens = ReadonlyMap<string, TokenUse>;
 
 export class Mounts {
   #deps: MountDeps;
@@ -63,17 +70,21 @@ export class Mounts {
   async #mount(sandboxId: string): Promise<void> {
     this.#settled = false;
     const known = this.#current ?? this.#load();
-    const here = known?.sandboxId === sandboxId ? known : { sandboxId, mounted: {}, failures: 0 };
+    const here = known?.sandboxId === sandboxId ? known : fresh(sandboxId);
     const resources = await this.#resources();
     if (resources === null) return;
-    const next: Manifest = { ...here, mounted: {} };
+    const next: Manifest = { ...here, mounted: {}, unused: {} };
     const { mounted } = next;
     for (const [id, mount] of Object.entries(here.mounted)) {
       if (resources.some((resource) => resource.id === id)) mounted[id] = mount;
     }
     await this.#unmount(here, next);
+    const tokens = await this.#giveTokens(resources, next);
     const missing = resources.filter(({ id }) => mounted[id] === undefined);
-    for (const resource of missing) if (resource.type !== 'file') await this.#clone(resource, next);
+    for (const resource of missing)
+      if (resource.type !== 'file')
+        await this.#clone({ ...resource, token: tokens.get(resource.id) ?? null }, next);
+    this.#tellUnused({ before: here, next, tokens });
     await this.#putAll(
       missing.filter((resource) => resource.type === 'file'),
       next,
@@ -82,6 +93,30 @@ export class Mounts {
     this.#settled = true;
     const text = JSON.stringify(next);
     if (text !== JSON.stringify(known)) this.#deps.record.save('mounts', text);
+  }
+
+  #giveTokens(resources: readonly Mountable[], next: Manifest): Promise<Map<string, TokenUse>> {
+    const { sandboxId, placeholders } = next;
+    const keep = (kept: Manifest['placeholders']) => {
+      next.placeholders = kept;
+      // What it does not name yet is mounted once more, which changes nothing.
+      this.#current = next;
+      this.#deps.record.save('mounts', JSON.stringify(next));
+    };
+    return giveTokens(this.#deps, { sandboxId, resources, placeholders, keep });
+  }
+
+  /** Of a repository that is there all the same: its failure would have said so. */
+  #tellUnused({ before, next, tokens }: { before: Manifest; next: Manifest; tokens: Tokens }): void {
+    for (const [id, use] of tokens) {
+      if (!('unused' in use) || next.mounted[id] === undefined) continue;
+      next.unused[id] = use.unused;
+      if (before.unused[id] === use.unused) continue;
+      const { path } = next.mounted[id];
+      this.#notes.push(
+        `Note: The authorization token of the repository at ${path} is not used: ${use.unused}.`,
+      );
+    }
   }
 
   async #resources(): Promise<Mountable[] | null> {
@@ -107,10 +142,10 @@ export class Mounts {
     if (paths.length > 0) await this.#run(sandboxId, ['rm', '-f', '--', ...paths]);
   }
 
-  async #clone(resource: RepositoryMount, next: Manifest): Promise<void> {
+  async #clone(resource: RepositoryMount & { token: TokenUse | null }, next: Manifest): Promise<void> {
     const { logger } = this.#deps;
     const sandboxes = this.#deps.sandboxes();
-    const { id, mountPath, url, checkout, hasToken } = resource;
+    const { id, mountPath, url, checkout, token } = resource;
     const { sandboxId } = next;
     const runId = `mount-${id}-${next.failures}`;
     const failure = await cloneRepository({
@@ -120,7 +155,7 @@ export class Mounts {
       checkout,
       mountPath,
       runId,
-      hasToken,
+      token,
     });
     if (failure === null) {
       next.mounted[id] = { path: mountPath, type: 'github_repository' };
@@ -169,6 +204,10 @@ export class Mounts {
     const sandboxes = this.#deps.sandboxes();
     await persist(() => sandboxes.exec({ sandboxId, command, cwd: '/', timeoutMs: COMMAND_MS }));
   }
+}
+
+function fresh(sandboxId: string): Manifest {
+  return { sandboxId, mounted: {}, failures: 0, placeholders: {}, unused: {} };
 }
 
 /** Of these a resource fails alone; of all others the sandbox does. */

@@ -1,10 +1,12 @@
 // A repository cloned into a sandbox, by a run that belongs to the sandbox: a process that dies meanwhile loses nothing.
-// No secret goes with it: what needs one is refused by its host, and the failure says so.
+// No secret goes with it but the placeholder of one, in variables of git: nothing of it stays in the repository.
 import type { RunChunk, Sandboxes } from '@capstan/sandbox/port';
 import { MAX_WAIT_MS } from '@capstan/sandbox/port';
 import type { SessionError } from '@capstan/schema/events/session-events';
 import type { Checkout } from '@capstan/schema/resources';
 import { persist } from '../persistence.ts';
+import { gitVariables } from './git-authorization.ts';
+import type { TokenUse } from './repository-tokens.ts';
 
 export interface Cloning {
   sandboxes: Sandboxes;
@@ -14,7 +16,8 @@ export interface Cloning {
   mountPath: string;
   /** 1-128 of `A-Za-z0-9_-`: names this attempt in its sandbox. */
   runId: string;
-  hasToken: boolean;
+  /** Null: it has no authorization token. */
+  token: TokenUse | null;
 }
 
 export interface CloneFailure {
@@ -47,10 +50,12 @@ chmod 755 -- "$new" && mv -T -- "$new" "$place"`;
 
 /** Null: it is there. Rejects with SandboxError when the sandbox cannot be asked. */
 export async function cloneRepository(cloning: Cloning): Promise<CloneFailure | null> {
-  const { sandboxes, sandboxId, runId, url, mountPath, checkout } = cloning;
+  const { sandboxes, sandboxId, runId, url, mountPath, checkout, token } = cloning;
   const ref = checkout === null ? '' : checkout.type === 'branch' ? checkout.name : checkout.sha;
   const command = ['bash', '-c', CLONE, 'bash', url, mountPath, checkout?.type ?? '', ref];
-  const start = { sandboxId, runId, command, cwd: '/', timeoutMs: CLONE_MS, waitMs: MAX_WAIT_MS };
+  const placeholder = token !== null && 'placeholder' in token ? token.placeholder : null;
+  const env = placeholder === null ? {} : gitVariables({ url, placeholder });
+  const start = { sandboxId, runId, command, env, cwd: '/', timeoutMs: CLONE_MS, waitMs: MAX_WAIT_MS };
   let chunk = await persist(() => sandboxes.startRun(start));
   let said = decode(chunk);
   while (chunk.outcome.state === 'running' || !chunk.eof) {
@@ -83,17 +88,26 @@ const KINDS: readonly [RegExp, CloneFailure['type'], string][] = [
 ];
 
 /** In words of our own: git's may quote what a host answered. */
-function failureOf({ url, mountPath, hasToken }: Cloning, said: string): CloneFailure {
+function failureOf({ url, mountPath, token }: Cloning, said: string): CloneFailure {
   const [, type, why] = KINDS.find(([pattern]) => pattern.test(said)) ?? [];
   const reason = why ?? reasonOf(said);
-  const token =
-    type === 'repository_authentication_error' && hasToken
-      ? '. Its authorization token was not used: this server gives no token to a sandbox'
-      : '';
+  const more = token === null ? '' : tokenSentence(token, type ?? 'repository_clone_error');
   return {
     type: type ?? 'repository_clone_error',
-    message: `The repository ${url} could not be mounted at ${mountPath}: ${reason}${token}.`,
+    message: `The repository ${url} could not be mounted at ${mountPath}: ${reason}.${more}`,
   };
+}
+
+/** What a token that is missing, or has not the rights, makes of a repository: hosts hide what is private. */
+const ABOUT_TOKENS: ReadonlySet<CloneFailure['type']> = new Set([
+  'repository_authentication_error',
+  'repository_forbidden_error',
+  'repository_not_found_error',
+]);
+
+function tokenSentence(token: TokenUse, type: CloneFailure['type']): string {
+  if ('unused' in token) return ` Its authorization token was not used: ${token.unused}.`;
+  return ABOUT_TOKENS.has(type) ? ' Its authorization token was sent, and does not open it.' : '';
 }
 
 function reasonOf(said: string): string {

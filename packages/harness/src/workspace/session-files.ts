@@ -23,6 +23,10 @@ export interface SessionFiles {
   /** Whether the resources may be others than at the last call of `resources`. */
   stale(): boolean;
   resources(): Promise<Mountable[]>;
+  /** Whether a repository has an authorization token; leaves `stale` as it is. */
+  holdsTokens(): Promise<boolean>;
+  /** The authorization token of a repository. Null: it has none. Rejects when this server cannot open it. */
+  token(resourceId: string): Promise<string | null>;
   /** The content of a file. Null: it is gone. */
   open(fileId: string): Promise<ReadableStream<Uint8Array> | null>;
   /** Keeps it as a file of the session, once for each path and content. Rejects with what the content rejects with; nothing is kept then. */

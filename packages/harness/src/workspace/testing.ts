@@ -11,6 +11,8 @@ export interface KeptOutput {
 
 export class MemoryFiles implements SessionFiles {
   mountables: Mountable[] = [];
+  /** By resource. */
+  tokens = new Map<string, string>();
   contents = new Map<string, Uint8Array<ArrayBuffer>>();
   kept: KeptOutput[] = [];
   #changed = false;
@@ -27,6 +29,14 @@ export class MemoryFiles implements SessionFiles {
   async resources(): Promise<Mountable[]> {
     this.#changed = false;
     return this.mountables;
+  }
+
+  async holdsTokens(): Promise<boolean> {
+    return this.tokens.size > 0;
+  }
+
+  async token(resourceId: string): Promise<string | null> {
+    return this.tokens.get(resourceId) ?? null;
   }
 
   async open(fileId: string): Promise<ReadableStream<Uint8Array> | null> {
