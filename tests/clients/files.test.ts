@@ -1,5 +1,6 @@
 // Files into a session and out of it, through the official SDK, on the whole platform with its sandboxes: what a user
 // uploads the agent reads, what the agent leaves the user downloads, also when the sandbox is gone.
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +42,16 @@ async function results(session: string): Promise<string[]> {
     found.push((event.content ?? []).map((block) => (block.type === 'text' ? block.text : '')).join('\n'));
   }
   return found;
+}
+
+const TOKEN = 'ghp_CanaryOfAPrivateRepository';
+
+/** Files in which the text is: of the databases, the logs, the sandboxes and the egress proxy. */
+function holding(text: string, place: string): string[] {
+  const args = ['-rlsaF', '--devices=skip', '-e', text, place];
+  return spawnSync('grep', args, { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter((path) => path !== '');
 }
 
 const upload = async (name: string, text: string) =>
@@ -96,18 +107,31 @@ describe('files of a session', () => {
         {
           type: 'github_repository',
           url: 'https://nowhere.invalid/owner/name',
-          authorization_token: 'ghp_canary',
+          authorization_token: TOKEN,
         },
       ],
     });
-    await say(session.id, bash('echo works; env; ps aux; ls -A /workspace'));
+    await say(
+      session.id,
+      bash('echo works; env; ps aux; ls -A /workspace; cat /etc/capstan/repositories.gitconfig'),
+    );
     await expect.poll(() => results(session.id), { timeout: 120_000 }).toHaveLength(1);
     const [said] = await results(session.id);
     expect(said).toMatch(
       /^Note: The repository https:\/\/nowhere\.invalid\/owner\/name could not be mounted/,
     );
     expect(said).toContain('works');
-    expect(said).not.toContain('ghp_canary');
+    // The proxy has its token, and the sandbox the placeholder.
+    expect(said).not.toContain('was not used');
+    expect(said).toMatch(
+      /nowhere\.invalid\/owner\/name"\]\s+extraHeader =\s+extraHeader = Authorization: Basic /,
+    );
+    expect(said).not.toContain(TOKEN);
+    const stored = await client.beta.sessions.events.list(session.id, { limit: 100 });
+    expect(JSON.stringify(stored.data)).not.toContain(TOKEN);
+    expect(holding('nowhere.invalid/owner/name', dir)).not.toEqual([]);
+    expect(holding(TOKEN, dir)).toEqual([]);
+    expect(holding(btoa(`x-access-token:${TOKEN}`), dir)).toEqual([]);
   });
 });
 
