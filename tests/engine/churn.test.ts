@@ -1,12 +1,11 @@
 // Restarts without end in the middle of one turn, as deployments bring them: the turn goes on from where it was, and what
 // it had begun is not begun again. The emulator stands for Modal, which our deployments do not restart.
-import { readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Conversation, count, textOf } from '../support/conversation.ts';
 import { Effects } from '../support/effects.ts';
 import { watch } from '../support/player.ts';
 import type { Target } from '../support/processes.ts';
+import { SandboxView } from '../support/sandbox-view.ts';
 import { Storm } from '../support/storm.ts';
 
 const OURS: readonly Target[] = ['workers', 'workerd', 'gateway', 'dev-model'];
@@ -76,7 +75,7 @@ describe('one turn', () => {
         kill: () => storm.kill('workerd'),
       });
     }
-    letGo();
+    await letGo(session.id);
     const events = await session.ended(1, 60_000);
     expect(textOf(events, 'agent.tool_result')).toContain('over');
     expect(count(events, 'agent.tool_result')).toBe(1);
@@ -86,8 +85,9 @@ describe('one turn', () => {
 });
 
 /** What the command waits for. */
-function letGo(): void {
-  const sandboxes = join(storm.stateDir, 'emulator/sandboxes');
-  for (const sandbox of readdirSync(sandboxes))
-    writeFileSync(join(sandboxes, sandbox, 'root/workspace/go'), '');
+async function letGo(sessionId: string): Promise<void> {
+  const view = new SandboxView(storm.stateDir);
+  const sandboxId = await view.of(sessionId);
+  if (sandboxId === null) throw new Error('The command has lost its sandbox');
+  await view.sandboxes.writeFile({ sandboxId, path: '/workspace/go', content: new Uint8Array() });
 }
