@@ -3,6 +3,7 @@ import { ApiError } from '@capstan/schema/error';
 import { sizeOfContent } from './content-size.ts';
 import { ROW_BYTES } from './log-row.ts';
 import type { Input, ThreadState } from './state.ts';
+import { contentOf } from './taking.ts';
 
 const MOST_INPUTS = 1_000;
 const MOST_CHARS = 16_000_000;
@@ -19,7 +20,5 @@ export function refuseFull({ id, queue }: ThreadState, path: string): void {
 
 /** What is too large for a row is kept elsewhere. */
 function sizeOf(input: Input): number {
-  const content =
-    input.kind === 'message' ? input.content : 'content' in input.event ? input.event.content : [];
-  return Math.min(ROW_BYTES, sizeOfContent(content ?? []));
+  return Math.min(ROW_BYTES, sizeOfContent(contentOf(input)));
 }

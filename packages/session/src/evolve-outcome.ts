@@ -16,7 +16,6 @@ export function evolveOutcome(state: State, { event, note }: Entry): State {
       const maxIterations = event.max_iterations ?? DEFAULT_ITERATIONS;
       const outcome: Outcome = {
         id,
-        description,
         eventId,
         maxIterations,
         iteration: 0,

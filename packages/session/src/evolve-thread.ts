@@ -2,7 +2,7 @@
 import type { SessionEvent } from '@capstan/schema/events';
 import { addUsage, contextTokens } from '@capstan/schema/usage';
 import type { Entry, Note } from './entry.ts';
-import type { Input, OpenCall, ThreadState, UserEvent } from './state.ts';
+import type { Input, OpenCall, Queued, ThreadState } from './state.ts';
 
 /** `at`: when the event was processed, epoch ms; null while it is queued. */
 export function evolveThread(thread: ThreadState, entry: Entry, at: number | null): ThreadState {
@@ -18,8 +18,6 @@ function spoken(thread: ThreadState, { event, note }: Entry): ThreadState | null
       return event.processed_at === null ? queued(thread, event, note) : read(taken(thread, event.id));
     case 'agent.thread_message_received':
       return read(taken(thread, note?.delivers ?? ''));
-    case 'user.interrupt':
-      return event.processed_at === null ? queued(thread, event, note) : taken(thread, event.id);
     case 'user.define_outcome':
       return { ...thread, unseen: true, steps: 0 };
     case 'user.tool_confirmation':
@@ -137,7 +135,7 @@ function progressed(thread: ThreadState): ThreadState {
   return { ...thread, attempt: 0, restarts: 0 };
 }
 
-function queued(thread: ThreadState, event: UserEvent, note: Note | undefined): ThreadState {
+function queued(thread: ThreadState, event: Queued, note: Note | undefined): ThreadState {
   const spill = note?.spill ? { spill: note.spill } : {};
   const input: Input = { kind: 'event', id: event.id, event, ...spill };
   return { ...thread, queue: [...thread.queue, input] };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Price } from './harness.ts';
 import { PRICE, USAGE } from './scripted-harness.ts';
 import type { SessionChange } from './service.ts';
-import { CHOICE, Machine } from './testing/machine.ts';
+import { CHOICE, coordinator, Machine } from './testing/machine.ts';
 
 const hello = { type: 'user.message' as const, content: [{ type: 'text' as const, text: 'hello' }] };
 
@@ -53,6 +53,59 @@ describe('what it used', () => {
     expect(machine.state.usage).toMatchObject({ input_tokens: 0, output_tokens: 0 });
     expect(machine.primary.usage).toMatchObject({ input_tokens: 0, output_tokens: 0 });
   });
+});
+
+describe('the time it worked', () => {
+  it('counts from when it runs to when it rests, and never less than nothing', () => {
+    const machine = new Machine();
+    machine.now = 8_000;
+    machine.send(hello);
+    machine.now = 6_000;
+    machine.replies([]);
+    expect(machine.state).toMatchObject({ status: 'idle', activeSince: null, activeMs: 0 });
+    expect(machine.primary).toMatchObject({ status: 'idle', activeSince: null, activeMs: 0 });
+    machine.send(hello);
+    machine.now = 6_500;
+    machine.replies([]);
+    machine.now = 90_000;
+    machine.do({ kind: 'archive' });
+    expect([machine.state.activeMs, machine.primary.activeMs]).toEqual([500, 500]);
+  });
+});
+
+describe('calls that were cut short', () => {
+  it('are remembered, the newest of them, and not by a copy of the session', () => {
+    const machine = new Machine();
+    machine.send(hello);
+    const ids = Array.from({ length: 300 }, (_, place) => `sevt_c${place}`);
+    const call = { name: 'bash', input: {}, waitsFor: 'nobody' as const, begun: false };
+    const calls = ids.map((id) => ({ id, ...call }));
+    machine.state = { ...machine.state, threads: [{ ...machine.primary, calls }] };
+    machine.now = 500;
+    machine.send({ type: 'user.interrupt' });
+    expect([machine.state.activeMs, machine.primary.activeMs]).toEqual([500, 500]);
+    expect(machine.state.stopping.map(({ id }) => id)).toEqual(ids.slice(44));
+    machine.state = { ...machine.state, told: 'sevt_news' };
+    machine.do({ kind: 'forked', whole: true });
+    expect(machine.state).toMatchObject({ stopping: [], told: null, status: 'idle', activeMs: 0 });
+    expect(machine.primary).toMatchObject({ status: 'idle', activeMs: 0 });
+  });
+});
+
+it('a copy of a session that was archived has not ended, but what ended in it has', () => {
+  const machine = new Machine(coordinator());
+  machine.send(hello);
+  const input = { agent: 'scout', message: 'look' };
+  machine.replies([{ type: 'tool_call', id: 'sevt_sent', name: 'delegate', input }]);
+  machine.now = 2_000;
+  machine.send({ type: 'user.interrupt' });
+  machine.do({ kind: 'archive' });
+  expect([machine.state, machine.primary, machine.child()]).toMatchObject(
+    Array(3).fill({ status: 'terminated', archivedAt: 2_000 }),
+  );
+  machine.do({ kind: 'forked', whole: true });
+  expect([machine.state, machine.primary]).toMatchObject(Array(2).fill({ status: 'idle', archivedAt: null }));
+  expect(machine.child()).toMatchObject({ status: 'terminated', archivedAt: 2_000 });
 });
 
 describe('what is changed', () => {

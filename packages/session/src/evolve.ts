@@ -185,7 +185,7 @@ function forked(state: State, into: string): State {
   const { title, metadata, budget, ...rest } = state;
   return {
     ...rest,
-    status: state.status === 'terminated' ? 'idle' : state.status,
+    status: 'idle',
     archivedAt: null,
     forkedInto: into,
     usage: ZERO_USAGE,
@@ -197,9 +197,9 @@ function forked(state: State, into: string): State {
   };
 }
 
+/** The primary thread has not ended here; that it rests is said next. */
 function revived(thread: ThreadState): ThreadState {
-  if (thread.parentId !== null || thread.status !== 'terminated') return thread;
-  return { ...thread, status: 'idle', archivedAt: null };
+  return thread.parentId === null ? { ...thread, archivedAt: null } : thread;
 }
 
 function stopping(state: State, event: SessionEvent, threadId: string | undefined): State {

@@ -14,10 +14,12 @@ import type { ModelChoice, Price } from './harness.ts';
 
 /** Events a client sends, as the log keeps them. */
 export type UserEvent = Extract<SessionEvent, { type: `user.${string}` | 'system.message' }>;
+/** Those of them that may wait. */
+export type Queued = Extract<UserEvent, { type: 'user.message' | 'system.message' }>;
 
 /** Accepted, and not yet taken by the thread it is for. */
 export type Input =
-  | { kind: 'event'; id: string; event: UserEvent; spill?: readonly Spilled[] }
+  | { kind: 'event'; id: string; event: Queued; spill?: readonly Spilled[] }
   /** What another thread said; `id` is its `agent.thread_message_sent`. */
   | {
       kind: 'message';
@@ -113,8 +115,7 @@ export interface ThreadState {
 /** An outcome the primary thread works for. */
 export interface Outcome {
   id: string;
-  description: string;
-  /** Of the event that defined it, and has its rubric. */
+  /** Of the event that defined it, and says what is wanted. */
   eventId: string;
   maxIterations: number;
   iteration: number;

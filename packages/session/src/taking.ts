@@ -1,4 +1,5 @@
 // Input taken by its thread: what is due with the next model call, and how it then stands on the log.
+import type { ThreadContent, UserContent } from '@capstan/schema/content';
 import { sizeOfContent } from './content-size.ts';
 import { type Entry, made, noted, ownedBy, type Stamp, toTimestamp } from './entry.ts';
 import type { Input, ThreadState } from './state.ts';
@@ -37,8 +38,10 @@ export function take(thread: ThreadState, inputs: readonly Input[], stamp: Stamp
 
 /** How much of a context it takes up. */
 export function sizeOfInput(input: Input): number {
-  const content =
-    input.kind === 'message' ? input.content : 'content' in input.event ? input.event.content : [];
   const spilled = (input.spill ?? []).reduce((sum, { bytes, chars = bytes }) => sum + chars, 0);
-  return sizeOfContent(content ?? []) + spilled;
+  return sizeOfContent(contentOf(input)) + spilled;
+}
+
+export function contentOf(input: Input): readonly (UserContent | ThreadContent)[] {
+  return input.kind === 'message' ? input.content : input.event.content;
 }
