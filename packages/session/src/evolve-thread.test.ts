@@ -131,6 +131,21 @@ describe('the size of a context', () => {
   });
 });
 
+it('input that waits knows where its content is kept', () => {
+  const event = { type: 'user.message' as const, id: 'sevt_m', processed_at: null, content: [] };
+  const spill = [{ key: 'blob', field: 'content' as const, bytes: 9 }];
+  const input = { kind: 'event', id: 'sevt_m', event };
+  expect(after({}, { event, note: { spill } }).queue).toEqual([{ ...input, spill }]);
+  expect(after({}, { event }).queue).toEqual([input]);
+});
+
+it('what a model cannot read stays known through its other requests', () => {
+  const end = made(stamp, 'span.model_request_end', { ...ends, is_error: true });
+  expect(after({ mediaFrom: 3, tooLong: true }, end)).toMatchObject({ mediaFrom: 3, tooLong: true });
+  const refused = noted(end, { badMedia: { upTo: 5 }, tooLong: 'context' });
+  expect(after({ mediaFrom: 3 }, refused)).toMatchObject({ mediaFrom: 5, tooLong: true, compactions: 0 });
+});
+
 it('a turn that goes on is not to be tried again', () => {
   const entry = made(stamp, 'session.thread_status_running', names);
   const thread = after({ status: 'rescheduling', retryAt: 3_000, steps: 4 }, entry);

@@ -26,8 +26,8 @@ export function frame({ state, spec, stamp }: Context, entries: readonly Entry[]
   // A session that is over stays so, whatever its threads were at.
   if (after.status === 'terminated') return [...entries];
   const status = statusOf(after);
-  const begun = entries.findIndex(({ event }) => event.type === 'session.thread_status_running');
-  if (status === 'running' && state.status !== 'running' && begun >= 0) {
+  if (status === 'running' && state.status !== 'running') {
+    const begun = entries.findIndex(({ event }) => event.type === 'session.thread_status_running');
     return [...entries.slice(0, begun), made(stamp, 'session.status_running', {}), ...entries.slice(begun)];
   }
   const stopped = entries.some(({ event }) => event.type === 'session.thread_status_idle');
