@@ -114,6 +114,22 @@ function judged(): Machine {
 }
 
 describe('a failed model call', () => {
+  it('is tried five times, ever later, before its turn is given up', () => {
+    const machine = atWork();
+    const failure = { error, retryable: true, jitter: 1 };
+    const delays = Array.from({ length: 5 }, () => {
+      machine.begins();
+      machine.step({ kind: 'failed', kept: [], failure });
+      const { retryAt } = machine.primary;
+      const delay = retryAt === null ? null : retryAt - machine.now;
+      machine.now = retryAt ?? machine.now;
+      machine.do({ kind: 'tick' });
+      return delay;
+    });
+    expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, null]);
+    expect(machine.primary).toMatchObject({ status: 'idle', attempt: 0 });
+  });
+
   it('ends its request, with what is to be remembered of it', () => {
     const machine = atWork();
     const start = machine.begins().find(({ event }) => event.type === 'span.model_request_start');

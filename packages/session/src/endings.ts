@@ -14,7 +14,6 @@ import { again, blocking, nextStep } from './thread.ts';
 
 const MAX_ATTEMPTS = 5;
 const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 60_000;
 /** A provider that wants to be left alone for longer is asked again then all the same. */
 const LONGEST_TOLD_MS = 15 * 60_000;
 /** Processes in a row that may die in one model call, or while tools run, before anything new is on the log. */
@@ -172,7 +171,7 @@ interface Retry {
 function retryOf({ attempt: tries, restarts }: ThreadState, failure: Failure): Retry | null {
   const attempt = tries + 1;
   if (!failure.retryable || attempt >= MAX_ATTEMPTS) return null;
-  const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1));
+  const full = FIRST_RETRY_MS * 2 ** (attempt - 1);
   const delayMs = Math.max(
     Math.min(failure.retryAfterMs ?? 0, LONGEST_TOLD_MS),
     Math.round(full * (0.75 + 0.25 * failure.jitter)),

@@ -154,8 +154,12 @@ it('a turn that goes on is not to be tried again', () => {
 
 it('a thread that has ended has nothing to do any more', () => {
   const event = { type: 'user.message' as const, id: 'sevt_m', processed_at: null, content };
+  const reserved = { nanoUsd: 0, tokens: 0, input: 0, output: null };
+  const asked = { provider: 'dev' as const, model: 'm', price: null, reserved, startedAt: 0 };
   const busy: Partial<ThreadState> = {
-    status: 'rescheduling',
+    status: 'running',
+    turnId: 'sevt_turn',
+    openSpan: { id: 'sevt_start', kind: 'model', ...asked },
     queue: [{ kind: 'event', id: event.id, event }],
     calls: [openCall('sevt_c')],
     unanswered: true,
@@ -163,7 +167,8 @@ it('a thread that has ended has nothing to do any more', () => {
     retryAt: 9_000,
     paused: true,
   };
-  const ended = { queue: [], calls: [], unanswered: false, unseen: false, retryAt: null, paused: false };
+  const idle = { turnId: null, openSpan: null, retryAt: null, paused: false };
+  const ended = { ...idle, queue: [], calls: [], unanswered: false, unseen: false };
   const entry = made(stamp, 'session.thread_status_terminated', names);
   expect(after(busy, entry)).toMatchObject({ ...ended, status: 'terminated', archivedAt: null });
   expect(after(busy, noted(entry, { archived: true })).archivedAt).toBe(4_000);
