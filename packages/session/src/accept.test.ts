@@ -53,6 +53,23 @@ describe('what comes while nothing of a thread waits', () => {
   });
 });
 
+describe('what comes for a thread that has as much waiting as is kept', () => {
+  it.each([
+    ['a message', [hello], 'events.0'],
+    ['a system message', [{ ...result, custom_tool_use_id: 'sevt_a' }, rule], 'events.1'],
+  ])('is refused, and nothing of its send is taken: %s', (_, params, path) => {
+    const machine = new Machine();
+    machine.send(hello);
+    machine.replies([ticket('sevt_a')]);
+    const message = { type: 'user.message' as const, id: 'sevt_m', processed_at: null, content: text('hi') };
+    const queue = Array(1_000).fill({ kind: 'event', id: message.id, event: message });
+    machine.state = { ...machine.state, threads: [{ ...machine.primary, queue }] };
+    const before = machine.state;
+    expect(() => machine.send(...params)).toThrow(`${path}: 1000 messages wait for the thread`);
+    expect(machine.state).toBe(before);
+  });
+});
+
 describe('a system message', () => {
   it('is taken with the message it follows', () => {
     const entries = new Machine().send(hello, rule);
