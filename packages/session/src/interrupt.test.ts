@@ -22,6 +22,13 @@ function delegated(): Machine {
 }
 
 describe('an interrupt', () => {
+  it('ends the turn as one that came to its end', () => {
+    const machine = new Machine();
+    machine.send(hello);
+    const event = { type: 'session.status_idle', stop_reason: { type: 'end_turn' }, stop_details: null };
+    expect(machine.send(interrupt).at(-1)).toMatchObject({ event });
+  });
+
   it('of a child thread leaves the outcome', () => {
     const machine = delegated();
     const entries = machine.send({ ...interrupt, session_thread_id: machine.child().id });
