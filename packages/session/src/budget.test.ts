@@ -102,7 +102,7 @@ describe('what is set aside for a model call', () => {
 
   it('counts what the grader has set aside', () => {
     const call = callOf('o', { nanoUsd: 0, tokens: 9_000, input: 1_000, output: 8_000 });
-    const outcome = { id: 'o', eventId: 'e', maxIterations: 1, iteration: 0, spanId: 's' };
+    const outcome = { id: 'o', description: 'd', eventId: 'e', maxIterations: 1, iteration: 0, spanId: 's' };
     const state = stateOf({ budget: limit({ max_tokens: 10_000, max_model_calls: 2 }) });
     const judged = { ...state, outcome: { ...outcome, phase: 'evaluating' as const, call } };
     expect(grant(judged, spec, { choice: choice(), inputTokens: 500 })?.output).toBe(500);

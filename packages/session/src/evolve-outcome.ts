@@ -16,6 +16,7 @@ export function evolveOutcome(state: State, { event, note }: Entry): State {
       const maxIterations = event.max_iterations ?? DEFAULT_ITERATIONS;
       const outcome: Outcome = {
         id,
+        description,
         eventId,
         maxIterations,
         iteration: 0,

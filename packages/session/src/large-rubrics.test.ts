@@ -29,6 +29,7 @@ describe('a rubric too large for a row of the log', () => {
     await stage.recover();
     const words = wordsOf((await grader(stage))?.input ?? []);
     expect(words).toContain(content);
+    expect(words).toContain('a poem in poem.txt');
   });
 
   it('that is gone fails the outcome, and asks no grader', async () => {

@@ -115,7 +115,8 @@ export interface ThreadState {
 /** An outcome the primary thread works for. */
 export interface Outcome {
   id: string;
-  /** Of the event that defined it, and says what is wanted. */
+  description: string;
+  /** Of the event that defined it, and has its rubric. */
   eventId: string;
   maxIterations: number;
   iteration: number;

@@ -39,6 +39,7 @@ describe('the next step of a thread', () => {
     const { state, primary, child } = session({ status: 'running' }, { status: 'running' });
     const outcome = {
       id: 'outc_1',
+      description: 'a poem',
       eventId: 'sevt_o',
       maxIterations: 1,
       iteration: 0,
