@@ -2,8 +2,11 @@
 import { modelHealth } from '@capstan/harness/model-health';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Isolation } from '@capstan/schema/isolation';
+import { within } from '@capstan/shared/within';
 import type { Env } from './env.ts';
 import { openSandboxes, readConfig } from './ports.ts';
+
+const ISOLATION_MS = 1_000;
 
 export async function checkBackends(env: Env): Promise<Record<string, BackendHealth>> {
   const [models, sandboxes] = await Promise.all([checkModels(env), checkSandboxes(env)]);
@@ -43,13 +46,10 @@ async function checkSandboxes(env: Env): Promise<BackendHealth> {
   }
 }
 
-/** Null: there are no sandboxes that can be asked. */
+/** Null: there are no sandboxes that can be asked, or they do not answer soon: a page waits for it. */
 export async function isolationOf(env: Env): Promise<Isolation | null> {
-  try {
-    return (await openSandboxes(env).capabilities()).isolation;
-  } catch {
-    return null;
-  }
+  const asked = async () => (await openSandboxes(env).capabilities()).isolation;
+  return within(asked(), ISOLATION_MS, null);
 }
 
 function failed(error: unknown, fix: string): BackendHealth {

@@ -4,7 +4,7 @@ import { isSandboxError, type SandboxError, type SandboxErrorCode } from '@capst
 import { type FileList, MAX_CHUNK_BYTES, type Sandboxes } from '@capstan/sandbox/port';
 import { ApiError, type ErrorCode } from '@capstan/schema/error';
 import { MAX_FILE_BYTES } from '@capstan/schema/files';
-import { chunksOf } from '@capstan/shared/chunks';
+import { piecesOf } from '@capstan/shared/chunks';
 import { persist } from './persistence.ts';
 
 export interface Located {
@@ -31,7 +31,7 @@ export async function writeSandboxFile(located: Located, body: ReadableStream<Ui
     command(located, { script, args, ...(stdin && { stdin }) });
   let size = 0;
   try {
-    for await (const piece of inPieces(body)) {
+    for await (const piece of piecesOf(body, MAX_CHUNK_BYTES)) {
       if (size === 0 && piece.length < MAX_CHUNK_BYTES) {
         await telling(() => persist(() => sandboxes.writeFile({ sandboxId, path, content: piece })));
         return piece.length;
@@ -41,7 +41,9 @@ export async function writeSandboxFile(located: Located, body: ReadableStream<Ui
       await run(PUT, [part, String(size)], piece);
       size += piece.length;
     }
-    await run(MOVE, [part, path]);
+    if (size === 0)
+      await telling(() => persist(() => sandboxes.writeFile({ sandboxId, path, content: NOTHING })));
+    else await run(MOVE, [part, path]);
     return size;
   } catch (error) {
     await run(REMOVE, [part]).catch(() => undefined);
@@ -59,6 +61,8 @@ export async function archiveSandboxFiles(located: Located): Promise<ReadableStr
     await command(made, { script: REMOVE, args: [archive] }).catch(() => undefined);
   });
 }
+
+const NOTHING = new Uint8Array();
 
 const PUT = `[[ -d \${1%/*}/ ]] || mkdir -p -- "\${1%/*}/" || exit 21
 exec dd of="$1" bs=1M seek="$2" oflag=seek_bytes conv=notrunc iflag=fullblock status=none`;
@@ -118,24 +122,6 @@ function streamOf(located: Located, first: Piece, ended: () => Promise<void>): R
     },
     cancel: ended,
   });
-}
-
-async function* inPieces(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let piece = new Uint8Array(MAX_CHUNK_BYTES);
-  let filled = 0;
-  for await (const chunk of chunksOf(body)) {
-    for (let at = 0; at < chunk.length; ) {
-      const taken = chunk.subarray(at, at + MAX_CHUNK_BYTES - filled);
-      piece.set(taken, filled);
-      filled += taken.length;
-      at += taken.length;
-      if (filled < MAX_CHUNK_BYTES) continue;
-      yield piece;
-      piece = new Uint8Array(MAX_CHUNK_BYTES);
-      filled = 0;
-    }
-  }
-  yield piece.subarray(0, filled);
 }
 
 const CODES: Partial<Record<SandboxErrorCode, ErrorCode>> = {

@@ -1,5 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { chunksOf } from './chunks.ts';
+import { chunksOf, piecesOf } from './chunks.ts';
+
+describe('the pieces of a stream', () => {
+  it.each([0, 1, 99, 100, 101, 300, 600_000])(
+    'of %i bytes are its bytes, each but the last as long as asked',
+    async (size) => {
+      const bytes = new Uint8Array(size).map((_, index) => index % 251);
+      const wanted = size > 1_000 ? 70_001 : 100;
+      const pieces: Uint8Array[] = [];
+      for await (const piece of piecesOf(new Blob([bytes]).stream(), wanted)) pieces.push(piece);
+      expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+      expect(pieces.slice(0, -1).every(({ length }) => length === wanted)).toBe(true);
+      expect(pieces).toHaveLength(Math.ceil(size / wanted));
+    },
+  );
+});
 
 describe('the chunks of a stream', () => {
   it('are its bytes, in their order', async () => {

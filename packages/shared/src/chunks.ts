@@ -14,3 +14,25 @@ export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenera
     reader.releaseLock();
   }
 }
+
+/** The same stream in pieces of `bytes`, the last one shorter; none of an empty stream. A piece is never written to again. */
+export async function* piecesOf(
+  stream: ReadableStream<Uint8Array>,
+  bytes: number,
+): AsyncGenerator<Uint8Array, undefined> {
+  let piece = new Uint8Array(bytes);
+  let filled = 0;
+  for await (const chunk of chunksOf(stream)) {
+    for (let at = 0; at < chunk.length; ) {
+      const taken = chunk.subarray(at, at + bytes - filled);
+      piece.set(taken, filled);
+      filled += taken.length;
+      at += taken.length;
+      if (filled < bytes) continue;
+      yield piece;
+      piece = new Uint8Array(bytes);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield piece.subarray(0, filled);
+}

@@ -1,7 +1,7 @@
 // A file on its way into a sandbox: in pieces, and in its place only when it is there whole. Doing it again is harmless.
 import { SandboxError } from '@capstan/sandbox/error';
 import { MAX_CHUNK_BYTES, type Sandboxes } from '@capstan/sandbox/port';
-import { chunksOf } from '@capstan/shared/chunks';
+import { piecesOf } from '@capstan/shared/chunks';
 import { persist } from '../persistence.ts';
 
 export interface Putting {
@@ -20,7 +20,7 @@ const PIECE_MS = 60_000;
 /** Rejects with SandboxError; what is at the path then is what was there before. */
 export async function putFile(putting: Putting): Promise<void> {
   const { sandboxes, sandboxId, path, sizeBytes, content } = putting;
-  const pieces = piecesOf(content);
+  const pieces = piecesOf(content, MAX_CHUNK_BYTES);
   if (sizeBytes <= MAX_CHUNK_BYTES) {
     const piece = (await pieces.next()).value ?? new Uint8Array();
     if (piece.length !== sizeBytes) throw cutShort(path);
@@ -53,23 +53,4 @@ async function run(
     said.includes('No space left') || said.includes('quota') ? 'quota_exceeded' : 'internal',
     `${path}: could not be written${said === '' ? '' : ` (${said})`}`,
   );
-}
-
-/** In pieces that one call carries. */
-async function* piecesOf(content: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
-  let piece = new Uint8Array(MAX_CHUNK_BYTES);
-  let filled = 0;
-  for await (const chunk of chunksOf(content)) {
-    for (let at = 0; at < chunk.length; ) {
-      const taken = chunk.subarray(at, at + MAX_CHUNK_BYTES - filled);
-      piece.set(taken, filled);
-      filled += taken.length;
-      at += taken.length;
-      if (filled < MAX_CHUNK_BYTES) continue;
-      yield piece;
-      piece = new Uint8Array(MAX_CHUNK_BYTES);
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield piece.subarray(0, filled);
 }
