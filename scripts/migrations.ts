@@ -1,4 +1,4 @@
-// `pnpm migrations` writes a migration for what changed in the tables; `--check` proves that the committed ones,
+// `pnpm migrations NAME` writes a migration for what changed in the tables; `--check` proves that the committed ones,
 // applied in order to an empty database, yield exactly the tables, columns, keys and indexes the code declares.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -8,15 +8,22 @@ import { DatabaseSync } from 'node:sqlite';
 
 const ROOT = join(import.meta.dirname, '..');
 const COMMITTED = join(ROOT, 'migrations/d1');
-const SCHEMA = './packages/db/src/tables.ts';
+const SCHEMA = './packages/db/src/tables/*.ts';
 
-if (process.argv.includes('--check')) check();
-else generate(COMMITTED);
+const [argument] = process.argv.slice(2);
+if (argument === '--check') check();
+else if (argument !== undefined && /^[a-z][a-z0-9_]*$/.test(argument)) generate(COMMITTED, argument);
+else {
+  console.error(
+    'Usage: pnpm migrations NAME (what changes, as in `memory_stores`), or pnpm migrations --check',
+  );
+  process.exitCode = 1;
+}
 
 function check(): void {
   const fresh = mkdtempSync(join(tmpdir(), 'migrations-'));
   try {
-    generate(fresh);
+    generate(fresh, 'all');
     const declared = describe(fresh);
     const migrated = describe(COMMITTED);
     const differences = [...new Set([...declared.keys(), ...migrated.keys()])].filter(
@@ -30,16 +37,23 @@ function check(): void {
       process.exitCode = 1;
       return;
     }
-    console.log(`migrations/d1: ${migrated.size} tables and indexes agree with packages/db/src/tables.ts`);
+    console.log(`migrations/d1: ${migrated.size} tables and indexes agree with packages/db/src/tables`);
   } finally {
     rmSync(fresh, { recursive: true });
   }
 }
 
-function generate(out: string): void {
+function generate(out: string, name: string): void {
   const kit = join(ROOT, 'node_modules/drizzle-kit/bin.cjs');
   // drizzle-kit reads `out` relative to where it runs, even when it is absolute.
-  const args = [kit, 'generate', '--dialect=sqlite', `--schema=${SCHEMA}`, `--out=${relative(ROOT, out)}`];
+  const args = [
+    kit,
+    'generate',
+    '--dialect=sqlite',
+    `--schema=${SCHEMA}`,
+    `--out=${relative(ROOT, out)}`,
+    `--name=${name}`,
+  ];
   execFileSync(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 

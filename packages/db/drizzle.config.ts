@@ -3,6 +3,6 @@ import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({
   dialect: 'sqlite',
-  schema: './packages/db/src/tables.ts',
+  schema: './packages/db/src/tables/*.ts',
   out: './migrations/d1',
 });

@@ -1,5 +1,5 @@
 import Anthropic, { toFile } from '@anthropic-ai/sdk';
-import { blobDebts } from '@capstan/db/tables';
+import { blobDebts } from '@capstan/db/tables/files';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openWorld, type World } from './testing/world.ts';
 

@@ -1,5 +1,5 @@
 import Anthropic, { toFile } from '@anthropic-ai/sdk';
-import { sessionResources } from '@capstan/db/tables';
+import { sessionResources } from '@capstan/db/tables/resources';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openWorld, type World } from './testing/world.ts';
 

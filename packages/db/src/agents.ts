@@ -14,7 +14,7 @@ import { fitting, MOST_BYTES } from './fitting.ts';
 import { keepReceipt } from './receipts.ts';
 import { type Owner, pinRoster } from './roster.ts';
 import type { Scope } from './scope.ts';
-import { agents, agentVersions } from './tables.ts';
+import { agents, agentVersions } from './tables/agents.ts';
 import { toTimestamp } from './timestamp.ts';
 
 export interface NewAgent {

@@ -2,7 +2,7 @@
 import { newId } from '@capstan/shared/ids';
 import { and, eq, isNull } from 'drizzle-orm';
 import type { Database } from './database.ts';
-import { apiKeys } from './tables.ts';
+import { apiKeys } from './tables/tenants.ts';
 
 export const DEFAULT_TENANT = 'tnt_default';
 

@@ -4,7 +4,7 @@ import { and, asc, eq, gt, isNotNull, isNull, lte, ne, or, type SQL, sql } from 
 import { alias } from 'drizzle-orm/sqlite-core';
 import type { Blobs } from './blobs.ts';
 import type { Database } from './database.ts';
-import { blobDebts, files } from './tables.ts';
+import { blobDebts, files } from './tables/files.ts';
 
 /** Whoever owes a blob removes it at once, or has died. */
 const LATE_MS = 5 * 60_000;

@@ -11,7 +11,7 @@ import { type Listing, seek, toPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
-import { environments } from './tables.ts';
+import { environments } from './tables/environments.ts';
 import { toTimestamp } from './timestamp.ts';
 
 export interface NewEnvironment {

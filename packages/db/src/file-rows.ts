@@ -1,7 +1,7 @@
 // A file's row, and the file as the API shows it.
 import type { File } from '@capstan/schema/files';
 import type { Content } from './blobs.ts';
-import type { FileKind, files } from './tables.ts';
+import type { FileKind, files } from './tables/files.ts';
 import { toTimestamp } from './timestamp.ts';
 
 export type FileRow = typeof files.$inferSelect;

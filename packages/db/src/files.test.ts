@@ -3,7 +3,7 @@ import { settle, sweepBlobs } from './blob-debts.ts';
 import type { Blobs } from './blobs.ts';
 import type { FileStore } from './files.ts';
 import { stores } from './stores.ts';
-import { blobDebts, files } from './tables.ts';
+import { blobDebts, files } from './tables/files.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
 
 let database: TestDatabase;

@@ -12,7 +12,7 @@ import { type Listing, type Seek, seek, toPage } from './cursor.ts';
 import { type FileRow, type NewFile, toFile, toRow } from './file-rows.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
-import { blobDebts, files } from './tables.ts';
+import { blobDebts, files } from './tables/files.ts';
 
 export interface FileFilter {
   limit: number;

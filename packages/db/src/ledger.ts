@@ -6,7 +6,7 @@ import type { UsageGroup, UsageSummary } from '@capstan/schema/usage';
 import { and, eq, gt, gte, lt, type SQL, sql } from 'drizzle-orm';
 import { type Listing, seek, toPage } from './cursor.ts';
 import type { Scope } from './scope.ts';
-import { type LedgerKind, ledger } from './tables.ts';
+import { type LedgerKind, ledger } from './tables/ledger.ts';
 
 export interface LedgerEntry {
   /** The event that ended the call. */

@@ -1,7 +1,7 @@
 // One-time codes that sign a browser in. A code works once: taking it deletes it in the same statement.
 import { and, eq, gt, lte } from 'drizzle-orm';
 import type { Database } from './database.ts';
-import { loginCodes } from './tables.ts';
+import { loginCodes } from './tables/tenants.ts';
 
 export interface LoginCode {
   /** SHA-256 of the code, lower-case hex. */

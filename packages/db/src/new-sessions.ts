@@ -19,7 +19,9 @@ import { snapshot } from './roster.ts';
 import type { Scope } from './scope.ts';
 import { toSession } from './session-resource.ts';
 import { SnapshotHolderStore } from './snapshot-holders.ts';
-import { agents, agentVersions, environments, type Origin, sessions } from './tables.ts';
+import { agents, agentVersions } from './tables/agents.ts';
+import { environments } from './tables/environments.ts';
+import { type Origin, sessions } from './tables/sessions.ts';
 import { toTimestamp } from './timestamp.ts';
 
 interface Beginning {

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentSettings } from './agent-settings.ts';
 import { OPEN_CLOUD } from './environments.ts';
 import { type Stores, stores } from './stores.ts';
-import { receipts, sessions } from './tables.ts';
+import { receipts } from './tables/receipts.ts';
+import { sessions } from './tables/sessions.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
 
 const now = Date.parse('2026-11-21T07:00:00Z');

@@ -6,7 +6,8 @@
 import { type Claim, KEPT_MS, requireSameBody } from '@capstan/schema/idempotency';
 import { and, eq, gt, gte, inArray, isNull, lt, lte, notExists, or, type SQL, sql } from 'drizzle-orm';
 import type { Scope } from './scope.ts';
-import { receipts, sessions } from './tables.ts';
+import { receipts } from './tables/receipts.ts';
+import { sessions } from './tables/sessions.ts';
 
 /** What was made, and the answer that tells of it. */
 export interface Made {

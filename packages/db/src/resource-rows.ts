@@ -1,7 +1,7 @@
 // A session resource's row, and the resource as the API shows it. Sessions are read together with theirs, in one query.
 import type { Checkout, FileResource, SessionResource } from '@capstan/schema/resources';
 import { type SQL, sql } from 'drizzle-orm';
-import type { sessionResources } from './tables.ts';
+import type { sessionResources } from './tables/resources.ts';
 import { toTimestamp } from './timestamp.ts';
 
 export type ResourceRow = typeof sessionResources.$inferSelect;

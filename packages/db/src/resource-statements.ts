@@ -2,7 +2,8 @@
 import { and, eq, gt, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm';
 import type { NewResource } from './resource-rows.ts';
 import type { Scope } from './scope.ts';
-import { files, sessionResources } from './tables.ts';
+import { files } from './tables/files.ts';
+import { sessionResources } from './tables/resources.ts';
 
 interface Giving {
   sessionId: string;

@@ -18,7 +18,8 @@ import {
 } from './resource-rows.ts';
 import { filesAreThere, give } from './resource-statements.ts';
 import type { Scope } from './scope.ts';
-import { files, sessionResources } from './tables.ts';
+import { files } from './tables/files.ts';
+import { sessionResources } from './tables/resources.ts';
 
 export interface AddedFile {
   sessionId: string;

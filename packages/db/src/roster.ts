@@ -5,7 +5,7 @@ import { ApiError } from '@capstan/schema/error';
 import type { AgentReference, Multiagent, MultiagentParam, RosterEntry } from '@capstan/schema/multiagent';
 import { and, eq, or, type SQL, sql } from 'drizzle-orm';
 import type { Scope } from './scope.ts';
-import { agents, agentVersions } from './tables.ts';
+import { agents, agentVersions } from './tables/agents.ts';
 
 /** The version of an agent that is being saved. */
 export interface Owner {

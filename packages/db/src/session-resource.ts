@@ -7,7 +7,7 @@ import type { Session, SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import { getTableColumns } from 'drizzle-orm';
 import { resourcesOfSession } from './resource-rows.ts';
-import { sessions } from './tables.ts';
+import { sessions } from './tables/sessions.ts';
 import { toTimestamp } from './timestamp.ts';
 
 /** What is true of a session now. Instants are epoch ms. */

@@ -20,7 +20,9 @@ import { createSession, forkSession, type NewFork, type NewSession, readSnapshot
 import { sizeOfResources } from './resource-rows.ts';
 import type { Scope } from './scope.ts';
 import { type SessionIndex, type SessionRow, shownColumns, toSession } from './session-resource.ts';
-import { files, type Origin, sessionResources, sessions } from './tables.ts';
+import { files } from './tables/files.ts';
+import { sessionResources } from './tables/resources.ts';
+import { type Origin, sessions } from './tables/sessions.ts';
 
 export interface SessionFilter {
   limit: number;

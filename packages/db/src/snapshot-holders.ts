@@ -3,7 +3,7 @@
 // 2. Whoever lets it go last, deletes it. Two that let go at once may both be last.
 import { and, eq, sql } from 'drizzle-orm';
 import type { Scope } from './scope.ts';
-import { snapshotHolders } from './tables.ts';
+import { snapshotHolders } from './tables/resources.ts';
 
 export class SnapshotHolderStore {
   #scope: Scope;

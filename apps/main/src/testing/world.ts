@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { ApiKeyStore } from '@capstan/db/api-keys';
 import { openD1 } from '@capstan/db/d1';
 import type { Database } from '@capstan/db/database';
-import { tenants } from '@capstan/db/tables';
+import { tenants } from '@capstan/db/tables/tenants';
 import { createTestHarness } from 'wrangler';
 
 export interface World {

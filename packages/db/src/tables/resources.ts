@@ -1,0 +1,36 @@
+// What is mounted in sandboxes, and whose snapshots their images are.
+import type { Checkout, SessionResource } from '@capstan/schema/resources';
+import { integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+
+/** What is mounted in the sandboxes of sessions. */
+export const sessionResources = sqliteTable(
+  'session_resources',
+  {
+    id: text().primaryKey(),
+    tenantId: text('tenant_id').notNull(),
+    sessionId: text('session_id').notNull(),
+    type: text().$type<SessionResource['type']>().notNull(),
+    /** Of a file: the session's own copy. */
+    fileId: text('file_id'),
+    /** Of a repository. */
+    url: text(),
+    checkout: text({ mode: 'json' }).$type<Checkout>(),
+    mountPath: text('mount_path').notNull(),
+    /** Of a repository: sealed for this row. */
+    token: text(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [uniqueIndex('session_resources_session').on(t.sessionId, t.id)],
+);
+
+/** Images of sandboxes' snapshots that more than one session has held, and who holds them. */
+export const snapshotHolders = sqliteTable(
+  'snapshot_holders',
+  {
+    imageId: text('image_id').notNull(),
+    sessionId: text('session_id').notNull(),
+    tenantId: text('tenant_id').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.imageId, t.sessionId] })],
+);
