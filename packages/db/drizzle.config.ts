@@ -1,4 +1,4 @@
-// Where drizzle-kit reads the tables and writes the migrations. Run it through `pnpm migrations`.
+// Where drizzle-kit reads the tables and writes the migrations. Run it through `pnpm migrations NAME`.
 import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({
