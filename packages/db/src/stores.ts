@@ -8,6 +8,8 @@ import { ReceiptStore } from './receipts.ts';
 import { ResourceStore } from './resources.ts';
 import { SessionStore } from './sessions.ts';
 import { SnapshotHolderStore } from './snapshot-holders.ts';
+import { WebhookDeliveryStore } from './webhook-deliveries.ts';
+import { WebhookStore } from './webhooks.ts';
 
 export interface Stores {
   agents: AgentStore;
@@ -18,6 +20,8 @@ export interface Stores {
   files: FileStore;
   resources: ResourceStore;
   snapshotHolders: SnapshotHolderStore;
+  webhooks: WebhookStore;
+  webhookDeliveries: WebhookDeliveryStore;
 }
 
 export function stores(db: Database, tenantId: string): Stores {
@@ -31,5 +35,7 @@ export function stores(db: Database, tenantId: string): Stores {
     files: new FileStore(scope),
     resources: new ResourceStore(scope),
     snapshotHolders: new SnapshotHolderStore(scope),
+    webhooks: new WebhookStore(scope),
+    webhookDeliveries: new WebhookDeliveryStore(scope),
   };
 }

@@ -1,0 +1,41 @@
+// The outbox: webhook events of one tenant, written in the transaction of the change that they tell of.
+// 1. A change that is committed is told, and one that is not is not: both are one batch.
+// 2. What has an id of its own is told once, however often it is announced.
+// 3. A tenant without endpoints has no events: nobody is to be told, then or later.
+import { subjectOf, type WebhookNews } from '@capstan/schema/webhook-events';
+import { newId } from '@capstan/shared/ids';
+import { type SQL, sql } from 'drizzle-orm';
+import type { Scope } from './scope.ts';
+import { outbox } from './tables/outbox.ts';
+import { webhookEndpoints } from './tables/webhooks.ts';
+
+export type { WebhookNews } from '@capstan/schema/webhook-events';
+
+/** Told under an id that follows from what it tells of: announcing it again is harmless. */
+export type Announcement = WebhookNews & { eventId: string };
+
+/**
+ * The statements that tell the tenant's endpoints: part of the batch of the change that they tell of. `when` is a condition
+ * as it holds at their place in the batch, for a change that may turn out to be none: put them before the change, with the
+ * condition that it has.
+ */
+export function announce(scope: Scope, news: WebhookNews, when?: SQL) {
+  return announceAll(scope, [{ ...news, eventId: newId('webhookEvent', news.now) }], when);
+}
+
+/** The same for many. None for none. */
+export function announceAll({ db, tenantId }: Scope, all: readonly Announcement[], when?: SQL) {
+  if (all.length === 0) return [];
+  const told = all.map((news) => ({
+    id: news.eventId,
+    type: news.type,
+    subject: JSON.stringify(subjectOf(news)),
+    at: news.now,
+  }));
+  const value = (name: string) => sql.raw(`value ->> '$.${name}'`);
+  const listening = sql`EXISTS (SELECT 1 FROM ${webhookEndpoints} WHERE ${webhookEndpoints.tenantId} = ${tenantId})`;
+  // In the order of the table's columns.
+  const rows = sql`SELECT ${value('id')}, ${tenantId}, ${value('type')}, ${value('subject')}, ${value('at')}, NULL
+    FROM json_each(${JSON.stringify(told)}) WHERE ${listening}${when === undefined ? sql.empty() : sql` AND (${when})`}`;
+  return [db.insert(outbox).select(rows).onConflictDoNothing({ target: outbox.id })];
+}
