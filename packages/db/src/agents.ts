@@ -71,6 +71,7 @@ export class AgentStore {
       createdAt: now,
       updatedAt: now,
       archivedAt: null,
+      deletedAt: null,
     };
     const definition = await this.#define(settings, { id: agent.id, version: 1 });
     const version = { tenantId, agentId: agent.id, version: 1, definition, metadata, createdAt: now };

@@ -30,6 +30,8 @@ interface Beginning {
   title: string | null;
   metadata: Metadata;
   budget?: Budget | null;
+  /** Whose credentials it may use. */
+  vaultIds?: string[];
   /** Epoch ms. */
   now: number;
 }
@@ -38,6 +40,8 @@ export interface NewSession extends Beginning {
   agent: { id: string; version?: number | undefined };
   /** Null: the tenant's default environment. */
   environmentId: string | null;
+  /** What starts it; null or absent: a caller of the API. */
+  deploymentId?: string | null;
   initialEvents?: EventParam[];
   resources?: readonly NewResource[];
 }
@@ -67,7 +71,8 @@ export async function createSession(scope: Scope, input: NewSession, claim?: Cla
   const { initialEvents = [], resources = [], now } = input;
   if (sizeOf(initialEvents) > MOST_BYTES) await prepare(scope, input);
   requireFit(initialEvents, 'initial_events');
-  const fresh = freshOf(scope, input, { initialEvents, origin: null });
+  const { deploymentId = null } = input;
+  const fresh = freshOf(scope, input, { initialEvents, origin: null, deploymentId });
   for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
     const [[copied]] = await scope.db.batch([
       insertCopy(scope, fresh, fromAgent(scope, input)),
@@ -86,7 +91,7 @@ export async function createSession(scope: Scope, input: NewSession, claim?: Cla
 export async function forkSession(scope: Scope, input: NewFork, claim?: Claim): Promise<ForkedSession> {
   const { origin, resources = [], now } = input;
   const { snapshot = null } = origin;
-  const fresh = freshOf(scope, input, { initialEvents: [], origin });
+  const fresh = freshOf(scope, input, { initialEvents: [], origin, deploymentId: null });
   const capstan = {
     forked_from: { session_id: origin.sessionId, event_id: origin.eventId },
     sandbox_snapshot: snapshot && { id: snapshot.snapshotId, taken_at: toTimestamp(snapshot.takenAt) },
@@ -119,8 +124,8 @@ export async function readSnapshot(
 
 function freshOf(
   { tenantId }: Scope,
-  { id, title, metadata, budget = null, now }: Beginning,
-  from: Pick<Fresh, 'initialEvents' | 'origin'>,
+  { id, title, metadata, budget = null, vaultIds = [], now }: Beginning,
+  from: Pick<Fresh, 'initialEvents' | 'origin' | 'deploymentId'>,
 ): Fresh {
   return {
     id: id ?? newId('session', now),
@@ -137,6 +142,8 @@ function freshOf(
     archivedAt: null,
     budget,
     outcomeEvaluations: [],
+    vaultIds,
+    agentTools: null,
     ...from,
   };
 }

@@ -19,7 +19,7 @@ export function tokenIdentity(tenantId: string, resourceId: string): string {
   return `${tenantId}/session_resources/${resourceId}/token`;
 }
 
-type Shown = Omit<ResourceRow, 'tenantId' | 'sessionId' | 'token'>;
+type Shown = Omit<ResourceRow, 'tenantId' | 'sessionId' | 'token' | 'memoryStoreId'>;
 
 export function toResource(row: Shown): SessionResource {
   const { id, mountPath } = row;

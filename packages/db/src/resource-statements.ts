@@ -46,7 +46,7 @@ export function give({ db, tenantId }: Scope, { sessionId, resources, when, now 
       .insert(sessionResources)
       .select(sql`SELECT given.value ->> 'id', ${tenantId}, ${sessionId}, given.value ->> 'type', given.value ->> 'fileId',
         given.value ->> 'url', given.value -> 'checkout', given.value ->> 'mountPath', given.value ->> 'token',
-        ${now}, ${now} FROM json_each(${text}) AS given WHERE ${when} AND (given.value ->> 'fileId' IS NULL
+        ${now}, ${now}, given.value ->> 'memoryStoreId' FROM json_each(${text}) AS given WHERE ${when} AND (given.value ->> 'fileId' IS NULL
         OR EXISTS (SELECT 1 FROM files AS copy WHERE copy.id = given.value ->> 'fileId'))`)
       .returning({ id: sessionResources.id }),
   };

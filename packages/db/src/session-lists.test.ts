@@ -4,10 +4,25 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MOST_BYTES } from './fitting.ts';
+import type { NewSession } from './new-sessions.ts';
+import type { SessionFilter } from './sessions.ts';
 import { type Stores, stores } from './stores.ts';
+import { sessionResources } from './tables/resources.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '../../../migrations/d1');
+
+const SETTINGS = {
+  name: 'Writer',
+  description: null,
+  model: { id: 'some-model' },
+  system: null,
+  tools: [],
+  mcp_servers: [],
+  skills: [],
+  multiagent: null,
+  execution_identity: { type: 'service_account' as const },
+};
 
 function planOf(query: string): string {
   const db = new DatabaseSync(':memory:');
@@ -25,12 +40,95 @@ describe('a list of sessions', () => {
     ['of those not archived', 'archived_at IS NULL', 'sessions_open'],
     ['of one agent', "agent_id = 'a'", 'sessions_agent'],
     ['of one status', "status IN ('running')", 'sessions_status'],
+    ['of one version of an agent', "agent_id = 'a' AND agent ->> '$.version' = 3", 'sessions_agent_version'],
+    ['of one deployment', "deployment_id = 'd'", 'sessions_deployment'],
   ])('%s is read off an index and not sorted', (_what, filter, index) => {
     const plan = planOf(
       `SELECT * FROM sessions WHERE tenant_id = 't' AND ${filter} ORDER BY id DESC LIMIT 21`,
     );
     expect(plan).toContain(index);
     expect(plan).not.toContain('TEMP B-TREE');
+  });
+
+  it('of one memory store looks at the sessions that have it, and at no others', () => {
+    const having = `SELECT session_id FROM session_resources WHERE tenant_id = 't' AND memory_store_id = 'm'`;
+    const plan = planOf(
+      `SELECT * FROM sessions WHERE tenant_id = 't' AND id IN (${having}) ORDER BY id DESC LIMIT 21`,
+    );
+    expect(plan).toContain('session_resources_memory_store');
+    expect(plan).toMatch(/SEARCH sessions USING INDEX \w+ \((tenant_id=\? AND )?id=\?\)/);
+  });
+});
+
+describe('the filters of a list of sessions', () => {
+  const now = Date.parse('2026-11-21T07:00:00Z');
+  const filter = { limit: 20, order: 'asc' as const, includeArchived: false, created: {} };
+  let database: TestDatabase;
+  let mine: Stores;
+  const ids: Record<string, string> = {};
+
+  beforeAll(async () => {
+    database = await openTestDatabase();
+    mine = stores(database.db, 'tnt_filters');
+    const { id: agentId } = await mine.agents.create({ settings: SETTINGS, metadata: {}, now });
+    await mine.agents.update(agentId, { change: { name: 'Renamed' }, now });
+    const { id: otherId } = await mine.agents.create({ settings: SETTINGS, metadata: {}, now });
+    const make = async (name: string, more: Partial<NewSession> = {}) => {
+      const at = now + Object.keys(ids).length;
+      const plain = { agent: { id: agentId }, environmentId: null, title: null, metadata: {}, now: at };
+      ids[name] = (await mine.sessions.create({ ...plain, ...more })).id;
+    };
+    await make('first', { agent: { id: agentId, version: 1 } });
+    await make('second', { vaultIds: ['vlt_1', 'vlt_2'] });
+    await make('scheduled', { deploymentId: 'depl_1' });
+    await make('other', { agent: { id: otherId } });
+    await database.db.insert(sessionResources).values({
+      id: 'sesrsc_1',
+      tenantId: 'tnt_filters',
+      sessionId: ids.other ?? '',
+      type: 'file',
+      mountPath: '/mnt/memory/notes',
+      memoryStoreId: 'memstore_1',
+      createdAt: now,
+      updatedAt: now,
+    });
+    ids.agent = agentId;
+  }, 60_000);
+  afterAll(() => database.close());
+
+  const listed = async (more: Partial<SessionFilter>) => {
+    const { data } = await mine.sessions.list({ ...filter, ...more }, now);
+    return data.map(({ id }) => Object.entries(ids).find(([, known]) => known === id)?.[0]);
+  };
+
+  it('name one version of an agent', async () => {
+    expect(await listed({ agentId: ids.agent, agentVersion: 1 })).toEqual(['first']);
+    expect(await listed({ agentId: ids.agent, agentVersion: 2 })).toEqual(['second', 'scheduled']);
+    expect(await listed({ agentId: ids.agent, agentVersion: 3 })).toEqual([]);
+  });
+
+  it('leave a version without its agent out of account', async () => {
+    expect(await listed({ agentVersion: 1 })).toHaveLength(4);
+  });
+
+  it('name a deployment, and a memory store', async () => {
+    expect(await listed({ deploymentId: 'depl_1' })).toEqual(['scheduled']);
+    expect(await listed({ deploymentId: 'depl_2' })).toEqual([]);
+    expect(await listed({ memoryStoreId: 'memstore_1' })).toEqual(['other']);
+    expect(await listed({ memoryStoreId: 'memstore_2' })).toEqual([]);
+  });
+
+  it('hide what another tenant attached', async () => {
+    const theirs = stores(database.db, 'tnt_filters_other');
+    expect((await theirs.sessions.list({ ...filter, memoryStoreId: 'memstore_1' }, now)).data).toEqual([]);
+    expect((await theirs.sessions.list({ ...filter, deploymentId: 'depl_1' }, now)).data).toEqual([]);
+  });
+
+  it('shows the vaults and the deployment that a session was created with', async () => {
+    const { data } = await mine.sessions.list(filter, now);
+    expect(data.map(({ vault_ids }) => vault_ids)).toEqual([[], ['vlt_1', 'vlt_2'], [], []]);
+    expect(data.map(({ deployment_id }) => deployment_id)).toEqual([null, null, 'depl_1', null]);
+    expect(await mine.sessions.load(ids.second ?? '')).toMatchObject({ vaultIds: ['vlt_1', 'vlt_2'] });
   });
 });
 
@@ -44,17 +142,7 @@ describe('a list of large sessions', () => {
   beforeAll(async () => {
     database = await openTestDatabase();
     mine = stores(database.db, 'tnt_large');
-    const settings = {
-      name: 'Writer',
-      description: null,
-      model: { id: 'some-model' },
-      system: 'x'.repeat(800_000),
-      tools: [],
-      mcp_servers: [],
-      skills: [],
-      multiagent: null,
-      execution_identity: { type: 'service_account' as const },
-    };
+    const settings = { ...SETTINGS, system: 'x'.repeat(800_000) };
     const { id } = await mine.agents.create({ settings, metadata: {}, now });
     const plain = { agent: { id }, environmentId: null, title: null, metadata: {} };
     for (let i = 0; i < 12; i++) {

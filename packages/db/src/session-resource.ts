@@ -51,7 +51,7 @@ export function toSession<Agent>(
     title,
     metadata,
     resources: row.resources,
-    vault_ids: [],
+    vault_ids: row.vaultIds,
     budget,
     outcome_evaluations: outcomeEvaluations,
     stats: {
@@ -59,7 +59,7 @@ export function toSession<Agent>(
       duration_seconds: (until - row.createdAt) / 1000,
     },
     usage: index.usage,
-    deployment_id: null,
+    deployment_id: row.deploymentId,
     created_at: toTimestamp(row.createdAt),
     updated_at: toTimestamp(updatedAt),
     archived_at: index.archivedAt === null ? null : toTimestamp(index.archivedAt),

@@ -30,9 +30,12 @@ export interface SessionFilter {
   order: 'asc' | 'desc';
   includeArchived: boolean;
   agentId?: string | undefined;
+  /** Of that agent: counts for nothing without it. */
   agentVersion?: number | undefined;
   created: CreatedAtBounds;
   statuses?: SessionStatus[] | undefined;
+  deploymentId?: string | undefined;
+  memoryStoreId?: string | undefined;
 }
 
 /** What a session was created with. */
@@ -47,6 +50,7 @@ export interface SessionDefinition {
   metadata: Metadata;
   budget: Budget | null;
   initialEvents: EventParam[];
+  vaultIds: string[];
   /** The session whose log it begins with, the last event it takes over, and the snapshot its sandbox begins with. */
   origin: Origin | null;
   /** Epoch ms. */
@@ -87,7 +91,7 @@ export class SessionStore {
   async load(sessionId: string): Promise<SessionDefinition | null> {
     const { db } = this.#scope;
     const { tenantId, threadId, agent, environment, title, metadata } = sessions;
-    const { budget, initialEvents, origin, createdAt } = sessions;
+    const { budget, initialEvents, vaultIds, origin, createdAt } = sessions;
     const [definition] = await db
       .select({
         tenantId,
@@ -100,6 +104,7 @@ export class SessionStore {
         createdAt,
         budget,
         initialEvents,
+        vaultIds,
         origin,
       })
       .from(sessions)
@@ -173,18 +178,28 @@ export class SessionStore {
   }
 
   #matching(filter: SessionFilter, at: Seek) {
-    const { id, agent, agentId, archivedAt, createdAt, status } = sessions;
+    const { id, agent, agentId, archivedAt, createdAt, deploymentId, status } = sessions;
     return and(
       eq(sessions.tenantId, this.#scope.tenantId),
       filter.includeArchived ? undefined : isNull(archivedAt),
       filter.agentId === undefined ? undefined : eq(agentId, filter.agentId),
-      filter.agentVersion === undefined
+      filter.agentId === undefined || filter.agentVersion === undefined
         ? undefined
-        : eq(sql`json_extract(${agent}, '$.version')`, filter.agentVersion),
+        : eq(sql`${agent} ->> '$.version'`, filter.agentVersion),
+      filter.deploymentId === undefined ? undefined : eq(deploymentId, filter.deploymentId),
+      filter.memoryStoreId === undefined ? undefined : inArray(id, this.#having(filter.memoryStoreId)),
       within(createdAt, filter.created),
       filter.statuses === undefined ? undefined : inArray(status, [...new Set(filter.statuses)]),
       at.id === null ? undefined : at.order === 'desc' ? lt(id, at.id) : gt(id, at.id),
     );
+  }
+
+  #having(memoryStoreId: string) {
+    const { sessionId, tenantId } = sessionResources;
+    return this.#scope.db
+      .select({ sessionId })
+      .from(sessionResources)
+      .where(and(eq(tenantId, this.#scope.tenantId), eq(sessionResources.memoryStoreId, memoryStoreId)));
   }
 
   #named(sessionId: string) {

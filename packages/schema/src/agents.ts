@@ -72,6 +72,9 @@ export const agentSnapshot = z
   .meta({ id: 'AgentSnapshot' });
 export type AgentSnapshot = z.infer<typeof agentSnapshot>;
 
+/** What of a session's agent can be changed. */
+export type AgentTools = Pick<AgentSnapshot, 'tools' | 'mcp_servers'>;
+
 /** One version of an agent: it never changes once it is stored. */
 export type AgentDefinition = ThreadAgent & { multiagent: Multiagent | null };
 

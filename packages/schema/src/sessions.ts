@@ -6,7 +6,6 @@ import { initialEvents } from './events/user-events.ts';
 import { exportLine } from './exports.ts';
 import { idSchema } from './ids.ts';
 import { metadata, metadataPatch } from './metadata.ts';
-import { notYet } from './not-yet.ts';
 import { outcomeEvaluation } from './outcomes.ts';
 import { createdAtBounds, order, pageQuery, queryBoolean, queryInteger, timestamp } from './page.ts';
 import { resourceParams, sessionResource } from './resources.ts';
@@ -39,6 +38,9 @@ export const session = z
   .meta({ id: 'Session' });
 export type Session = z.infer<typeof session>;
 
+/** Vaults that one session may use (spec §5.2). */
+export const MAX_VAULTS = 50;
+
 const title = z.string().max(512);
 
 const agentReference = z.union([
@@ -59,7 +61,8 @@ export const createSession = z
     environment_id: idSchema('environment').nullish(),
     title: title.nullish(),
     metadata: metadata.optional(),
-    vault_ids: notYet('vault_ids'),
+    /** Whose credentials it may use. */
+    vault_ids: z.array(z.string().min(1).max(128)).max(MAX_VAULTS).nullish(),
     resources: resourceParams.nullish(),
     /** Sent to the session as it is created; it then starts at once. */
     initial_events: initialEvents.nullish(),

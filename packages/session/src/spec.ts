@@ -18,6 +18,8 @@ export interface SessionSpec {
   budget: Budget | null;
   /** Sent to it with its creation: accepted when its log is empty and it is first opened. */
   initialEvents: EventParam[];
+  /** Whose credentials it may use. */
+  vaultIds: string[];
   /** The session whose log it begins with, the last event it takes over, and the snapshot its sandbox begins with. */
   origin: { sessionId: string; eventId: string; snapshot?: LentSnapshot | null } | null;
   /** Epoch ms. */

@@ -189,6 +189,7 @@ function specOf(agent: Partial<AgentSnapshot>): SessionSpec {
     metadata: {},
     budget: null,
     initialEvents: [],
+    vaultIds: [],
     createdAt: START,
     origin: null,
     environment: {

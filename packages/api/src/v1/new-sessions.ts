@@ -12,6 +12,7 @@ import type { Surface } from '../surface.ts';
 import { requireBudgetable } from './budgetable.ts';
 import { withFiles } from './file-references.ts';
 import { copiesOf, toNewResources } from './new-resources.ts';
+import { requireVaults } from './required-vaults.ts';
 import { findSession } from './session-row.ts';
 
 export function mountNewSessions(surface: Surface): void {
@@ -23,6 +24,7 @@ export function mountNewSessions(surface: Surface): void {
     const referring = { tenantId, events: given.initialEvents, path: 'initial_events', now };
     const input = { ...given, initialEvents: await withFiles({ db, blobs }, referring), now };
     const made = await receipts.once(claim, now, async (kept) => {
+      await requireVaults(db, { tenantId, vaultIds: input.vaultIds });
       const resources = await toNewResources(body.resources ?? [], { tenantId, sealer, now });
       const agent = input.budget?.max_list_cost ? await store.agentFor(input.agent) : null;
       if (agent) await requireBudgetable(sessions, { agent, budget: input.budget });
@@ -48,6 +50,7 @@ export function mountNewSessions(surface: Surface): void {
         title: body.title === undefined ? title : body.title,
         metadata: body.metadata ?? metadata,
         budget: body.budget ?? null,
+        vaultIds: row.vaultIds,
         resources: await copiesOf(await resources.rows(source.sessionId), { tenantId, sealer, now }),
         now,
       };
@@ -92,6 +95,7 @@ function toBeginning(body: CreateSession) {
     title: body.title ?? null,
     metadata: body.metadata ?? {},
     budget: body.budget ?? null,
+    vaultIds: body.vault_ids ?? [],
     initialEvents,
   };
 }

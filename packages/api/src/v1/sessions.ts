@@ -14,12 +14,9 @@ import { findSession } from './session-row.ts';
 export function mountSessions(surface: Surface): void {
   const { db, blobs, sessions } = surface.ports;
 
-  mount(surface, sessionRoutes.list, ({ principal, query, now }) => {
-    // No session of this server belongs to a deployment or has a memory store.
-    const none = query.deployment_id !== undefined || query.memory_store_id !== undefined;
-    if (none) return { data: [], next_page: null, prev_page: null };
-    return stores(db, principal.tenantId).sessions.list(toFilter(query), now);
-  });
+  mount(surface, sessionRoutes.list, ({ principal, query, now }) =>
+    stores(db, principal.tenantId).sessions.list(toFilter(query), now),
+  );
 
   mount(surface, sessionRoutes.retrieve, async ({ principal: { tenantId }, params, now }) => {
     const address = { tenantId, sessionId: params.session_id };
@@ -77,6 +74,8 @@ function toFilter(query: RouteInput<typeof sessionRoutes.list>['query']): Sessio
     agentVersion: query.agent_version,
     created: query,
     statuses: query.statuses,
+    deploymentId: query.deployment_id,
+    memoryStoreId: query.memory_store_id,
   };
 }
 

@@ -12,6 +12,8 @@ export const agents = sqliteTable(
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     archivedAt: integer('archived_at'),
+    /** Nobody sees it any more; versions that a roster has pinned are still called. */
+    deletedAt: integer('deleted_at'),
   },
   (t) => [index('agents_tenant').on(t.tenantId, t.id)],
 );

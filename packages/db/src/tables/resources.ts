@@ -1,6 +1,7 @@
 // What is mounted in sandboxes, and whose snapshots their images are.
 import type { Checkout, SessionResource } from '@capstan/schema/resources';
-import { integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { sql } from 'drizzle-orm';
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 
 /** What is mounted in the sandboxes of sessions. */
 export const sessionResources = sqliteTable(
@@ -20,8 +21,15 @@ export const sessionResources = sqliteTable(
     token: text(),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
+    /** Of a memory store. */
+    memoryStoreId: text('memory_store_id'),
   },
-  (t) => [uniqueIndex('session_resources_session').on(t.sessionId, t.id)],
+  (t) => [
+    uniqueIndex('session_resources_session').on(t.sessionId, t.id),
+    index('session_resources_memory_store')
+      .on(t.tenantId, t.memoryStoreId, t.sessionId)
+      .where(sql`memory_store_id IS NOT NULL`),
+  ],
 );
 
 /** Images of sandboxes' snapshots that more than one session has held, and who holds them. */

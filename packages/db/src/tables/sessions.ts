@@ -1,5 +1,5 @@
 // Sessions: their definition, and a copy of what lists show of them.
-import type { AgentSnapshot } from '@capstan/schema/agents';
+import type { AgentSnapshot, AgentTools } from '@capstan/schema/agents';
 import type { Budget } from '@capstan/schema/budgets';
 import type { EnvironmentConfig } from '@capstan/schema/environments';
 import type { EventParam } from '@capstan/schema/events/user-events';
@@ -56,6 +56,12 @@ export const sessions = sqliteTable(
     initialEvents: text('initial_events', { mode: 'json' }).$type<EventParam[]>().notNull().default([]),
     /** Of the definition: the session whose log this one begins with, the last event it takes over, and its snapshot. */
     origin: text({ mode: 'json' }).$type<Origin>(),
+    /** Of the definition: whose credentials it may use. */
+    vaultIds: text('vault_ids', { mode: 'json' }).$type<string[]>().notNull().default([]),
+    /** Of the definition: what started it; null: a caller of the API. */
+    deploymentId: text('deployment_id'),
+    /** Of the index: the tools and MCP servers of its agent, where they are no longer as it was created with. */
+    agentTools: text('agent_tools', { mode: 'json' }).$type<AgentTools>(),
   },
   (t) => [
     index('sessions_tenant').on(t.tenantId, t.id),
@@ -63,5 +69,7 @@ export const sessions = sqliteTable(
     // Lists leave archived sessions out unless asked, and mostly look for the few that run.
     index('sessions_open').on(t.tenantId, t.id).where(sql`archived_at IS NULL`),
     index('sessions_status').on(t.tenantId, t.status, t.id),
+    index('sessions_agent_version').on(t.tenantId, t.agentId, sql`agent ->> '$.version'`, t.id),
+    index('sessions_deployment').on(t.tenantId, t.deploymentId, t.id).where(sql`deployment_id IS NOT NULL`),
   ],
 );

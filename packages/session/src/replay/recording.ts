@@ -137,6 +137,8 @@ function toSpec(session: ExportedSession, rows: readonly LoggedEntry[]): Session
     metadata: session.metadata,
     budget: session.budget,
     initialEvents: session.initial_events,
+    // A replay reaches nothing that asks for credentials.
+    vaultIds: [],
     origin: session.forked_from && {
       sessionId: session.forked_from.session_id,
       eventId: session.forked_from.event_id,
