@@ -13,6 +13,9 @@ export interface Env {
   BOOTSTRAP_API_KEY_SHA256?: string;
   /** Previews are at hosts below it, e.g. `preview.example.com`; its wildcard has to lead to this Worker. */
   PREVIEW_HOST?: string;
+  ENVIRONMENT?: string;
+  PRIVATE_HOSTS?: string;
+  DNS_OVER_HTTPS_URL?: string;
 }
 
 const BINDINGS = ['DB', 'BLOBS', 'ASSETS', 'AGENT', 'JOBS'] as const;

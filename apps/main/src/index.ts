@@ -3,6 +3,7 @@ import { type Api, createApi } from '@capstan/api/app';
 import { unconfigured } from '@capstan/api/unconfigured';
 import { openD1 } from '@capstan/db/d1';
 import { consoleLogger } from '@capstan/shared/logger';
+import { reachFrom } from '@capstan/shared/reach-config';
 import { createSealer, TENANT_SECRETS } from '@capstan/shared/seal';
 import { version } from '../../../package.json';
 import { openBlobs } from './blobs.ts';
@@ -25,6 +26,8 @@ export default {
 function open(env: Env): Api {
   const problems = problemsOf(env);
   if (problems.length > 0) return unconfigured(problems, version);
+  const { reach, problems: unusable } = reachFrom(env);
+  for (const problem of unusable) logger.warn('config.unusable', { problem });
   return createApi({
     db: openD1(env.DB),
     sessions: env.AGENT,
@@ -35,6 +38,7 @@ function open(env: Env): Api {
     assets: (request) => env.ASSETS.fetch(request),
     secrets: { root: env.PLATFORM_ROOT_SECRET, bootstrapKeyHash: env.BOOTSTRAP_API_KEY_SHA256 ?? null },
     sealer: createSealer([env.PLATFORM_ROOT_SECRET], TENANT_SECRETS),
+    reach,
     clock: Date,
     logger,
     version,

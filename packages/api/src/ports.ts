@@ -5,6 +5,7 @@ import type { HealthSource } from '@capstan/schema/health';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Sessions, StreamQuery } from '@capstan/session/service';
 import type { Logger } from '@capstan/shared/logger';
+import type { Reach } from '@capstan/shared/safe-fetch';
 import type { Sealer } from '@capstan/shared/seal';
 
 export interface Secrets {
@@ -28,6 +29,8 @@ export interface ApiPorts {
   secrets: Secrets;
   /** For the secrets of tenants. */
   sealer: Sealer;
+  /** What of the network the URLs that users give may get to. */
+  reach: Reach;
   clock: { now(): number };
   logger: Logger;
   version: string;

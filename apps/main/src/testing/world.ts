@@ -88,7 +88,7 @@ function mainConfig(secrets: Record<string, string>, directory = './apps/main/sr
     main: './apps/main/src/index.ts',
     assets: { ...own.assets, directory },
     d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
-    vars: { PREVIEW_HOST: 'preview.test', ...secrets },
+    vars: { PREVIEW_HOST: 'preview.test', DNS_OVER_HTTPS_URL: 'off', ...secrets },
   };
 }
 

@@ -1,6 +1,6 @@
 // Attachment: what a sandbox needs in order to use the proxy: variables, files, and the one address it may connect to.
 import { rootCertificates } from 'node:tls';
-import { parseHost } from './hosts.ts';
+import { parseHost } from '@capstan/shared/hosts';
 import { compilePolicy, type EgressPolicy } from './policy.ts';
 import type { EgressProxy } from './proxy.ts';
 

@@ -5,11 +5,11 @@ import { connect as connectTcp, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, TLSSocket } from 'node:tls';
+import { parseHost } from '@capstan/shared/hosts';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createAuthority } from './authority.ts';
 import { integer, oid, time } from './der.ts';
-import { parseHost } from './hosts.ts';
 import { portOf } from './testing.ts';
 
 const SECRET = 'a-secret-of-thirty-two-characters-';

@@ -10,8 +10,8 @@ import {
   randomBytes,
 } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import type { Host } from '@capstan/shared/hosts';
 import { createCertificate, keyIdOf } from './certificate.ts';
-import type { Host } from './hosts.ts';
 
 export interface Authority {
   /** PEM; what sandboxes are to trust. */

@@ -1,8 +1,8 @@
 // Certificate: X.509 v3 with ECDSA on P-256 and SHA-256, for an authority and for the servers it speaks for (RFC 5280).
 import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
-import { parseIpv4, parseIpv6 } from './addresses.ts';
+import { parseIpv4, parseIpv6 } from '@capstan/shared/addresses';
+import type { Host } from '@capstan/shared/hosts';
 import { bits, explicit, implicit, integer, octets, oid, sequence, set, TRUE, time, utf8 } from './der.ts';
-import type { Host } from './hosts.ts';
 
 export interface CertificateRequest {
   subject: string;

@@ -1,5 +1,5 @@
 // ClientHello: the server name in the first bytes a TLS client sends, however they are cut into packets and records.
-import { type Host, parseHost } from './hosts.ts';
+import { type Host, parseHost } from '@capstan/shared/hosts';
 
 export type Hello =
   /** More bytes are needed. */

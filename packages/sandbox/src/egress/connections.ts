@@ -3,7 +3,7 @@
 //  2. Sockets that have not said who they are make room for newer ones, oldest first.
 //  3. When a sandbox's rules change, what goes on against the new ones is cut.
 import type { Duplex } from 'node:stream';
-import type { Target } from './hosts.ts';
+import type { Target } from '@capstan/shared/hosts';
 import { type Channel, type CompiledPolicy, judge } from './policy.ts';
 
 export interface ConnectionLimits {

@@ -1,6 +1,7 @@
 // Denials: why a request of a sandbox is refused, the answer that says what would mend it, and the one line in the log.
+
+import { formatAuthority, type Target } from '@capstan/shared/hosts';
 import type { Logger } from '@capstan/shared/logger';
-import { formatAuthority, type Target } from './hosts.ts';
 
 /** Each reason with its HTTP status and what the program in the sandbox is told. */
 export const DENIALS = {

@@ -4,9 +4,9 @@ import { Resolver } from 'node:dns/promises';
 import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { isPublicAddress } from './addresses.ts';
+import { isPublicAddress } from '@capstan/shared/addresses';
+import type { Host, Target } from '@capstan/shared/hosts';
 import { EgressRefusal } from './denial.ts';
-import type { Host, Target } from './hosts.ts';
 
 export interface DialPorts {
   /** Every address of a name, v4 and v6; rejects or gives none when it has none. */

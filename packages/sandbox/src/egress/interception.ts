@@ -1,9 +1,9 @@
 // Interception: TLS of a sandbox ended here, with a certificate of our authority for the one host it asked for.
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { parseHost, type Target } from '@capstan/shared/hosts';
 import type { Authority } from './authority.ts';
 import { EgressRefusal } from './denial.ts';
-import { parseHost, type Target } from './hosts.ts';
 
 export interface Ending {
   target: Target;

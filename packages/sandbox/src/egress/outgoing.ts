@@ -1,8 +1,8 @@
 // Outgoing: a sandbox's request as it is sent on: what concerned one hop is gone, the body framed anew, placeholders filled.
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
+import { formatAuthority, type Target } from '@capstan/shared/hosts';
 import { endToEnd, framingOf, type HeaderPair, pairsOf, valuesOf, without } from './headers.ts';
-import { formatAuthority, type Target } from './hosts.ts';
 import { type BodyFilling, bodyFilling, fillHeaders, fillQuery } from './placeholders.ts';
 import type { CompiledCredential } from './policy.ts';
 

@@ -1,8 +1,8 @@
 // Placeholders: where in a request to a credential's own host its secret takes the placeholder's place, and whose other
 // credentials are taken out of it.
 import { Transform } from 'node:stream';
+import type { Host } from '@capstan/shared/hosts';
 import type { HeaderPair } from './headers.ts';
-import type { Host } from './hosts.ts';
 import { createNeedles, type Needles } from './needles.ts';
 import { type CompiledCredential, isOwnHost } from './policy.ts';
 

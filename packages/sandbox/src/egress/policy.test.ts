@@ -1,7 +1,7 @@
+import { parseAuthority, parseHost, type Target } from '@capstan/shared/hosts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { NetworkPolicy } from '../port.ts';
-import { parseAuthority, parseHost, type Target } from './hosts.ts';
 import { PACKAGE_HOSTS, packageHostsOf } from './package-hosts.ts';
 import { type Channel, compilePolicy, judge, mayPresent, newPlaceholder, PLACEHOLDER } from './policy.ts';
 import { credentialFor } from './testing.ts';

@@ -2,16 +2,17 @@
 //  E1 What is not allowed is refused; a credential never widens a network.
 //  E2 A host with a credential is reached by TLS that we end, or not at all.
 
-import type { NetworkPolicy, SandboxCredential } from '../port.ts';
 import {
   type Host,
   type HostPattern,
+  isOrdinaryPort,
   parseHostPattern,
   patternMatches,
   patternMatchesHost,
   type Target,
   WEB_PORTS,
-} from './hosts.ts';
+} from '@capstan/shared/hosts';
+import type { NetworkPolicy, SandboxCredential } from '../port.ts';
 
 export interface EgressPolicy {
   network: NetworkPolicy;
@@ -101,11 +102,6 @@ function refusalOf(policy: CompiledPolicy, target: Target): PolicyRefusal | null
   if (policy.allowed.some((pattern) => patternMatches(pattern, target, WEB_PORTS))) return null;
   const known = policy.allowed.some((pattern) => patternMatchesHost(pattern, target.host));
   return known ? 'port_not_allowed' : 'host_not_allowed';
-}
-
-/** Below 1024 live mail, remote shells and file shares: what a sandbox could abuse others with rather than work with. */
-function isOrdinaryPort(port: number): boolean {
-  return WEB_PORTS.includes(port) || port >= 1024;
 }
 
 /** `*` names no host: it adds a credential to what others say of a host. */

@@ -8,12 +8,12 @@ import {
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { parseHost } from '@capstan/shared/hosts';
 import { createLogger } from '@capstan/shared/logger';
 import type { SandboxCredential } from '../port.ts';
 import { createSandboxEgresses, type SandboxEgresses } from './attachment.ts';
 import { createAuthority } from './authority.ts';
 import type { Denial } from './denial.ts';
-import { parseHost } from './hosts.ts';
 import { type EgressPolicy, newPlaceholder } from './policy.ts';
 import { createPolicyStore } from './policy-store.ts';
 import { createEgressProxy, type EgressProxy, type EgressProxyPorts } from './proxy.ts';

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { parseAuthority, type Target } from '@capstan/shared/hosts';
 import type { Logger } from '@capstan/shared/logger';
 import type { Authority } from './authority.ts';
 import type { Connections } from './connections.ts';
@@ -9,7 +10,6 @@ import { answerOf, type DenialLog, type DenialReport, EgressRefusal } from './de
 import { type DialPorts, dial, dialTls } from './dial.ts';
 import { exchange } from './exchange.ts';
 import { isAmbiguous, pairsOf, valuesOf } from './headers.ts';
-import { parseAuthority, type Target } from './hosts.ts';
 import type { Identities } from './identity.ts';
 import { endTls } from './interception.ts';
 import { type Channel, type CompiledCredential, type CompiledPolicy, judge } from './policy.ts';

@@ -1,9 +1,9 @@
 // Tunnel: the bytes of a client and a host, passed on as they are, once the first ones were seen to be meant for that host.
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
+import type { Target } from '@capstan/shared/hosts';
 import { type Hello, readHello } from './client-hello.ts';
 import { EgressRefusal } from './denial.ts';
-import type { Target } from './hosts.ts';
 import { type CompiledPolicy, mayPresent } from './policy.ts';
 
 /** From the first byte of a hello to its last. */

@@ -1,4 +1,4 @@
-// Addresses: what kind of place an IP address is. Only `public` may be reached from a sandbox; whatever is not known to be
+// Addresses: what kind of place an IP address is. Only `public` may be reached for a user or a sandbox; whatever is not known to be
 // public is not, and an IPv6 address that carries an IPv4 one is refused as the tunnel it is.
 
 export type AddressClass =

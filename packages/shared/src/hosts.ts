@@ -88,6 +88,11 @@ export function patternMatches(
   return ports.includes(target.port) && patternMatchesHost(pattern, target.host);
 }
 
+/** Below 1024 live mail, remote shells and file shares: what one could abuse others with rather than work with. */
+export function isOrdinaryPort(port: number): boolean {
+  return WEB_PORTS.includes(port) || port >= 1024;
+}
+
 function hostnameOf(text: string): string | null {
   try {
     // The URL standard's host parser: IDNA, IPv4 in all its spellings, IPv6 compressed. Anything around a host is refused above.
