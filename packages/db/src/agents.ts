@@ -11,6 +11,7 @@ import { within } from './bounds.ts';
 import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
 import { fitting, MOST_BYTES } from './fitting.ts';
+import { announce, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
 import { type Owner, pinRoster } from './roster.ts';
 import type { Scope } from './scope.ts';
@@ -79,6 +80,7 @@ export class AgentStore {
     await db.batch([
       db.insert(agents).values(agent),
       db.insert(agentVersions).values(version),
+      ...announce(this.#scope, { type: 'agent.created', id: agent.id, now }),
       ...keepReceipt(this.#scope, claim, { id: agent.id, reply: JSON.stringify(made), now }),
     ]);
     return made;
@@ -170,10 +172,11 @@ export class AgentStore {
   /** Archiving again changes nothing. */
   async archive(id: string, now: number): Promise<Agent> {
     const { db, tenantId } = this.#scope;
-    await db
-      .update(agents)
-      .set({ archivedAt: now, updatedAt: now })
-      .where(and(eq(agents.tenantId, tenantId), eq(agents.id, id), isNull(agents.archivedAt)));
+    const open = and(eq(agents.tenantId, tenantId), eq(agents.id, id), isNull(agents.archivedAt));
+    await db.batch([
+      ...announce(this.#scope, { type: 'agent.archived', id, now }, exists(agents, open)),
+      db.update(agents).set({ archivedAt: now, updatedAt: now }).where(open),
+    ]);
     return this.retrieve(id);
   }
 
@@ -226,6 +229,7 @@ export class AgentStore {
     const [inserted] = await db.batch([
       db.insert(agentVersions).select(copy).returning({ version: agentVersions.version }),
       ...keepReceipt(this.#scope, claim, { id: agent.id, now, ...reply }),
+      ...announce(this.#scope, { type: 'agent.updated', id: agent.id, now }, exists(agents, still)),
       db.update(agents).set({ version, updatedAt: now }).where(still),
     ]);
     return inserted.length === 0 ? null : made;

@@ -6,9 +6,11 @@ import type { Claim } from '@capstan/schema/idempotency';
 import { type Metadata, type MetadataPatch, patchMetadata } from '@capstan/schema/metadata';
 import type { Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
-import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, isNull, lt, not } from 'drizzle-orm';
+import { isSame } from './agent-settings.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
+import { announce, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
 import { environments } from './tables/environments.ts';
@@ -65,6 +67,7 @@ export class EnvironmentStore {
     const made = toEnvironment(row);
     await db.batch([
       db.insert(environments).values(row),
+      ...announce(this.#scope, { type: 'environment.created', id: row.id, now: input.now }),
       ...keepReceipt(this.#scope, claim, { id: row.id, reply: JSON.stringify(made), now: input.now }),
     ]);
     return made;
@@ -81,10 +84,13 @@ export class EnvironmentStore {
       scope: 'organization',
       now,
     };
-    await db
-      .insert(environments)
-      .values(toRow(tenantId, input, true))
-      .onConflictDoNothing();
+    const row = toRow(tenantId, input, true);
+    const there = and(eq(environments.tenantId, tenantId), eq(environments.isDefault, true));
+    const missing = not(exists(environments, there));
+    await db.batch([
+      ...announce(this.#scope, { type: 'environment.created', id: row.id, now }, missing),
+      db.insert(environments).values(row).onConflictDoNothing(),
+    ]);
   }
 
   async retrieve(id: string): Promise<Environment> {
@@ -101,6 +107,7 @@ export class EnvironmentStore {
         throw new ApiError('invalid_request', `${id} is archived and cannot be changed`, { reason });
       }
       const next = revise(row, change);
+      if (isSame(row, { ...row, ...next })) return toEnvironment(row);
       requireFit(next.config, 'config');
       // Later than the last change, so that no two of them have the same time.
       const updatedAt = Math.max(now, row.updatedAt + 1);
@@ -110,7 +117,10 @@ export class EnvironmentStore {
         isNull(environments.archivedAt),
       );
       const changed = { ...next, updatedAt };
-      const [kept] = await db.update(environments).set(changed).where(still).returning();
+      const [, [kept]] = await db.batch([
+        ...announce(this.#scope, { type: 'environment.updated', id, now }, exists(environments, still)),
+        db.update(environments).set(changed).where(still).returning(),
+      ]);
       if (kept) return toEnvironment(kept);
     }
     throw new ApiError('unavailable', 'The environment is being changed: try again', {
@@ -121,17 +131,21 @@ export class EnvironmentStore {
   /** Archiving again changes nothing. Of an archived default, the next session that needs one makes another. */
   async archive(id: string, now: number): Promise<Environment> {
     const { db } = this.#scope;
-    await db
-      .update(environments)
-      .set({ archivedAt: now, updatedAt: now, isDefault: false })
-      .where(and(this.#own(id), isNull(environments.archivedAt)));
+    const open = and(this.#own(id), isNull(environments.archivedAt));
+    await db.batch([
+      ...announce(this.#scope, { type: 'environment.archived', id, now }, exists(environments, open)),
+      db.update(environments).set({ archivedAt: now, updatedAt: now, isDefault: false }).where(open),
+    ]);
     return this.retrieve(id);
   }
 
   /** Sessions have copies of what they need of it. `not_found` when it is deleted already. */
-  async delete(id: string): Promise<void> {
+  async delete(id: string, now: number): Promise<void> {
     const { db } = this.#scope;
-    const gone = await db.delete(environments).where(this.#own(id)).returning({ id: environments.id });
+    const [, gone] = await db.batch([
+      ...announce(this.#scope, { type: 'environment.deleted', id, now }, exists(environments, this.#own(id))),
+      db.delete(environments).where(this.#own(id)).returning({ id: environments.id }),
+    ]);
     if (gone.length === 0) throw unknown(id);
   }
 

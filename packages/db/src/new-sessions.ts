@@ -12,6 +12,7 @@ import { newId } from '@capstan/shared/ids';
 import { and, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm';
 import { EnvironmentStore } from './environments.ts';
 import { MOST_BYTES, requireFit, sizeOf } from './fit.ts';
+import { announce, exists } from './outbox.ts';
 import { keepReceipt, type Made } from './receipts.ts';
 import { type NewResource, showNew } from './resource-rows.ts';
 import { filesAreThere, give } from './resource-statements.ts';
@@ -77,6 +78,7 @@ export async function createSession(scope: Scope, input: NewSession, claim?: Cla
     const [[copied]] = await scope.db.batch([
       insertCopy(scope, fresh, fromAgent(scope, input)),
       ...giveTo(scope, fresh, resources),
+      ...announceTo(scope, fresh),
       ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, resources, {}) }),
     ]);
     if (copied) return toSession({ ...fresh, ...copied, ...shownOf(resources, now) }, fresh, now);
@@ -101,6 +103,7 @@ export async function forkSession(scope: Scope, input: NewFork, claim?: Claim): 
     insertCopy(scope, fresh, fromSession(scope, origin.sessionId)),
     ...(snapshot === null ? [] : [holders.holding(snapshot.imageId, fresh.id)]),
     ...giveTo(scope, fresh, resources),
+    ...announceTo(scope, fresh),
     ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, resources, { capstan }) }),
   ]);
   const shown = shownOf(resources, now);
@@ -200,6 +203,11 @@ function giveTo(scope: Scope, { id, createdAt }: Fresh, resources: readonly NewR
   if (resources.length === 0) return [];
   const { copies, rows } = give(scope, { sessionId: id, resources, when, now: createdAt });
   return [copies, rows];
+}
+
+/** Nothing is told of a session that was not made. */
+function announceTo(scope: Scope, { id, createdAt: now }: Fresh) {
+  return announce(scope, { type: 'session.created', id, now }, exists(sessions, eq(sessions.id, id)));
 }
 
 function shownOf(resources: readonly NewResource[], now: number) {

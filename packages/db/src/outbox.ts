@@ -5,6 +5,7 @@
 import { subjectOf, type WebhookNews } from '@capstan/schema/webhook-events';
 import { newId } from '@capstan/shared/ids';
 import { type SQL, sql } from 'drizzle-orm';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Scope } from './scope.ts';
 import { outbox } from './tables/outbox.ts';
 import { webhookEndpoints } from './tables/webhooks.ts';
@@ -15,17 +16,25 @@ export type { WebhookNews } from '@capstan/schema/webhook-events';
 export type Announcement = WebhookNews & { eventId: string };
 
 /**
- * The statements that tell the tenant's endpoints: part of the batch of the change that they tell of. `when` is a condition
- * as it holds at their place in the batch, for a change that may turn out to be none: put them before the change, with the
- * condition that it has.
+ * The statement that tells the tenant's endpoints, as a list: part of the batch of the change that it tells of. `when` is a
+ * condition as it holds at its place in the batch, for a change that may turn out to be none: put it before the change,
+ * with the condition that the change has.
  */
-export function announce(scope: Scope, news: WebhookNews, when?: SQL) {
-  return announceAll(scope, [{ ...news, eventId: newId('webhookEvent', news.now) }], when);
+export function announce(scope: Scope, news: WebhookNews, when?: SQL): [ReturnType<typeof telling>] {
+  return [telling(scope, [{ ...news, eventId: newId('webhookEvent', news.now) }], when)];
 }
 
 /** The same for many. None for none. */
-export function announceAll({ db, tenantId }: Scope, all: readonly Announcement[], when?: SQL) {
-  if (all.length === 0) return [];
+export function announceAll(scope: Scope, all: readonly Announcement[]): ReturnType<typeof telling>[] {
+  return all.length === 0 ? [] : [telling(scope, all)];
+}
+
+/** As a condition: whether that table has such a row. */
+export function exists(table: SQLiteTable, where: SQL | undefined): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${table} WHERE ${where})`;
+}
+
+function telling({ db, tenantId }: Scope, all: readonly Announcement[], when?: SQL) {
   const told = all.map((news) => ({
     id: news.eventId,
     type: news.type,
@@ -34,8 +43,9 @@ export function announceAll({ db, tenantId }: Scope, all: readonly Announcement[
   }));
   const value = (name: string) => sql.raw(`value ->> '$.${name}'`);
   const listening = sql`EXISTS (SELECT 1 FROM ${webhookEndpoints} WHERE ${webhookEndpoints.tenantId} = ${tenantId})`;
+  const wanted = when === undefined ? listening : sql`${listening} AND (${when})`;
   // In the order of the table's columns.
   const rows = sql`SELECT ${value('id')}, ${tenantId}, ${value('type')}, ${value('subject')}, ${value('at')}, NULL
-    FROM json_each(${JSON.stringify(told)}) WHERE ${listening}${when === undefined ? sql.empty() : sql` AND (${when})`}`;
-  return [db.insert(outbox).select(rows).onConflictDoNothing({ target: outbox.id })];
+    FROM json_each(${JSON.stringify(told)}) WHERE ${wanted}`;
+  return db.insert(outbox).select(rows).onConflictDoNothing({ target: outbox.id });
 }

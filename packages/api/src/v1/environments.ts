@@ -43,8 +43,8 @@ export function mountEnvironments(surface: Surface): void {
     stores(db, principal.tenantId).environments.archive(params.environment_id, now),
   );
 
-  mount(surface, environmentRoutes.delete, async ({ principal, params }) => {
-    await stores(db, principal.tenantId).environments.delete(params.environment_id);
+  mount(surface, environmentRoutes.delete, async ({ principal, params, now }) => {
+    await stores(db, principal.tenantId).environments.delete(params.environment_id, now);
     return { id: params.environment_id, type: 'environment_deleted' as const };
   });
 }
