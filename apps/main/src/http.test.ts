@@ -108,14 +108,6 @@ describe('input', () => {
     expect(await messageOf(await post('/v1/agents', { ...base, tools: auto }), 400)).toMatch(
       /^tools\.0\.permission_policy\.type: "auto" is not supported/,
     );
-    const server = { type: 'url', name: 'docs', url: 'https://docs.example/mcp' };
-    expect(await messageOf(await post('/v1/agents', { ...base, mcp_servers: [server] }), 400)).toMatch(
-      /^mcp_servers: /,
-    );
-    const toolset = { type: 'mcp_toolset', mcp_server_name: 'docs' };
-    expect(await messageOf(await post('/v1/agents', { ...base, tools: [toolset] }), 400)).toMatch(
-      /^tools\.0: /,
-    );
   });
 
   it('takes lists as k[]= and as repeated k, and refuses single values given twice', async () => {

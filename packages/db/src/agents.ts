@@ -2,6 +2,7 @@
 import type { Agent, AgentDefinition } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
+import { mcpMismatch } from '@capstan/schema/mcp-servers';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
@@ -191,6 +192,7 @@ export class AgentStore {
 
   async #define({ multiagent, ...settings }: AgentSettings, owner: Owner): Promise<AgentDefinition> {
     const { id, version } = owner;
+    requireMcpServers(settings);
     const definition: AgentDefinition = { id, type: 'agent', version, ...settings, multiagent: null };
     requireFit(definition, 'agent');
     if (multiagent === null) return definition;
@@ -256,6 +258,12 @@ export class AgentStore {
       )
       .where(and(eq(agents.tenantId, tenantId), eq(agents.id, id)));
   }
+}
+
+/** Each server has a toolset and each toolset a server, whichever of the two was changed. */
+function requireMcpServers({ tools, mcp_servers: servers }: Omit<AgentSettings, 'multiagent'>): void {
+  const wrong = mcpMismatch(tools, servers);
+  if (wrong !== null) throw new ApiError('invalid_request', `${wrong.path}: ${wrong.message}`);
 }
 
 function requireChangeable({ id, version, archivedAt }: AgentRow['agent'], expected?: number): void {

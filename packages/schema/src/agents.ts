@@ -1,6 +1,7 @@
 // Agents: versioned configurations a session is started from (spec §5.1).
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
+import { mcpServer, mcpServersParam } from './mcp-servers.ts';
 import { metadata, metadataPatch } from './metadata.ts';
 import { type Multiagent, multiagent, multiagentParam } from './multiagent.ts';
 import { notYet } from './not-yet.ts';
@@ -29,12 +30,6 @@ export const model = z.object({
   effort: z.object({ type: effortLevel }).optional(),
 });
 export type Model = z.infer<typeof model>;
-
-const mcpServer = z.object({
-  type: z.literal('url'),
-  name: z.string().min(1).max(255),
-  url: z.url({ protocol: /^https?$/ }),
-});
 
 const executionIdentity = z.object({
   type: z.literal('service_account', 'only "service_account" is supported by this server yet'),
@@ -98,7 +93,7 @@ export const createAgent = z
     system: z.string().max(100_000).nullish(),
     tools: z.array(toolParam).max(256).nullish(),
     metadata: metadata.optional(),
-    mcp_servers: notYet('mcp_servers'),
+    mcp_servers: mcpServersParam.nullish(),
     skills: notYet('skills'),
     multiagent: multiagentParam.nullish(),
     execution_identity: executionIdentity.nullish(),
@@ -117,7 +112,7 @@ export const updateAgent = z
     system: z.string().max(100_000).nullish(),
     tools: z.array(toolParam).max(256).nullish(),
     metadata: metadataPatch.nullish(),
-    mcp_servers: notYet('mcp_servers'),
+    mcp_servers: mcpServersParam.nullish(),
     skills: notYet('skills'),
     multiagent: multiagentParam.nullish(),
     execution_identity: executionIdentity.nullish(),

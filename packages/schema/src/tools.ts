@@ -1,5 +1,14 @@
 // Tools on an agent: the built-in toolset with per-tool settings, MCP toolsets and custom tools (spec §4).
 import { z } from 'zod';
+import {
+  oneListOfDomains,
+  type WebFetchSettings,
+  type WebSearchSettings,
+  webFetchParams,
+  webFetchSettings,
+  webSearchParams,
+  webSearchSettings,
+} from './web-tools.ts';
 
 export const BUILT_IN_TOOLS = [
   'bash',
@@ -23,10 +32,25 @@ export type PermissionPolicy = z.infer<typeof permissionPolicy>;
 
 const settings = { enabled: z.boolean().nullish(), permission_policy: permissionPolicy.nullish() };
 
+const SANDBOX_TOOLS = ['bash', 'read', 'write', 'edit', 'glob', 'grep'] as const satisfies BuiltInTool[];
+
+/** Repeated by clients that were given it in a response. */
+const type = z.string().optional();
+const toolConfigParam = z.discriminatedUnion('name', [
+  z.object({ name: z.enum(SANDBOX_TOOLS), type, ...settings }),
+  z
+    .object({ name: z.literal('web_fetch'), type, ...settings, ...webFetchParams })
+    .refine(oneListOfDomains.check, oneListOfDomains.error),
+  z
+    .object({ name: z.literal('web_search'), type, ...settings, ...webSearchParams })
+    .refine(oneListOfDomains.check, oneListOfDomains.error),
+]);
+export type ToolConfigParam = z.infer<typeof toolConfigParam>;
+
 export const agentToolsetParam = z.object({
   type: z.literal('agent_toolset_20260401'),
   default_config: z.object(settings).nullish(),
-  configs: z.array(z.object({ name: builtInTool, type: z.string().optional(), ...settings })).default([]),
+  configs: z.array(toolConfigParam).default([]),
 });
 
 export const mcpToolsetParam = z.object({
@@ -67,10 +91,28 @@ export type ToolParam = z.infer<typeof toolParam>;
 
 const filled = { enabled: z.boolean(), permission_policy: permissionPolicy };
 
+const sandboxTool = z.enum(SANDBOX_TOOLS);
+const toolConfig = z.discriminatedUnion('name', [
+  z.object({ type: sandboxTool, name: sandboxTool, ...filled }),
+  z.object({
+    type: z.literal('web_fetch'),
+    name: z.literal('web_fetch'),
+    ...filled,
+    ...webFetchSettings.shape,
+  }),
+  z.object({
+    type: z.literal('web_search'),
+    name: z.literal('web_search'),
+    ...filled,
+    ...webSearchSettings.shape,
+  }),
+]);
+export type ToolConfig = z.infer<typeof toolConfig>;
+
 export const agentToolset = z.object({
   type: z.literal('agent_toolset_20260401'),
   default_config: z.object(filled),
-  configs: z.array(z.object({ type: builtInTool, name: builtInTool, ...filled })),
+  configs: z.array(toolConfig),
 });
 export type AgentToolset = z.infer<typeof agentToolset>;
 
@@ -80,6 +122,7 @@ export const mcpToolset = z.object({
   default_config: z.object(filled),
   configs: z.array(z.object({ name: z.string(), ...filled })),
 });
+export type McpToolset = z.infer<typeof mcpToolset>;
 export const customTool = customToolParam;
 export type CustomTool = z.infer<typeof customTool>;
 
@@ -95,4 +138,20 @@ export function builtInSettings(tools: readonly Tool[], name: BuiltInTool): Perm
     if (config.enabled) return config.permission_policy;
   }
   return null;
+}
+
+/** What web_fetch is set to on these tools; nothing special when they do not say. */
+export function webFetchOf(tools: readonly Tool[]): WebFetchSettings {
+  const config = toolConfigs(tools).find((c) => c.name === 'web_fetch');
+  return config?.name === 'web_fetch' ? config : { url_sources: null };
+}
+
+/** What web_search is set to on these tools; nothing special when they do not say. */
+export function webSearchOf(tools: readonly Tool[]): WebSearchSettings {
+  const config = toolConfigs(tools).find((c) => c.name === 'web_search');
+  return config?.name === 'web_search' ? config : {};
+}
+
+function toolConfigs(tools: readonly Tool[]): ToolConfig[] {
+  return tools.flatMap((entry) => (entry.type === 'agent_toolset_20260401' ? entry.configs : []));
 }

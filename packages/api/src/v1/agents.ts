@@ -2,17 +2,19 @@
 import type { AgentChange, AgentSettings, ModelChange } from '@capstan/db/agent-settings';
 import { stores } from '@capstan/db/stores';
 import { agentRoutes, type CreateAgent, type Model, type UpdateAgent } from '@capstan/schema/agents';
+import type { Reach } from '@capstan/shared/safe-fetch';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
+import { toMcpServers } from './mcp-servers.ts';
 import { fillTools } from './tools.ts';
 
 export function mountAgents(surface: Surface): void {
-  const { db } = surface.ports;
+  const { db, reach } = surface.ports;
 
   mount(surface, agentRoutes.create, async ({ principal, body, claim, head, now }) => {
     const { agents, receipts } = stores(db, principal.tenantId);
-    const input = { settings: toSettings(body), metadata: body.metadata ?? {}, now };
+    const input = { settings: toSettings(body, reach), metadata: body.metadata ?? {}, now };
     return answer(await receipts.once(claim, now, (kept) => agents.create(input, kept)), head);
   });
 
@@ -31,7 +33,7 @@ export function mountAgents(surface: Surface): void {
 
   mount(surface, agentRoutes.update, async ({ principal, params, body, claim, head, now }) => {
     const { agents, receipts } = stores(db, principal.tenantId);
-    const input = { change: toChange(body), expected: body.version, now };
+    const input = { change: toChange(body, reach), expected: body.version, now };
     const update = (kept: typeof claim) => agents.update(params.agent_id, input, kept);
     return answer(await receipts.once(claim, now, update), head);
   });
@@ -45,14 +47,14 @@ export function mountAgents(surface: Surface): void {
   );
 }
 
-function toSettings(body: CreateAgent): AgentSettings {
+function toSettings(body: CreateAgent, reach: Reach): AgentSettings {
   return {
     name: body.name,
     description: body.description || null,
     model: toModel(body.model),
     system: body.system || null,
     tools: fillTools(body.tools ?? []),
-    mcp_servers: [],
+    mcp_servers: toMcpServers(body.mcp_servers ?? [], reach),
     skills: [],
     multiagent: body.multiagent ?? null,
     execution_identity: { type: 'service_account' },
@@ -60,14 +62,15 @@ function toSettings(body: CreateAgent): AgentSettings {
 }
 
 /** Null clears what may be empty. */
-function toChange(body: UpdateAgent): AgentChange {
-  const { name, model, description, system, tools, metadata, multiagent } = body;
+function toChange(body: UpdateAgent, reach: Reach): AgentChange {
+  const { name, model, description, system, tools, mcp_servers: servers, metadata, multiagent } = body;
   return {
     ...(name !== undefined && { name }),
     ...(model !== undefined && { model: toModelChange(model) }),
     ...(description !== undefined && { description: description || null }),
     ...(system !== undefined && { system: system || null }),
     ...(tools !== undefined && { tools: fillTools(tools ?? []) }),
+    ...(servers !== undefined && { mcp_servers: toMcpServers(servers ?? [], reach) }),
     ...(metadata && { metadata }),
     ...(multiagent !== undefined && { multiagent }),
   };

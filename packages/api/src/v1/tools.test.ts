@@ -1,4 +1,12 @@
-import { builtInSettings, type ToolParam, tool, toolParam } from '@capstan/schema/tools';
+import { mcpSettings } from '@capstan/schema/mcp-servers';
+import {
+  builtInSettings,
+  type ToolParam,
+  tool,
+  toolParam,
+  webFetchOf,
+  webSearchOf,
+} from '@capstan/schema/tools';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -13,6 +21,8 @@ const custom = (name: string) => ({
   description: 'd',
   input_schema: { type: 'object' },
 });
+
+const only = (name: string) => ({ type: 'only', tools: [{ type: 'tool_reference', name }] });
 
 describe('fillTools', () => {
   it('fills a bare toolset: everything on, always allowed', () => {
@@ -50,6 +60,95 @@ describe('fillTools', () => {
     expect(builtInSettings(tools, 'write')).toBeNull();
   });
 
+  it('asks about every tool of an MCP server unless it is told otherwise', () => {
+    const ask = { type: 'always_ask' };
+    const configs = [
+      { name: 'find', permission_policy: allow },
+      { name: 'drop', enabled: false },
+    ];
+    const tools = filled({ type: 'mcp_toolset', mcp_server_name: 'docs', configs });
+    expect(tools).toEqual([
+      {
+        type: 'mcp_toolset',
+        mcp_server_name: 'docs',
+        default_config: { enabled: true, permission_policy: ask },
+        configs: [
+          { name: 'find', enabled: true, permission_policy: allow },
+          { name: 'drop', enabled: false, permission_policy: ask },
+        ],
+      },
+    ]);
+    expect(mcpSettings(tools, { server: 'docs', name: 'find' })).toEqual(allow);
+    expect(mcpSettings(tools, { server: 'docs', name: 'other' })).toEqual(ask);
+    expect(mcpSettings(tools, { server: 'docs', name: 'drop' })).toBeNull();
+    expect(mcpSettings(tools, { server: 'wiki', name: 'find' })).toBeNull();
+  });
+
+  it('keeps what is set for the web tools, and fills what is open', () => {
+    const configs = [
+      {
+        name: 'web_fetch',
+        allowed_domains: ['Docs.Example.com'],
+        max_content_tokens: 500,
+        url_sources: { user_input: 'none', client_tool_results: only('known') },
+      },
+      {
+        name: 'web_search',
+        blocked_domains: ['Example.com/Blog'],
+        user_location: { type: 'approximate', country: 'DE' },
+      },
+    ];
+    const tools = filled(custom('known'), { type: 'agent_toolset_20260401', configs });
+    expect(z.array(tool).parse(tools)).toEqual(tools);
+    expect(webFetchOf(tools)).toMatchObject({
+      name: 'web_fetch',
+      type: 'web_fetch',
+      enabled: true,
+      allowed_domains: ['docs.example.com'],
+      max_content_tokens: 500,
+      url_sources: {
+        client_tool_results: only('known'),
+        server_tool_results: null,
+        user_input: { type: 'none' },
+      },
+    });
+    expect(webSearchOf(tools)).toMatchObject({
+      blocked_domains: ['example.com/Blog'],
+      user_location: { type: 'approximate', country: 'DE' },
+    });
+    const [bare] = filled({ type: 'agent_toolset_20260401', configs: [{ name: 'web_fetch' }] });
+    expect(bare).toMatchObject({ configs: [{ name: 'web_fetch', url_sources: null }] });
+  });
+
+  const domains = (count: number) => Array.from({ length: count }, (_, i) => `h${i}.example.com`);
+  it.each([
+    ['web_fetch', { allowed_domains: [] }],
+    ['web_fetch', { allowed_domains: domains(65) }],
+    ['web_fetch', { allowed_domains: ['https://example.com'] }],
+    ['web_fetch', { allowed_domains: ['example.com/path'] }],
+    ['web_fetch', { allowed_domains: ['example.com:8080'] }],
+    ['web_fetch', { allowed_domains: ['a.com'], blocked_domains: ['b.com'] }],
+    ['web_search', { allowed_domains: ['a.com'], blocked_domains: ['b.com'] }],
+    ['web_search', { user_location: { type: 'exact' } }],
+    ['web_search', { user_location: { type: 'approximate', country: 'de' } }],
+    ['web_search', { user_location: { type: 'approximate', timezone: 'Mars/Base' } }],
+    ['web_fetch', { max_content_tokens: 0 }],
+    ['web_fetch', { url_sources: { user_input: only('x') } }],
+    ['web_fetch', { url_sources: { client_tool_results: { type: 'only', tools: [] } } }],
+    [
+      'web_fetch',
+      { url_sources: { client_tool_results: 'none', server_tool_results: 'none', user_input: 'none' } },
+    ],
+  ])('%s is refused %j', (name, settings) => {
+    const read = toolParam.safeParse({ type: 'agent_toolset_20260401', configs: [{ name, ...settings }] });
+    expect(read.success).toBe(false);
+  });
+
+  const mcp = { type: 'mcp_toolset', mcp_server_name: 'docs' };
+  const fetching = (url_sources: object) => ({
+    type: 'agent_toolset_20260401',
+    configs: [{ name: 'web_fetch', url_sources }],
+  });
   const auto = { permission_policy: { type: 'auto' } };
   const toolset = { type: 'agent_toolset_20260401' };
   it.each([
@@ -60,12 +159,21 @@ describe('fillTools', () => {
       [{ ...toolset, configs: [{ name: 'read' }, { name: 'bash', ...auto }] }],
     ],
     ['tools.0.configs.1.name', [{ ...toolset, configs: [{ name: 'bash' }, { name: 'bash' }] }]],
-    ['tools.0.configs.0.name', [{ ...toolset, configs: [{ name: 'web_search', enabled: true }] }]],
+    ['tools.0.configs.0.type', [{ ...toolset, configs: [{ name: 'bash', type: 'read' }] }]],
     ['tools.1.type', [{ type: 'bash' }, { type: 'bash' }]],
-    ['tools.0.type', [{ type: 'web_fetch' }]],
+    ['tools.1.type', [{ type: 'web_fetch' }, { type: 'web_fetch' }]],
     ['tools.1', [toolset, toolset]],
     ['tools.1', [toolset, { type: 'bash' }]],
-    ['tools.0', [{ type: 'mcp_toolset', mcp_server_name: 'docs' }]],
+    ['tools.0.default_config.permission_policy.type', [{ ...mcp, default_config: auto }]],
+    ['tools.0.configs.1.name', [{ ...mcp, configs: [{ name: 'find' }, { name: 'find' }] }]],
+    [
+      'tools.1.configs.0.url_sources.client_tool_results',
+      [custom('known'), fetching({ client_tool_results: only('unknown') })],
+    ],
+    [
+      'tools.0.configs.0.url_sources.server_tool_results',
+      [fetching({ server_tool_results: { ...only('bash'), type: 'except' } })],
+    ],
     ['tools.1.name', [custom('same'), custom('same')]],
     ['tools.0.name', [custom('bash')]],
     ['tools.0.input_schema.anyOf', [{ ...custom('x'), input_schema: { type: 'object', anyOf: [] } }]],
@@ -97,7 +205,7 @@ describe('fillTools', () => {
     );
   });
 
-  it('lets a tool it cannot offer be switched off', () => {
+  it('lets a single tool be switched off', () => {
     const tools = filled({ ...toolset, configs: [{ name: 'web_search', enabled: false }] });
     expect(builtInSettings(tools, 'web_search')).toBeNull();
   });

@@ -1,4 +1,4 @@
-// Tools as clients write them to tools as agents keep them: one toolset with every setting filled, and custom tools.
+// Tools as clients write them to tools as agents keep them: toolsets with every setting filled, and custom tools.
 // What this server cannot do yet is refused by name, never dropped in silence.
 import { ApiError } from '@capstan/schema/error';
 import {
@@ -6,14 +6,18 @@ import {
   BUILT_IN_TOOLS,
   type BuiltInTool,
   type CustomTool,
+  type McpToolset,
   type PermissionPolicy,
   type Tool,
+  type ToolConfig,
+  type ToolConfigParam,
   type ToolParam,
 } from '@capstan/schema/tools';
+import { requireUrlSources, toWebSettings } from './web-tools.ts';
 
 type ToolsetParam = Extract<ToolParam, { type: 'agent_toolset_20260401' }>;
+type McpToolsetParam = Extract<ToolParam, { type: 'mcp_toolset' }>;
 type Shorthand = Extract<ToolParam, { type: BuiltInTool }>;
-type Config = AgentToolset['configs'][number];
 type Settings = AgentToolset['default_config'];
 
 interface Given {
@@ -22,10 +26,11 @@ interface Given {
 }
 
 const FULL: Settings = { enabled: true, permission_policy: { type: 'always_allow' } };
+/** Tools that somebody else's server brings are asked about. */
+const FULL_BUT_ASKED: Settings = { enabled: true, permission_policy: { type: 'always_ask' } };
 const NOTHING_ELSE: Settings = { enabled: false, permission_policy: { type: 'always_allow' } };
 /** Levels a schema may be nested: what checks and stores it calls itself at each. */
 const DEEPEST = 64;
-const NOT_YET: ReadonlySet<string> = new Set<BuiltInTool>(['web_fetch', 'web_search']);
 
 /** Refuses (`invalid_request`, naming the entry) duplicates and what is not supported. */
 export function fillTools(params: readonly ToolParam[]): Tool[] {
@@ -38,7 +43,8 @@ export function fillTools(params: readonly ToolParam[]): Tool[] {
     const path = `tools.${index}`;
     switch (param.type) {
       case 'mcp_toolset':
-        throw refusal(path, 'mcp_toolset is not supported by this server yet');
+        tools.push(fillMcpToolset(param, path));
+        break;
       case 'custom':
         tools.push(checkCustom(param, custom, path));
         break;
@@ -53,7 +59,10 @@ export function fillTools(params: readonly ToolParam[]): Tool[] {
     }
   }
   const [first] = shorthands;
-  if (first === undefined) return tools;
+  if (first === undefined) {
+    requireUrlSources(tools);
+    return tools;
+  }
   if (toolsetAt !== null) {
     throw refusal(first.path, `${toolsetAt} has ${first.param.type} already: set it in ${toolsetAt}.configs`);
   }
@@ -62,39 +71,51 @@ export function fillTools(params: readonly ToolParam[]): Tool[] {
 
 function fillToolset(param: ToolsetParam, path: string): AgentToolset {
   const defaults = fill(param.default_config ?? {}, FULL, `${path}.default_config`);
-  const configs: Config[] = [];
+  const configs: ToolConfig[] = [];
   for (const [index, given] of param.configs.entries()) {
     const at = `${path}.configs.${index}`;
-    configs.push(toConfig(given.name, { given, defaults, taken: configs, path: at, field: 'name' }));
+    if (given.type !== undefined && given.type !== given.name)
+      throw refusal(`${at}.type`, `must be ${given.name}, like the name; or leave it out`);
+    requireNew(given.name, configs, `${at}.name`);
+    configs.push(toConfig(given, fill(given, defaults, at)));
   }
   return { type: param.type, default_config: defaults, configs };
 }
 
+function fillMcpToolset(param: McpToolsetParam, path: string): McpToolset {
+  const { type, mcp_server_name } = param;
+  const defaults = fill(param.default_config ?? {}, FULL_BUT_ASKED, `${path}.default_config`);
+  const configs: McpToolset['configs'] = [];
+  for (const [index, given] of param.configs.entries()) {
+    const at = `${path}.configs.${index}`;
+    requireNew(given.name, configs, `${at}.name`);
+    configs.push({ name: given.name, ...fill(given, defaults, at) });
+  }
+  return { type, mcp_server_name, default_config: defaults, configs };
+}
+
 function fromShorthands(shorthands: readonly { param: Shorthand; path: string }[]): AgentToolset {
-  const configs: Config[] = [];
+  const configs: ToolConfig[] = [];
   for (const { param, path } of shorthands) {
-    configs.push(toConfig(param.type, { given: param, defaults: FULL, taken: configs, path, field: 'type' }));
+    requireNew(param.type, configs, `${path}.type`);
+    configs.push(toConfig({ name: param.type }, fill(param, FULL, path)));
   }
   return { type: 'agent_toolset_20260401', default_config: NOTHING_ELSE, configs };
 }
 
-interface Wanted {
-  given: Given;
-  defaults: Settings;
-  taken: readonly Config[];
-  path: string;
-  field: string;
+function requireNew(name: string, taken: readonly { name: string }[], path: string): void {
+  if (taken.some((config) => config.name === name))
+    throw refusal(path, `${name} is configured already; give each tool once`);
 }
 
-function toConfig(name: BuiltInTool, { given, defaults, taken, path, field }: Wanted): Config {
-  if (taken.some((config) => config.name === name)) {
-    throw refusal(`${path}.${field}`, `${name} is configured already; give each tool once`);
+function toConfig(given: ToolConfigParam, settings: Settings): ToolConfig {
+  switch (given.name) {
+    case 'web_fetch':
+    case 'web_search':
+      return toWebSettings(given, settings);
+    default:
+      return { type: given.name, name: given.name, ...settings };
   }
-  const settings = fill(given, defaults, path);
-  if (settings.enabled && NOT_YET.has(name)) {
-    throw refusal(`${path}.${field}`, `${name} is not supported by this server yet`);
-  }
-  return { type: name, name, ...settings };
 }
 
 function fill({ enabled, permission_policy }: Given, defaults: Settings, path: string): Settings {
