@@ -33,7 +33,9 @@ function check(): void {
       console.error(`${name}\n  declared: ${declared.get(name)}\n  migrated: ${migrated.get(name)}`);
     }
     if (differences.length > 0) {
-      console.error('The tables and migrations/d1 differ: run `pnpm migrations NAME` and commit what it writes.');
+      console.error(
+        'The tables and migrations/d1 differ: run `pnpm migrations NAME` and commit what it writes.',
+      );
       process.exitCode = 1;
       return;
     }

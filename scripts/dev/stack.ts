@@ -148,9 +148,13 @@ function workersPlan(site: Site, port: number, values: Record<string, string>) {
   };
 }
 
+/** Limits are for servers that several people use: here they would only slow down whoever tries things out. */
+const OWN_MACHINE = { RATE_LIMIT_CREATES: '30000', RATE_LIMIT_READS: '120000' };
+
 /** What every Worker reads from its `env`; the developer's variables may add to it but not change what is ours. */
 function bindings(site: Site, secrets: Secrets, addresses: Addresses): Record<string, string> {
   return {
+    ...OWN_MACHINE,
     ...devVars(site.vars),
     ENVIRONMENT: 'development',
     CAPSTAN_ENV: 'development',

@@ -1,4 +1,5 @@
 // The bindings and secrets of this Worker, as wrangler.jsonc names them.
+import { DEFAULT_RATE_LIMITS, type RateLimits } from '@capstan/api/rate-limit';
 import type { Lack } from '@capstan/api/unconfigured';
 import type { HealthSource } from '@capstan/schema/health';
 import type { Sessions } from '@capstan/session/service';
@@ -16,8 +17,12 @@ export interface Env {
   ENVIRONMENT?: string;
   PRIVATE_HOSTS?: string;
   DNS_OVER_HTTPS_URL?: string;
+  /** Requests a minute that one API key may make, in digits. Absent: 300 creates and 1,200 reads. */
+  RATE_LIMIT_CREATES?: string;
+  RATE_LIMIT_READS?: string;
 }
 
+const RATE_LIMITS = ['RATE_LIMIT_CREATES', 'RATE_LIMIT_READS'] as const;
 const BINDINGS = ['DB', 'BLOBS', 'ASSETS', 'AGENT', 'JOBS'] as const;
 const SHORTEST_SECRET = 32;
 
@@ -43,5 +48,23 @@ export function problemsOf(env: Partial<Env>): Lack[] {
       fix: 'printf %s "$KEY" | sha256sum | cut -d\' \' -f1 | pnpm wrangler secret put BOOTSTRAP_API_KEY_SHA256 -c apps/main/wrangler.jsonc',
     });
   }
+  for (const name of RATE_LIMITS) {
+    const value = env[name];
+    if (value === undefined || isCount(value)) continue;
+    const fix = `set ${name} to requests a minute in digits, or remove it from apps/main/wrangler.jsonc`;
+    problems.push({ name, problem: `the variable ${name} is not a number of requests`, fix });
+  }
   return problems;
+}
+
+/** What `problemsOf` found to be usable. */
+export function rateLimitsOf({ RATE_LIMIT_CREATES, RATE_LIMIT_READS }: Env): RateLimits {
+  return {
+    creates: RATE_LIMIT_CREATES === undefined ? DEFAULT_RATE_LIMITS.creates : Number(RATE_LIMIT_CREATES),
+    reads: RATE_LIMIT_READS === undefined ? DEFAULT_RATE_LIMITS.reads : Number(RATE_LIMIT_READS),
+  };
+}
+
+function isCount(value: string): boolean {
+  return /^[1-9]\d{0,8}$/.test(value);
 }

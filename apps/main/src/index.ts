@@ -7,7 +7,7 @@ import { reachFrom } from '@capstan/shared/reach-config';
 import { createSealer, TENANT_SECRETS } from '@capstan/shared/seal';
 import { version } from '../../../package.json';
 import { openBlobs } from './blobs.ts';
-import { type Env, problemsOf } from './env.ts';
+import { type Env, problemsOf, rateLimitsOf } from './env.ts';
 import { socketsOf } from './sockets.ts';
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -43,5 +43,6 @@ function open(env: Env): Api {
     logger,
     version,
     maxBodyBytes: MAX_BODY_BYTES,
+    rateLimits: rateLimitsOf(env),
   });
 }

@@ -14,6 +14,7 @@ import { methodsAt, noRoute } from './paths.ts';
 import type { ApiPorts } from './ports.ts';
 import { PreviewSite } from './preview/preview-site.ts';
 import { PreviewTokens } from './preview/preview-tokens.ts';
+import { RateLimiter } from './rate-limit.ts';
 import type { AppEnv, Surface } from './surface.ts';
 import { mountAgents } from './v1/agents.ts';
 import { mountEnvironments } from './v1/environments.ts';
@@ -33,7 +34,8 @@ export interface Api {
 
 export function createApi(ports: ApiPorts): Api {
   const app = new Hono<AppEnv>();
-  const surface: Surface = { app, ports, gate: new Gate(ports) };
+  const limiter = new RateLimiter(ports.rateLimits, ports.clock);
+  const surface: Surface = { app, ports, gate: new Gate(ports), limiter };
   frame(surface);
   mountAgents(surface);
   mountEnvironments(surface);

@@ -9,6 +9,7 @@ import type { Answer, Call, Handle, Head } from './call.ts';
 import { readClaim } from './claim.ts';
 import { describeIssues } from './issues.ts';
 import { readQuery } from './query.ts';
+import { limitOf } from './rate-limit.ts';
 import type { AppEnv, Surface } from './surface.ts';
 
 /** What is read of a caller nobody knows: a key or a code to sign in with, and nothing larger. */
@@ -35,12 +36,14 @@ export function mount<R extends RouteSpec>(surface: Surface, route: R, handle: H
   });
 }
 
-async function readInput({ ports, gate }: Surface, route: RouteSpec, context: Context<AppEnv>) {
+async function readInput({ ports, gate, limiter }: Surface, route: RouteSpec, context: Context<AppEnv>) {
   const request = context.req.raw;
   const principal = route.access === 'key' ? await gate.admit(request) : null;
   if (principal !== null) {
     const caller = { tenant_id: principal.tenantId, api_key_id: principal.apiKey.id };
     context.set('logger', context.get('logger').child(caller));
+    const kind = limitOf(route);
+    if (kind !== null) limiter.admit(principal.apiKey.id, kind);
   }
   const search = new URL(request.url).searchParams;
   const maxBytes = route.access === 'key' ? ports.maxBodyBytes : MAX_PUBLIC_BODY_BYTES;

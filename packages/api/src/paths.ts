@@ -1,6 +1,7 @@
 // Which methods a path answers, read off the route list: a known path with another method is 405, not 404.
 import { ApiError } from '@capstan/schema/error';
 import { ROUTES } from '@capstan/schema/routes';
+import { vendorOnly } from '@capstan/schema/vendor-only';
 
 const known = ROUTES.map(({ method, path }) => ({
   method: method.toUpperCase(),
@@ -15,10 +16,12 @@ export function methodsAt(pathname: string): string[] {
 /** Why no route took the request. */
 export function noRoute(method: string, pathname: string): ApiError {
   const allowed = methodsAt(pathname);
-  return allowed.length === 0
-    ? new ApiError('not_found', `Nothing is at ${pathname}; the API is described at /docs`)
-    : new ApiError(
-        'method_not_allowed',
-        `${method} is not allowed at ${pathname}; use ${allowed.join(' or ')}`,
-      );
+  if (allowed.length > 0) {
+    const use = allowed.join(' or ');
+    return new ApiError('method_not_allowed', `${method} is not allowed at ${pathname}; use ${use}`);
+  }
+  const elsewhere = vendorOnly(pathname);
+  if (elsewhere !== null)
+    return new ApiError('not_implemented', elsewhere.because, { reason: 'vendor_only' });
+  return new ApiError('not_found', `Nothing is at ${pathname}; the API is described at /docs`);
 }

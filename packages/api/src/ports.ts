@@ -7,6 +7,7 @@ import type { Sessions, StreamQuery } from '@capstan/session/service';
 import type { Logger } from '@capstan/shared/logger';
 import type { Reach } from '@capstan/shared/safe-fetch';
 import type { Sealer } from '@capstan/shared/seal';
+import type { RateLimits } from './rate-limit.ts';
 
 export interface Secrets {
   /** Everything the platform signs or seals derives from it. */
@@ -35,4 +36,5 @@ export interface ApiPorts {
   logger: Logger;
   version: string;
   maxBodyBytes: number;
+  rateLimits: RateLimits;
 }

@@ -3,6 +3,7 @@ import type { Logger } from '@capstan/shared/logger';
 import type { Hono } from 'hono';
 import type { Gate } from './auth/gate.ts';
 import type { ApiPorts } from './ports.ts';
+import type { RateLimiter } from './rate-limit.ts';
 
 export interface AppEnv {
   /** The logger learns what is asked and who asks as soon as it is known. */
@@ -13,4 +14,5 @@ export interface Surface {
   app: Hono<AppEnv>;
   ports: ApiPorts;
   gate: Gate;
+  limiter: RateLimiter;
 }

@@ -9,7 +9,6 @@ export const ERRORS = {
   forbidden: { status: 403, type: 'permission_error' },
   not_found: { status: 404, type: 'not_found_error' },
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
-  // Anthropic's SDKs retry every 409: a conflict is final unless it says otherwise.
   conflict: { status: 409, type: 'invalid_request_error' },
   too_large: { status: 413, type: 'request_too_large' },
   unsupported_media_type: { status: 415, type: 'invalid_request_error' },
@@ -17,6 +16,7 @@ export const ERRORS = {
   idempotency_mismatch: { status: 422, type: 'invalid_request_error' },
   rate_limited: { status: 429, type: 'rate_limit_error' },
   internal: { status: 500, type: 'api_error' },
+  not_implemented: { status: 501, type: 'not_implemented_error' },
   unavailable: { status: 503, type: 'api_error' },
   timeout: { status: 504, type: 'timeout_error' },
   overloaded: { status: 529, type: 'overloaded_error' },
@@ -87,8 +87,11 @@ export function toEnvelope(error: ApiError, requestId: string): ErrorEnvelope {
   };
 }
 
+/** Statuses that SDKs try again by themselves, though nothing would change. */
+const FINAL: ReadonlySet<ErrorCode> = new Set(['conflict', 'not_implemented']);
+
 /** Headers that tell Anthropic's SDKs whether a retry can help. */
 export function retryHeaders(error: ApiError): Record<string, string> {
   if (error.retryAfterSeconds !== undefined) return { 'retry-after': String(error.retryAfterSeconds) };
-  return error.code === 'conflict' ? { 'x-should-retry': 'false' } : {};
+  return FINAL.has(error.code) ? { 'x-should-retry': 'false' } : {};
 }

@@ -15,6 +15,8 @@ export interface World {
   db: Database;
   keys: ApiKeyStore;
   blobs: R2Bucket;
+  /** How many rows each table has. */
+  rows(): Promise<Record<string, number>>;
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** What the Workers logged so far, a line each. */
   logs(): string[];
@@ -70,6 +72,7 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     db,
     keys,
     blobs,
+    rows: await rowCounts(DB),
     fetch: (path, init) => fetch(new URL(path, url), init),
     logs: () => harness.getLogs().map((line) => JSON.stringify(line)),
     evict: (sessionId, webSockets = 'close') =>
@@ -80,6 +83,16 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
   };
 }
 
+async function rowCounts(database: D1Database): Promise<World['rows']> {
+  const tables = await database
+    .prepare(`SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 1) <> '_'`)
+    .all<{ name: string }>();
+  const names = tables.results.map(({ name }) => name).filter((name) => !/^(sqlite|d1)_/.test(name));
+  const counts = names.map((name) => `(SELECT count(*) FROM "${name}") AS "${name}"`);
+  const counting = database.prepare(`SELECT ${counts.join(', ')}`);
+  return async () => (await counting.first<Record<string, number>>()) ?? {};
+}
+
 /** The Worker's own configuration, with the test's secrets and Console. */
 function mainConfig(secrets: Record<string, string>, directory = './apps/main/src/testing/console') {
   const own = JSON.parse(withoutComments(readFileSync(`${ROOT}/apps/main/wrangler.jsonc`, 'utf8')));
@@ -88,7 +101,13 @@ function mainConfig(secrets: Record<string, string>, directory = './apps/main/sr
     main: './apps/main/src/index.ts',
     assets: { ...own.assets, directory },
     d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
-    vars: { PREVIEW_HOST: 'preview.test', DNS_OVER_HTTPS_URL: 'off', ...secrets },
+    vars: {
+      PREVIEW_HOST: 'preview.test',
+      DNS_OVER_HTTPS_URL: 'off',
+      RATE_LIMIT_CREATES: '1000000',
+      RATE_LIMIT_READS: '1000000',
+      ...secrets,
+    },
   };
 }
 

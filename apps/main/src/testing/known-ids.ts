@@ -1,0 +1,39 @@
+// One of every resource of the default tenant: what routes are tried with, by the names of path parameters and by the prefixes of ids.
+import type { KnownIds } from '@capstan/api/testing/bodies';
+import type { World } from './world.ts';
+
+/** Throws with the answer when one cannot be made. */
+export async function knownIds(world: World): Promise<KnownIds> {
+  const headers = { 'x-api-key': world.key };
+  const idOf = async (response: Response): Promise<string> => {
+    const body: { id?: string } = await response.json();
+    if (body.id === undefined) throw new Error(`nothing was made: ${JSON.stringify(body)}`);
+    return body.id;
+  };
+  const post = async (path: string, body: object) =>
+    idOf(await world.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) }));
+
+  const agent_id = await post('/v1/agents', { name: 'Contract', model: 'some-model' });
+  const environment_id = await post('/v1/environments', { name: 'Contract' });
+  const session_id = await post('/v1/sessions', { agent: agent_id, environment_id });
+  const threads = await world.fetch(`/v1/sessions/${session_id}/threads`, { headers });
+  const { data }: { data: { id: string }[] } = await threads.json();
+  const form = new FormData();
+  form.append('file', new File(['content'], 'contract.txt'));
+  form.append('downloadable', 'true');
+  const file_id = await idOf(await world.fetch('/v1/files', { method: 'POST', headers, body: form }));
+  const resource_id = await post(`/v1/sessions/${session_id}/resources`, { type: 'file', file_id });
+  const made = {
+    agent_id,
+    environment_id,
+    session_id,
+    thread_id: data[0]?.id ?? 'none',
+    file_id,
+    resource_id,
+  };
+  const byPrefix = Object.values(made).map((id) => [id.replace(/_.*/, ''), [id]] as const);
+  return {
+    ...Object.fromEntries(Object.entries(made).map(([name, id]) => [name, [id]])),
+    ...Object.fromEntries(byPrefix),
+  };
+}

@@ -1,0 +1,33 @@
+// What the vendor's cloud has and a server of one's own cannot have, or leaves to another program: every path below
+// these answers `not_implemented` with a sentence that says what to use instead. `docs/compatibility.md` lists them.
+export interface VendorOnly {
+  path: `/v1/${string}`;
+  /** What it is, with its verb, and what serves instead. */
+  because: string;
+}
+
+export const VENDOR_ONLY: readonly VendorOnly[] = [
+  {
+    path: '/v1/messages',
+    because:
+      'Model calls are not served here: send them to the provider itself. Sessions call models with the keys of this installation',
+  },
+  {
+    path: '/v1/tunnels',
+    because:
+      "MCP tunnels end in the vendor's network: give an agent the address of an MCP server that this server can reach",
+  },
+  {
+    path: '/v1/organizations',
+    because:
+      "Administration of an organization on the vendor's platform has no meaning on a server of one's own",
+  },
+  {
+    path: '/v1/oauth',
+    because: "Tokens of the vendor's accounts are not issued here: use an API key of this server",
+  },
+];
+
+export function vendorOnly(pathname: string): VendorOnly | null {
+  return VENDOR_ONLY.find(({ path }) => pathname === path || pathname.startsWith(`${path}/`)) ?? null;
+}
