@@ -2,6 +2,7 @@
 import { settle } from '@capstan/db/blob-debts';
 import { openD1 } from '@capstan/db/d1';
 import type { LedgerEntry } from '@capstan/db/ledger';
+import { tell } from '@capstan/db/outbox';
 import { openR2 } from '@capstan/db/r2';
 import { stores } from '@capstan/db/stores';
 import { ConfigFault, configFrom, type HarnessConfig } from '@capstan/harness/config';
@@ -78,6 +79,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
       set: (name, value) => facts.set(`mark_${name}`, value),
     },
     ledger: createLedger(env, spec),
+    outbox: { announce: (all) => tell({ db: openD1(env.DB), tenantId: spec.tenantId }, all) },
     source: {
       copyLines: (sessionId, after, until) => {
         const { tenantId } = spec;
@@ -188,9 +190,9 @@ function createIndex(env: Env, spec: SessionSpec, facts: Facts): SessionIndex {
     remove: async () => {
       await settle({ db, blobs: openR2(env.BLOBS) }, await sessions.remove(spec.sessionId, Date.now()));
     },
-    put: async (row, seq, lines) => {
-      const entries = lines.map((line) => toLedgerEntry(line, spec));
-      await sessions.putIndex(spec.sessionId, row, entries);
+    put: async (row, seq, { bills, announcements }) => {
+      const calls = bills.map((line) => toLedgerEntry(line, spec));
+      await sessions.putIndex(spec.sessionId, row, { calls, announcements });
       // While it works, a row is worth no commit of its own: a new process puts it once more.
       if (row.status === 'idle' || row.status === 'terminated') facts.set('indexed_seq', String(seq));
     },

@@ -2,7 +2,7 @@
 // 1. A change that is committed is told, and one that is not is not: both are one batch.
 // 2. What has an id of its own is told once, however often it is announced.
 // 3. A tenant without endpoints has no events: nobody is to be told, then or later.
-import { subjectOf, type WebhookNews } from '@capstan/schema/webhook-events';
+import { type Announcement, subjectOf, type WebhookNews } from '@capstan/schema/webhook-events';
 import { newId } from '@capstan/shared/ids';
 import { type SQL, sql } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
@@ -11,9 +11,6 @@ import { outbox } from './tables/outbox.ts';
 import { webhookEndpoints } from './tables/webhooks.ts';
 
 export type { WebhookNews } from '@capstan/schema/webhook-events';
-
-/** Told under an id that follows from what it tells of: announcing it again is harmless. */
-export type Announcement = WebhookNews & { eventId: string };
 
 /**
  * The statement that tells the tenant's endpoints, as a list: part of the batch of the change that it tells of. `when` is a
@@ -27,6 +24,11 @@ export function announce(scope: Scope, news: WebhookNews, when?: SQL): [ReturnTy
 /** The same for many. None for none. */
 export function announceAll(scope: Scope, all: readonly Announcement[]): ReturnType<typeof telling>[] {
   return all.length === 0 ? [] : [telling(scope, all)];
+}
+
+/** Tells them by themselves. Rejects when that fails: may be repeated. */
+export async function tell(scope: Scope, all: readonly Announcement[]): Promise<void> {
+  await Promise.all(announceAll(scope, all));
 }
 
 /** As a condition: whether that table has such a row. */

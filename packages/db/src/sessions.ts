@@ -10,6 +10,7 @@ import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds } from '@capstan/schema/page';
 import type { ForkedSession, Session, SessionStatus } from '@capstan/schema/sessions';
+import type { Announcement } from '@capstan/schema/webhook-events';
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
 import { oweOfSession } from './blob-debts.ts';
 import { within } from './bounds.ts';
@@ -17,6 +18,7 @@ import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
 import { fitting, MOST_BYTES } from './fitting.ts';
 import { type LedgerEntry, LedgerStore } from './ledger.ts';
 import { createSession, forkSession, type NewFork, type NewSession, readSnapshot } from './new-sessions.ts';
+import { announceAll } from './outbox.ts';
 import { sizeOfResources } from './resource-rows.ts';
 import type { Scope } from './scope.ts';
 import { type SessionIndex, type SessionRow, shownColumns, toSession } from './session-resource.ts';
@@ -55,6 +57,12 @@ export interface SessionDefinition {
   origin: Origin | null;
   /** Epoch ms. */
   createdAt: number;
+}
+
+/** What is written with a session's index: what its model calls took, and what is told of it. */
+export interface Accompaniment {
+  calls?: readonly LedgerEntry[];
+  announcements?: readonly Announcement[];
 }
 
 export interface SessionPage {
@@ -119,8 +127,8 @@ export class SessionStore {
     return row ?? null;
   }
 
-  /** Puts what is true now, and what its model calls took, or neither; an older truth never replaces a newer one. */
-  async putIndex(sessionId: string, index: SessionIndex, calls: readonly LedgerEntry[] = []): Promise<void> {
+  /** Puts what is true now, and what goes with it, or nothing; an older truth never replaces a newer one. */
+  async putIndex(sessionId: string, index: SessionIndex, also: Accompaniment = {}): Promise<void> {
     const { db } = this.#scope;
     const { status, usage, activeSeconds, updatedAt, archivedAt } = index;
     const { title, metadata, budget, outcomeEvaluations } = index;
@@ -130,7 +138,12 @@ export class SessionStore {
       .update(sessions)
       .set({ ...row, ...settings })
       .where(and(this.#named(sessionId), lte(sessions.updatedAt, updatedAt)));
-    await db.batch([put, ...new LedgerStore(this.#scope).statements(calls)]);
+    const { calls = [], announcements = [] } = also;
+    await db.batch([
+      put,
+      ...new LedgerStore(this.#scope).statements(calls),
+      ...announceAll(this.#scope, announcements),
+    ]);
   }
 
   /** Puts only what its owner has changed, so that lists show it while the session works. */

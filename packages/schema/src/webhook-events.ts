@@ -120,6 +120,9 @@ export type WebhookNews = { id: string; now: number } & (
   | { type: (typeof ofEnforcement)[number]; enforcementActionId: string }
 );
 
+/** Told under an id that follows from what it tells of: announcing it again is harmless. */
+export type Announcement = WebhookNews & { eventId: string };
+
 /** What of an event's payload is about its resource. */
 export interface WebhookSubject {
   id: string;

@@ -59,7 +59,15 @@ const view = (status: SessionView['status'], updatedAt: number): SessionView => 
 function keeperOver(index: ControlPlane): IndexKeeper {
   const bills = { lines: async () => ({ lines: [], upTo: 0 }), recorded: () => {} };
   const marks = { get: () => null, set: () => {} };
-  const ports = { index, bills, marks, logger: silentLogger, now: () => 0, random: () => 0 };
+  const ports = {
+    index,
+    bills,
+    announcements: bills,
+    marks,
+    logger: silentLogger,
+    now: () => 0,
+    random: () => 0,
+  };
   return new IndexKeeper(ports, () => {});
 }
 

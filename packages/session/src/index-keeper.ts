@@ -1,5 +1,6 @@
 // Keeps the session's row in the control plane right. The row is owed until its write is confirmed; writing it twice is
 // harmless (M3). Never part of a turn's path: a slow control plane does not slow a session down.
+import type { Announcement } from '@capstan/schema/webhook-events';
 import type { Logger } from '@capstan/shared/logger';
 import { Backoff, type BackoffPorts } from './backoff.ts';
 import type { LedgerLine, SessionIndex } from './ports.ts';
@@ -10,16 +11,17 @@ interface Wanted {
   seq: number;
 }
 
-/** What of the tenant's ledger goes with the row, so that a session that comes to rest is one write. */
-interface Bills {
-  /** Lines up to a log position that are not known to be recorded; as many as one write carries. */
-  lines(upTo: number): Promise<{ lines: LedgerLine[]; upTo: number }>;
-  recorded(upTo: number): void;
+/** What goes with the row, so that a session that begins to work or comes to rest is one write. */
+interface Reports<Line> {
+  /** Lines up to a log position that are not known to be reported; as many as one write carries. */
+  lines(upTo: number): Promise<{ lines: Line[]; upTo: number }>;
+  recorded(upTo: number, remember: boolean): void;
 }
 
 interface KeeperPorts extends BackoffPorts {
   index: SessionIndex;
-  bills: Bills;
+  bills: Reports<LedgerLine>;
+  announcements: Reports<Announcement>;
   logger: Logger;
 }
 
@@ -60,12 +62,15 @@ export class IndexKeeper {
     if (!this.#writing && this.#backoff.allows(keyOf(wanted))) void this.#write();
   }
 
+  /** While the session works, what is known of it is worth no write of its own: another process tells it once more. */
   async #put({ row, seq }: Wanted): Promise<void> {
-    const { index, bills } = this.#ports;
-    if (!isResting(row)) return index.put(row, seq, []);
-    const { lines, upTo } = await bills.lines(seq);
-    await index.put(row, seq, lines);
-    bills.recorded(upTo);
+    const { index, bills, announcements } = this.#ports;
+    const resting = isResting(row);
+    const billed = resting ? await bills.lines(seq) : null;
+    const told = await announcements.lines(seq);
+    await index.put(row, seq, { bills: billed?.lines ?? [], announcements: told.lines });
+    if (billed !== null) bills.recorded(billed.upTo, true);
+    announcements.recorded(told.upTo, resting);
   }
 
   async #write(): Promise<void> {

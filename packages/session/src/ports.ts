@@ -1,5 +1,6 @@
 // What a session runtime needs from its host. Both hosts (Durable Object, Node) and the tests implement these.
 import type { Page } from '@capstan/schema/page';
+import type { Announcement } from '@capstan/schema/webhook-events';
 import type { Logger } from '@capstan/shared/logger';
 import type { Bill, Entry } from './entry.ts';
 import type { Harness } from './harness.ts';
@@ -101,16 +102,16 @@ export interface Alarm {
 }
 
 /**
- * What is known to be done, and up to where: `stopped` a call's id, `billed` a log position; and how often in a row what is
- * owed has failed. Survives a crash.
+ * What is known to be done, and up to where: `stopped` a call's id, `billed` and `announced` a log position; and how often in
+ * a row what is owed has failed. Survives a crash.
  */
 export interface Marks {
   get(name: MarkName): string | null;
   set(name: MarkName, value: string): void;
 }
 /** What a session owes the world around it. */
-export type Debt = 'index' | 'ledger' | 'stopping' | 'release' | 'care';
-export type MarkName = 'stopped' | 'billed' | `${Debt}_failures`;
+export type Debt = 'index' | 'ledger' | 'stopping' | 'release' | 'care' | 'announcements';
+export type MarkName = 'stopped' | 'billed' | 'announced' | `${Debt}_failures`;
 
 /** A model call as the tenant's ledger has it; the event that ended it is its identity. */
 export interface LedgerLine extends Bill {
@@ -126,10 +127,22 @@ export interface Ledger {
   record(lines: readonly LedgerLine[]): Promise<void>;
 }
 
+/** Where the tenant's webhook endpoints are told from. */
+export interface Outbox {
+  /** Tells all, or rejects. May be repeated: what has the id of something told is not told again. */
+  announce(all: readonly Announcement[]): Promise<void>;
+}
+
 /** Another session's log, to begin with. */
 export interface LogSource {
   /** Rows after `after` up to and with event `until`, whole: as many as one call carries, none at the end. */
   copyLines(sessionId: string, after: number, until: string): Promise<Line[]>;
+}
+
+/** What is written with the row. */
+export interface Accompaniment {
+  bills: readonly LedgerLine[];
+  announcements: readonly Announcement[];
 }
 
 /** The session's row in the control plane: what lists show. */
@@ -137,10 +150,10 @@ export interface SessionIndex {
   /** The log position through which the row is known to be right; 0 when nothing is known. */
   confirmedSeq(): number;
   /**
-   * Resolves when the row and the ledger's lines are written, together, and the position is remembered if the session
+   * Resolves when the row and what goes with it are written, together, and the position is remembered if the session
    * rests. May be repeated.
    */
-  put(row: SessionView, seq: number, lines: readonly LedgerLine[]): Promise<void>;
+  put(row: SessionView, seq: number, also: Accompaniment): Promise<void>;
   /** Removes the row. Harmless when it is gone. */
   remove(): Promise<void>;
 }
@@ -160,6 +173,7 @@ export interface Ports {
   index: SessionIndex;
   marks: Marks;
   ledger: Ledger;
+  outbox: Outbox;
   source: LogSource;
   pulse: Pulse;
   harness: Harness;

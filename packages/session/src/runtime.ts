@@ -215,11 +215,12 @@ export class SessionRuntime {
   async #begin(copied: { whole: boolean } | null): Promise<void> {
     const { initialEvents } = this.#spec;
     if (copied !== null) {
-      // What the copied rows billed is the other session's.
+      // What the copied rows billed and told of is the other session's.
       this.#ports.marks.set('billed', String(this.#seq));
+      this.#ports.marks.set('announced', String(this.#seq));
       await this.#dispatch({ kind: 'forked', ...copied });
     }
-    this.#keepers.ledger.owe(this.#seq);
+    this.#keepers.owe(this.#seq);
     if (this.#state.told !== null) this.#ports.harness.told(this.#state.told);
     this.#ports.harness.watch(() => this.#noticed());
     const drafts = this.#state.status === 'running' ? await this.#ports.log.drafts() : [];
@@ -303,7 +304,7 @@ export class SessionRuntime {
       this.#seq += entries.length;
       this.hub.publish(entries.map((entry, index) => ({ ...entry, seq: first + index })));
     }
-    this.#settle(entries.some(({ note }) => note?.bill !== undefined));
+    this.#settle(entries);
     return entries;
   }
 
@@ -331,12 +332,12 @@ export class SessionRuntime {
   }
 
   /** Brings the world in line with the state: the turns that should run, what is owed, the alarm. */
-  #settle(billed: boolean): void {
+  #settle(entries: readonly Entry[]): void {
     this.#turns.follow(this.#state);
     this.#desk.forget((threadId) => this.#turns.runs(threadId));
     const { alarm, now } = this.#ports;
     const debt = owed(this.#state, this.#spec, now());
-    this.#keepers.keep(debt, { seq: this.#seq, billed });
+    this.#keepers.keep(debt, { seq: this.#seq, entries });
     const at = debt.wakeAt ?? this.#keepers.due(debt, now());
     if (at === null) alarm.disarm();
     else alarm.arm(at);
@@ -344,7 +345,7 @@ export class SessionRuntime {
 
   /** Through the mailbox: an append under way has armed the alarm for a state that is not current yet. */
   #settled(): void {
-    this.#enqueue(async () => this.#settle(false)).catch(() => undefined);
+    this.#enqueue(async () => this.#settle([])).catch(() => undefined);
   }
 
   /** Something is to be told of the sandbox, or done for it: a tick sees to both. */

@@ -3,6 +3,7 @@ import type { AgentSnapshot } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import { ID_PREFIXES } from '@capstan/schema/ids';
+import type { Announcement } from '@capstan/schema/webhook-events';
 import { silentLogger } from '@capstan/shared/logger';
 import { evolveAll } from './evolve.ts';
 import { foldOf } from './fold.ts';
@@ -37,6 +38,8 @@ export class World {
   marks = new Map<MarkName, string>();
   /** By event id. */
   ledger = new Map<string, LedgerLine>();
+  /** By their ids. */
+  announced = new Map<string, Announcement>();
   /** Sessions it can be forked from, by id. */
   others = new Map<string, Pick<SessionRuntime, 'copyLines'>>();
   /** How many ids were given: where one world's log goes to another, theirs begin apart. */
@@ -99,9 +102,10 @@ export class World {
           this.index = null;
           this.#removed = true;
         },
-        put: async (row, seq, lines) => {
+        put: async (row, seq, { bills, announcements }) => {
           if (this.indexFails) throw new Error('the control plane is away');
-          for (const line of lines) this.ledger.set(line.eventId, line);
+          for (const line of bills) this.ledger.set(line.eventId, line);
+          for (const told of announcements) this.announced.set(told.eventId, told);
           // As in a database: what updates a row that is gone changes nothing.
           if (!this.#removed) this.index = row;
           this.#confirmedSeq = seq;
@@ -128,6 +132,12 @@ export class World {
         record: async (lines) => {
           if (this.indexFails) throw new Error('the control plane is away');
           for (const line of lines) this.ledger.set(line.eventId, line);
+        },
+      },
+      outbox: {
+        announce: async (all) => {
+          if (this.indexFails) throw new Error('the control plane is away');
+          for (const told of all) this.announced.set(told.eventId, told);
         },
       },
       source: {

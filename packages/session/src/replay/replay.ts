@@ -327,6 +327,7 @@ class Replay {
         },
       },
       ledger: { record: done },
+      outbox: { announce: done },
       source: { copyLines: async (_session, after, until) => this.#recording.copied(after, until) },
       pulse: { start: () => {}, stop: () => {}, later: (work) => queueMicrotask(work) },
       harness: this.#harness,

@@ -85,6 +85,8 @@ function checkWaits(play: Play, state: State): void {
   if (state.status === 'idle' && harness.changed)
     holds(armed, 'R7: what was done in a sandbox that rests is saved');
   for (const id of witness.billed) if (!world.ledger.has(id)) holds(armed, 'R7: a bill is recorded');
+  for (const id of witness.announced)
+    if (!world.announced.has(id)) holds(armed, 'R7: what webhooks are to tell is told');
   if (state.status === 'terminated') return;
   for (const thread of state.threads) {
     if (thread.status !== 'idle') continue;
@@ -114,6 +116,8 @@ async function checkErased({ world, current, blobs, readers, alone }: Play): Pro
     'of a deleted session nothing is left',
   );
   holds(world.index === null, 'a deleted session has no row');
+  const told = [...world.announced.values()].some(({ type }) => type === 'session.deleted');
+  holds(told, 'that it was deleted is told before its log goes');
   // Zombies may arm it: the host finds nothing to open then.
   if (alone) holds(world.alarmAt === null, 'a deleted session is not looked at again');
   holds(current === null, 'a deleted session does nothing');
@@ -169,6 +173,7 @@ async function checkRest(play: Play): Promise<void> {
     'M2: a state from JSON is the fold of the whole log',
   );
   same([...world.ledger.keys()].sort(), [...witness.billed].sort(), 'the ledger has the bills of the log');
+  same([...world.announced.keys()].sort(), [...witness.announced].sort(), 'webhooks tell what the log says');
   if (witness.seq > 0)
     same(world.index, owed(state, world.spec, world.now).index, 'the row shows the session as it is');
   for (const reader of play.readers) reader.checkPreviews(witness);

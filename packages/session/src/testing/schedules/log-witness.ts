@@ -2,6 +2,7 @@
 import type { SessionEvent } from '@capstan/schema/events';
 import { contextTokens } from '@capstan/schema/usage';
 import { silentLogger } from '@capstan/shared/logger';
+import { announcementsOf } from '../../announcements.ts';
 import { budgetOf } from '../../budget.ts';
 import type { LoggedEntry } from '../../entry.ts';
 import { evolve } from '../../evolve.ts';
@@ -39,6 +40,8 @@ export class LogWitness {
   /** `agent.thread_message_sent` that was not delivered, with the thread it is for. */
   undelivered = new Map<string, string>();
   billed = new Set<string>();
+  /** What webhooks are to tell, by its id. */
+  announced = new Set<string>();
   /** Calls without a result; of whom they are. */
   calls = new Map<string, string | null>();
   asked = new Set<string>();
@@ -294,7 +297,10 @@ export class LogWitness {
     if (note?.fork) {
       this.#spent = { nanoUsd: 0, tokens: 0, modelCalls: 0, priced: false };
       this.billed.clear();
+      this.announced.clear();
     }
+    for (const { eventId } of announcementsOf({ event, ...(note && { note }) }, this.#spec.sessionId))
+      this.announced.add(eventId);
     this.#limits.push(budgetOf(this.state, this.#spec));
     if (!note?.bill) return;
     const { usage, nanoUsd } = note.bill;
