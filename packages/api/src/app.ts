@@ -17,6 +17,7 @@ import { PreviewTokens } from './preview/preview-tokens.ts';
 import { RateLimiter } from './rate-limit.ts';
 import type { AppEnv, Surface } from './surface.ts';
 import { mountAgents } from './v1/agents.ts';
+import { mountCredentials } from './v1/credentials.ts';
 import { mountEnvironments } from './v1/environments.ts';
 import { mountEvents } from './v1/events.ts';
 import { mountFiles } from './v1/files.ts';
@@ -27,6 +28,7 @@ import { mountSandboxFiles } from './v1/sandbox-files.ts';
 import { mountSessions } from './v1/sessions.ts';
 import { mountThreads } from './v1/threads.ts';
 import { mountUsage } from './v1/usage.ts';
+import { mountVaults } from './v1/vaults.ts';
 
 export interface Api {
   fetch(request: Request): Promise<Response>;
@@ -47,6 +49,8 @@ export function createApi(ports: ApiPorts): Api {
   mountPreviewUrls(surface);
   mountSandboxFiles(surface);
   mountFiles(surface);
+  mountVaults(surface);
+  mountCredentials(surface);
   mountUsage(surface);
   mountHealth(surface);
   mountConsoleLogin(surface);

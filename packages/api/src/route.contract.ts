@@ -162,6 +162,9 @@ function example(route: RouteSpec): unknown {
     addSessionResource: { type: 'file', file_id: 'file_1' },
     updateSessionResource: { authorization_token: 'token' },
     createPreviewUrl: { port: 3000 },
+    createVaultCredential: {
+      auth: { type: 'static_bearer', mcp_server_url: 'https://mcp.example.com', token: 'token' },
+    },
     forkSession: { at: 'sevt_1' },
     sendEvents: { events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }] },
   };

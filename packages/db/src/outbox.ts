@@ -22,8 +22,12 @@ export function announce(scope: Scope, news: WebhookNews, when?: SQL): [ReturnTy
 }
 
 /** The same for many. None for none. */
-export function announceAll(scope: Scope, all: readonly Announcement[]): ReturnType<typeof telling>[] {
-  return all.length === 0 ? [] : [telling(scope, all)];
+export function announceAll(
+  scope: Scope,
+  all: readonly Announcement[],
+  when?: SQL,
+): ReturnType<typeof telling>[] {
+  return all.length === 0 ? [] : [telling(scope, all, when)];
 }
 
 /** Tells them by themselves. Rejects when that fails: may be repeated. */

@@ -1,5 +1,6 @@
 // Everything one tenant owns in the control plane. There is no way to ask these stores about another tenant.
 import { AgentStore } from './agents.ts';
+import { CredentialStore } from './credentials.ts';
 import type { Database } from './database.ts';
 import { EnvironmentStore } from './environments.ts';
 import { FileStore } from './files.ts';
@@ -8,6 +9,7 @@ import { ReceiptStore } from './receipts.ts';
 import { ResourceStore } from './resources.ts';
 import { SessionStore } from './sessions.ts';
 import { SnapshotHolderStore } from './snapshot-holders.ts';
+import { VaultStore } from './vaults.ts';
 import { WebhookDeliveryStore } from './webhook-deliveries.ts';
 import { WebhookStore } from './webhooks.ts';
 
@@ -22,6 +24,8 @@ export interface Stores {
   snapshotHolders: SnapshotHolderStore;
   webhooks: WebhookStore;
   webhookDeliveries: WebhookDeliveryStore;
+  vaults: VaultStore;
+  credentials: CredentialStore;
 }
 
 export function stores(db: Database, tenantId: string): Stores {
@@ -37,5 +41,7 @@ export function stores(db: Database, tenantId: string): Stores {
     snapshotHolders: new SnapshotHolderStore(scope),
     webhooks: new WebhookStore(scope),
     webhookDeliveries: new WebhookDeliveryStore(scope),
+    vaults: new VaultStore(scope),
+    credentials: new CredentialStore(scope),
   };
 }

@@ -14,6 +14,8 @@ export const ID_PREFIXES = {
   webhookEvent: 'whe',
   webhookEndpoint: 'whep',
   webhookDelivery: 'whd',
+  vault: 'vlt',
+  credential: 'vcrd',
   request: 'req',
   apiKey: 'key',
   tenant: 'tnt',

@@ -1,6 +1,7 @@
 // Every route of the platform, in the order the API reference shows them.
 import { agentRoutes } from './agents.ts';
 import { consoleRoutes } from './console-login.ts';
+import { credentialRoutes } from './credentials.ts';
 import { environmentRoutes } from './environments.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
@@ -12,6 +13,7 @@ import { sandboxFileRoutes } from './sandbox-files.ts';
 import { sessionRoutes } from './sessions.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
+import { vaultRoutes } from './vaults.ts';
 
 export const ROUTES: readonly RouteSpec[] = [
   agentRoutes,
@@ -23,6 +25,8 @@ export const ROUTES: readonly RouteSpec[] = [
   sandboxFileRoutes,
   previewUrlRoutes,
   fileRoutes,
+  vaultRoutes,
+  credentialRoutes,
   usageRoutes,
   healthRoutes,
   consoleRoutes,

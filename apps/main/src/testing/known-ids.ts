@@ -23,6 +23,9 @@ export async function knownIds(world: World): Promise<KnownIds> {
   form.append('downloadable', 'true');
   const file_id = await idOf(await world.fetch('/v1/files', { method: 'POST', headers, body: form }));
   const resource_id = await post(`/v1/sessions/${session_id}/resources`, { type: 'file', file_id });
+  const vault_id = await post('/v1/vaults', { display_name: 'Contract' });
+  const auth = { type: 'static_bearer', mcp_server_url: 'https://mcp.example.com', token: 'token' };
+  const credential_id = await post(`/v1/vaults/${vault_id}/credentials`, { auth });
   const made = {
     agent_id,
     environment_id,
@@ -30,6 +33,8 @@ export async function knownIds(world: World): Promise<KnownIds> {
     thread_id: data[0]?.id ?? 'none',
     file_id,
     resource_id,
+    vault_id,
+    credential_id,
   };
   const byPrefix = Object.values(made).map((id) => [id.replace(/_.*/, ''), [id]] as const);
   return {

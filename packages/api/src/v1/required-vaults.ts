@@ -1,15 +1,13 @@
 // Which vaults a session may be given: its tenant's own, while they are not archived.
 import type { Database } from '@capstan/db/database';
-import { ApiError } from '@capstan/schema/error';
+import { stores } from '@capstan/db/stores';
 
 interface Given {
   tenantId: string;
   vaultIds: readonly string[];
 }
 
-/** Refuses (`not_found`) the first vault that this tenant does not have. */
-export async function requireVaults(_db: Database, { vaultIds }: Given): Promise<void> {
-  const [unknown] = vaultIds;
-  if (unknown === undefined) return;
-  throw new ApiError('not_found', `vault_ids.0: no vault ${unknown}`);
+/** Refuses the first vault that this tenant does not have (`not_found`) or that is archived (`invalid_request`). */
+export async function requireVaults(db: Database, { tenantId, vaultIds }: Given): Promise<void> {
+  await stores(db, tenantId).vaults.require(vaultIds, 'vault_ids');
 }
