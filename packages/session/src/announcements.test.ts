@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { announcementsOf } from './announcements.ts';
 import { type Entry, made, noted } from './entry.ts';
-import { outcome, say } from './scripted-harness.ts';
+import { say } from './scripted-harness.ts';
 import { hello, Stage } from './testing/stage.ts';
 import { quiesce, until } from './testing.ts';
 
@@ -52,7 +52,7 @@ describe('a session', () => {
   it('has told of its turn when it is idle, of its end before it is erased, and of each once', async () => {
     const stage = await Stage.open();
     await stage.send(hello);
-    await stage.replies(outcome(say('done')));
+    await stage.replies([say('done')]);
     await until(() => stage.world.index?.status === 'idle');
     await stage.runtime.delete();
     await until(() => stage.world.erased);
@@ -69,7 +69,7 @@ describe('a session', () => {
     const { world } = stage;
     world.indexFails = true;
     await stage.send(hello);
-    await stage.replies(outcome(say('done')));
+    await stage.replies([say('done')]);
     await stage.rests();
     await quiesce();
     expect(world.announced.size).toBe(0);
