@@ -26,6 +26,7 @@ import { mountPreviewUrls } from './v1/preview-urls.ts';
 import { mountResources } from './v1/resources.ts';
 import { mountSandboxFiles } from './v1/sandbox-files.ts';
 import { mountSessions } from './v1/sessions.ts';
+import { mountSkills } from './v1/skills.ts';
 import { mountThreads } from './v1/threads.ts';
 import { mountUsage } from './v1/usage.ts';
 import { mountVaults } from './v1/vaults.ts';
@@ -51,6 +52,7 @@ export function createApi(ports: ApiPorts): Api {
   mountFiles(surface);
   mountVaults(surface);
   mountCredentials(surface);
+  mountSkills(surface);
   mountUsage(surface);
   mountHealth(surface);
   mountConsoleLogin(surface);

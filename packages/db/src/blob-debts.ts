@@ -8,11 +8,29 @@ import { blobDebts, files } from './tables/files.ts';
 
 /** Whoever owes a blob removes it at once, or has died. */
 const LATE_MS = 5 * 60_000;
+/** A process that takes longer than this to write one blob has died. */
+const UNDER_WAY_MS = 24 * 3_600_000;
 const REMOVED_AT_ONCE = 1_000;
 const SWEPT_AT_ONCE = 500;
 const MOST_ROUNDS = 20;
 
 const other = alias(files, 'other');
+
+/** Before a blob is written: it is owed to be removed, until a file has it. `now` is epoch ms. */
+export async function expectBlob(db: Database, blob: string, now: number): Promise<void> {
+  await db.insert(blobDebts).values({ blob, dueAt: now + UNDER_WAY_MS });
+}
+
+/** Nothing may be made of a blob that may have been removed by now. */
+export function stillOwed(blob: string, now: number): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${blobDebts} WHERE ${and(eq(blobDebts.blob, blob), gt(blobDebts.dueAt, now))})`;
+}
+
+/** A statement: the blob is owed no more, once the file that has it is there. */
+export function paid(db: Database, { blob, fileId }: { blob: string; fileId: string }) {
+  const there = sql`EXISTS (SELECT 1 FROM ${files} WHERE ${files.id} = ${fileId})`;
+  return db.delete(blobDebts).where(and(eq(blobDebts.blob, blob), there));
+}
 
 interface Going {
   /** The files that go. */

@@ -22,7 +22,10 @@ export interface NewFile {
   now: number;
 }
 
-export function toRow(tenantId: string, { content, now, ...input }: NewFile): FileRow {
+export function toRow(
+  tenantId: string,
+  { content, now, ...input }: Omit<NewFile, 'kind'> & { kind: FileKind },
+): FileRow {
   const { sessionId = null, expiresAt = null } = input;
   return { ...input, ...content, tenantId, sessionId, expiresAt, createdAt: now };
 }

@@ -6,13 +6,14 @@ import { ApiError } from '@capstan/schema/error';
 import type { File } from '@capstan/schema/files';
 import type { Claim } from '@capstan/schema/idempotency';
 import { newId } from '@capstan/shared/ids';
-import { and, asc, desc, eq, getTableColumns, gt, lt, type SQL, sql } from 'drizzle-orm';
-import { oweOf } from './blob-debts.ts';
+import { and, asc, desc, eq, gt, lt, type SQL, sql } from 'drizzle-orm';
+import { expectBlob, oweOf, paid, stillOwed } from './blob-debts.ts';
+import { insertWhen } from './conditional-insert.ts';
 import { type Listing, type Seek, seek, toPage } from './cursor.ts';
 import { type FileRow, type NewFile, toFile, toRow } from './file-rows.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
-import { blobDebts, files } from './tables/files.ts';
+import { files } from './tables/files.ts';
 
 export interface FileFilter {
   limit: number;
@@ -30,9 +31,6 @@ export interface FilePage {
   has_more: boolean;
 }
 
-/** A process that takes longer than this to write one file has died. */
-const UNDER_WAY_MS = 24 * 3_600_000;
-
 export class FileStore {
   #scope: Scope;
 
@@ -45,7 +43,7 @@ export class FileStore {
     const { db, tenantId } = this.#scope;
     const id = newId('file', now);
     const blob = `t/${tenantId}/files/${id}`;
-    await db.insert(blobDebts).values({ blob, dueAt: now + UNDER_WAY_MS });
+    await expectBlob(db, blob, now);
     return { id, blob };
   }
 
@@ -60,8 +58,10 @@ export class FileStore {
     const made = toFile(row);
     const from = sql`FROM ${files} WHERE ${files.id} = ${id}`;
     const [inserted] = await db.batch([
-      this.#insert(row),
-      db.delete(blobDebts).where(and(eq(blobDebts.blob, blob), sql`EXISTS (SELECT 1 ${from})`)),
+      insertWhen(db, files, { row, when: stillOwed(blob, now) })
+        .onConflictDoNothing()
+        .returning({ id: files.id }),
+      paid(db, { blob, fileId: id }),
       ...keepReceipt(this.#scope, claim, { id, reply: JSON.stringify(made), from, now }),
     ]);
     if (inserted.length > 0) return made;
@@ -129,20 +129,6 @@ export class FileStore {
       db.delete(files).where(named).returning({ id: files.id }),
     ]);
     return removed.length === 0 ? null : owed.map(({ blob }) => blob);
-  }
-
-  /** Nothing is inserted for a blob that may have been removed by now. */
-  #insert(row: FileRow) {
-    const known = new Map<string, unknown>(Object.entries(row));
-    const values = Object.entries(getTableColumns(files)).map(
-      ([name, column]) => sql`${sql.param(known.get(name), column)}`,
-    );
-    const owed = sql`SELECT 1 FROM ${blobDebts} WHERE ${and(eq(blobDebts.blob, row.blob ?? ''), gt(blobDebts.dueAt, row.createdAt))}`;
-    return this.#scope.db
-      .insert(files)
-      .select(sql`SELECT ${sql.join(values, sql`, `)} WHERE EXISTS (${owed})`)
-      .onConflictDoNothing()
-      .returning({ id: files.id });
   }
 
   #named(id: string): SQL | undefined {

@@ -8,6 +8,7 @@ import { LedgerStore } from './ledger.ts';
 import { ReceiptStore } from './receipts.ts';
 import { ResourceStore } from './resources.ts';
 import { SessionStore } from './sessions.ts';
+import { SkillStore } from './skills.ts';
 import { SnapshotHolderStore } from './snapshot-holders.ts';
 import { VaultStore } from './vaults.ts';
 import { WebhookDeliveryStore } from './webhook-deliveries.ts';
@@ -21,6 +22,7 @@ export interface Stores {
   ledger: LedgerStore;
   files: FileStore;
   resources: ResourceStore;
+  skills: SkillStore;
   snapshotHolders: SnapshotHolderStore;
   webhooks: WebhookStore;
   webhookDeliveries: WebhookDeliveryStore;
@@ -38,6 +40,7 @@ export function stores(db: Database, tenantId: string): Stores {
     ledger: new LedgerStore(scope),
     files: new FileStore(scope),
     resources: new ResourceStore(scope),
+    skills: new SkillStore(scope),
     snapshotHolders: new SnapshotHolderStore(scope),
     webhooks: new WebhookStore(scope),
     webhookDeliveries: new WebhookDeliveryStore(scope),

@@ -16,6 +16,8 @@ export const ID_PREFIXES = {
   webhookDelivery: 'whd',
   vault: 'vlt',
   credential: 'vcrd',
+  skill: 'skill',
+  skillVersion: 'skver',
   request: 'req',
   apiKey: 'key',
   tenant: 'tnt',

@@ -11,6 +11,7 @@ import { resourceRoutes } from './resources.ts';
 import type { RouteSpec } from './route.ts';
 import { sandboxFileRoutes } from './sandbox-files.ts';
 import { sessionRoutes } from './sessions.ts';
+import { skillRoutes } from './skills.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
 import { vaultRoutes } from './vaults.ts';
@@ -27,6 +28,7 @@ export const ROUTES: readonly RouteSpec[] = [
   fileRoutes,
   vaultRoutes,
   credentialRoutes,
+  skillRoutes,
   usageRoutes,
   healthRoutes,
   consoleRoutes,

@@ -26,6 +26,11 @@ export async function knownIds(world: World): Promise<KnownIds> {
   const vault_id = await post('/v1/vaults', { display_name: 'Contract' });
   const auth = { type: 'static_bearer', mcp_server_url: 'https://mcp.example.com', token: 'token' };
   const credential_id = await post(`/v1/vaults/${vault_id}/credentials`, { auth });
+  const skill = new FormData();
+  skill.append('files[]', new File(['---\nname: contract\ndescription: x\n---\n'], 'contract/SKILL.md'));
+  const created = await world.fetch('/v1/skills', { method: 'POST', headers, body: skill });
+  const { id: skill_id = '', latest_version_id: version = '' }: { id?: string; latest_version_id?: string } =
+    await created.json();
   const made = {
     agent_id,
     environment_id,
@@ -35,6 +40,8 @@ export async function knownIds(world: World): Promise<KnownIds> {
     resource_id,
     vault_id,
     credential_id,
+    skill_id,
+    version,
   };
   const byPrefix = Object.values(made).map((id) => [id.replace(/_.*/, ''), [id]] as const);
   return {

@@ -2,11 +2,11 @@
 import type { Blobs, Content } from '@capstan/db/blobs';
 import { ApiError } from '@capstan/schema/error';
 import { MAX_FILE_BYTES, MAX_FILENAME_CHARS, uploadFields } from '@capstan/schema/files';
-import { chunksOf } from '@capstan/shared/chunks';
 import { endingOf, isAnyBytes, mimeTypeOf, parseMimeType } from '@capstan/shared/mime';
 import type { z } from 'zod';
 import { describeIssues } from '../issues.ts';
-import { boundaryOf, type Part, readParts } from '../multipart.ts';
+import type { Part } from '../multipart.ts';
+import { partsOf, readField } from './form-parts.ts';
 
 export interface Upload extends z.output<typeof uploadFields> {
   filename: string;
@@ -14,7 +14,6 @@ export interface Upload extends z.output<typeof uploadFields> {
   content: Content;
 }
 
-const MAX_FIELD_BYTES = 1_024;
 const MAX_PARTS = 32;
 
 /** Writes the content to `blob`, and says what came with it. Refuses what is not an upload; something may be in the blob then. */
@@ -41,19 +40,6 @@ export async function receiveUpload(request: Request, blobs: Blobs, blob: string
   return { ...received, ...parsed.data };
 }
 
-function partsOf({ headers, body }: Request): AsyncIterable<Part> {
-  const type = headers.get('content-type');
-  const boundary = boundaryOf(type);
-  if (boundary !== null) return readParts(body === null ? nothing() : chunksOf(body), boundary);
-  const came = type === null ? 'none' : type.slice(0, 100);
-  throw new ApiError(
-    'unsupported_media_type',
-    `content-type: expected multipart/form-data, received ${came}`,
-  );
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
-
 /** Beyond the limit the rest is read and dropped, within reason: a client that still sends does not read why it is refused. */
 async function* limited(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let size = 0;
@@ -64,16 +50,6 @@ async function* limited(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   }
   if (size <= MAX_FILE_BYTES) return;
   throw new ApiError('too_large', `file: larger than ${MAX_FILE_BYTES} bytes (500 MiB); upload it in pieces`);
-}
-
-async function readField({ name, content }: Part): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const piece of content) {
-    text += decoder.decode(piece, { stream: true });
-    if (text.length > MAX_FIELD_BYTES) throw refusal(`${name}: longer than ${MAX_FIELD_BYTES} bytes`);
-  }
-  return text + decoder.decode();
 }
 
 /** Of a path only the last component is a name. What the type does not say, the name may. */

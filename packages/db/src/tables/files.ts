@@ -31,7 +31,7 @@ export const files = sqliteTable(
   ],
 );
 
-/** Uploaded; made by an agent; or a session's own copy of one, which is listed among its resources and not here. */
+/** Uploaded; made by an agent; or what is listed elsewhere: a session's own copy of one, and the archive of a skill. */
 export type FileKind = 'upload' | 'output' | 'copy';
 
 /** Blobs that no file may have: of uploads under way, and of files that are gone. Past its time a blob is removed. */
