@@ -55,6 +55,10 @@ const steps: Step[] = [
     work: () => output([process.execPath, 'scripts/openapi.ts', '--check'], ROOT),
   },
   {
+    name: 'the client is current',
+    work: () => output([process.execPath, 'scripts/client.ts', '--check'], ROOT),
+  },
+  {
     name: 'migrations are current',
     work: () => output([process.execPath, 'scripts/migrations.ts', '--check'], ROOT),
   },

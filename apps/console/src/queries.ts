@@ -6,7 +6,7 @@ const PAGE_SIZE = 25;
 
 export const me = queryOptions({
   queryKey: ['me'],
-  queryFn: ({ signal }) => api.console.me({}, { signal }),
+  queryFn: ({ signal }) => api.consoleLogin.me({}, { signal }),
   staleTime: 60_000,
 });
 

@@ -111,9 +111,9 @@ describe('createClient', () => {
 
   it('says when nobody answers, and rejects with the reason of an abort', async () => {
     const client = createClient({ baseUrl: 'http://127.0.0.1:1' });
-    await expect(client.health({})).rejects.toMatchObject({ status: 0, passing: true });
+    await expect(client.health.check({})).rejects.toMatchObject({ status: 0, passing: true });
     const reason = new Error('enough');
-    await expect(client.health({}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(client.health.check({}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 });
 

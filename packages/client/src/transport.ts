@@ -24,6 +24,8 @@ export interface Outgoing extends Sending {
   method: string;
   path: string;
   parts: Parts;
+  /** Sent as it is, in place of a JSON body. */
+  content?: BodyInit;
 }
 
 export type Transport = (request: Outgoing) => Promise<Response>;
@@ -32,16 +34,17 @@ export type Transport = (request: Outgoing) => Promise<Response>;
 export function createTransport({ baseUrl, apiKey, ...options }: ClientOptions): Transport {
   const base = baseUrl.replace(/\/+$/, '');
   const send = options.fetch ?? ((url: string, init: RequestInit) => fetch(url, init));
-  return async ({ method, path, parts, signal, headers }) => {
+  return async ({ method, path, parts, content, signal, headers }) => {
+    const body = content ?? (parts.body === undefined ? undefined : JSON.stringify(parts.body));
     const url = base + fill(path, parts.params) + search(parts.query);
     const init: RequestInit = {
       method: method.toUpperCase(),
       headers: {
         ...(apiKey !== undefined && { 'x-api-key': apiKey }),
-        ...(parts.body !== undefined && { 'content-type': 'application/json' }),
+        ...(content === undefined && body !== undefined && { 'content-type': 'application/json' }),
         ...headers,
       },
-      ...(parts.body !== undefined && { body: JSON.stringify(parts.body) }),
+      ...(body !== undefined && { body }),
       ...(signal && { signal }),
     };
     const response = await send(url, init).catch((cause: unknown) => {

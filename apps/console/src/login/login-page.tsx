@@ -93,7 +93,7 @@ function useLogin() {
 
 async function signIn(credential: Credential): Promise<void> {
   try {
-    await api.console.login({ body: credential });
+    await api.consoleLogin.login({ body: credential });
   } catch (error) {
     if (!(error instanceof Failure) || error.status !== 401) throw error;
     throw new Error('code' in credential ? STALE_LINK : WRONG_KEY, { cause: error });

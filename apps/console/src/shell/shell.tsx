@@ -82,7 +82,7 @@ function Account({ name, lastFour, version }: { name: string; lastFour: string; 
   const router = useRouter();
   const queries = useQueryClient();
   const logout = useMutation({
-    mutationFn: () => api.console.logout({}),
+    mutationFn: () => api.consoleLogin.logout({}),
     onSuccess: async () => {
       await router.navigate({ to: '/login' });
       queries.clear();

@@ -1,0 +1,35 @@
+// Written by `pnpm client` from the routes of the schema: change those, not this.
+import type { Transport } from '../transport.ts';
+import { agents } from './agents.ts';
+import { consoleLogin } from './console-login.ts';
+import { credentials } from './credentials.ts';
+import { environments } from './environments.ts';
+import { events } from './events.ts';
+import { files } from './files.ts';
+import { health } from './health.ts';
+import { previewUrls } from './preview-urls.ts';
+import { resources } from './resources.ts';
+import { sandboxFiles } from './sandbox-files.ts';
+import { sessions } from './sessions.ts';
+import { threads } from './threads.ts';
+import { usage } from './usage.ts';
+import { vaults } from './vaults.ts';
+
+export function endpoints(transport: Transport) {
+  return {
+    agents: agents(transport),
+    consoleLogin: consoleLogin(transport),
+    credentials: credentials(transport),
+    environments: environments(transport),
+    events: events(transport),
+    files: files(transport),
+    health: health(transport),
+    previewUrls: previewUrls(transport),
+    resources: resources(transport),
+    sandboxFiles: sandboxFiles(transport),
+    sessions: sessions(transport),
+    threads: threads(transport),
+    usage: usage(transport),
+    vaults: vaults(transport),
+  };
+}
