@@ -11,6 +11,7 @@ import { previewUrls } from './preview-urls.ts';
 import { resources } from './resources.ts';
 import { sandboxFiles } from './sandbox-files.ts';
 import { sessions } from './sessions.ts';
+import { skills } from './skills.ts';
 import { threads } from './threads.ts';
 import { usage } from './usage.ts';
 import { vaults } from './vaults.ts';
@@ -28,6 +29,7 @@ export function endpoints(transport: Transport) {
     resources: resources(transport),
     sandboxFiles: sandboxFiles(transport),
     sessions: sessions(transport),
+    skills: skills(transport),
     threads: threads(transport),
     usage: usage(transport),
     vaults: vaults(transport),
