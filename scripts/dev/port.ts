@@ -1,4 +1,5 @@
 // Whether a port is free, asked by binding it, which is the only answer that counts.
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { codeOf, Fault } from './fault.ts';
 
@@ -19,6 +20,19 @@ export async function freePort(wanted: number): Promise<number> {
   } finally {
     server.close();
   }
+}
+
+/** Systems give out ports from 32,768 or higher up: below nobody takes one by chance before its program listens. */
+const UNASKED = [12_000, 32_000] as const;
+const TRIES = 20;
+
+/** A free port for a program that will only listen in a while. */
+export async function reservedPort(): Promise<number> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = await freePort(randomInt(...UNASKED)).catch(() => null);
+    if (port !== null) return port;
+  }
+  return freePort(0);
 }
 
 function portFault(port: number, error: unknown): unknown {

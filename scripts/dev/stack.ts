@@ -5,7 +5,7 @@ import { parseEnv } from 'node:util';
 import { createIdentities, IMAGE_BUILDS } from '../../packages/sandbox/src/egress/identity.ts';
 import { bundlesOf, type Site } from './builds.ts';
 import { Fault } from './fault.ts';
-import { freePort } from './port.ts';
+import { reservedPort } from './port.ts';
 import type { ProcessMark } from './process-table.ts';
 import { type Announcement, Program, type ProgramPlan, type Supervision } from './program.ts';
 import { type Secrets, sha256Hex } from './state.ts';
@@ -60,7 +60,7 @@ export function createStack(site: Site, secrets: Secrets, supervision: Supervisi
   return {
     startBackends: async () => {
       // The emulator lets sandboxes reach the egress proxy before the gateway has started it.
-      const egressPort = await freePort(0);
+      const egressPort = await reservedPort();
       const [gateway, devModel] = await Promise.all([
         start(emulatorPlan(site, secrets, egressPort)).then((modal) =>
           start(gatewayPlan(site, secrets, { modal, egressPort })),
