@@ -151,5 +151,8 @@ describe('the pages', () => {
     const document: { openapi: string; paths: object } = await (await world.fetch('/openapi.json')).json();
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths)).toContain('/v1/sessions/{session_id}/events/stream');
+    const text = await world.fetch('/llms.txt');
+    expect(text.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    expect(await text.text()).toContain('POST /v1/sessions/{session_id}/events');
   });
 });

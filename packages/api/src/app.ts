@@ -10,6 +10,7 @@ import { mountConsoleLogin } from './console-login.ts';
 import { openApiDocument } from './document.ts';
 import { withHeaders } from './headers.ts';
 import { mountHealth } from './health.ts';
+import { llmsText } from './llms-text.ts';
 import { methodsAt, noRoute } from './paths.ts';
 import type { ApiPorts } from './ports.ts';
 import { PreviewSite } from './preview/preview-site.ts';
@@ -56,7 +57,12 @@ export function createApi(ports: ApiPorts): Api {
   mountUsage(surface);
   mountHealth(surface);
   mountConsoleLogin(surface);
-  app.get('/openapi.json', serveDocument(ports.version));
+  const { version } = ports;
+  app.get(
+    '/openapi.json',
+    serveMade('application/json', () => JSON.stringify(openApiDocument(version))),
+  );
+  app.get('/llms.txt', serveMade('text/plain; charset=utf-8', llmsText));
   app.get('*', (context) => serveConsole(context.req.raw, ports.assets));
   const previews = openPreviews(ports);
   return {
@@ -72,12 +78,12 @@ function openPreviews({ previewHost: host, secrets, sessions, clock, logger }: A
   return new PreviewSite({ host, tokens, expose, clock, logger });
 }
 
-/** The document is made once, when it is first asked for: that takes far longer than sending it. */
-function serveDocument(version: string): (context: Context) => Response {
+/** Made once, when it is first asked for: that takes far longer than sending it. */
+function serveMade(type: string, make: () => string): (context: Context) => Response {
   let made: string | null = null;
   return (context) => {
-    made ??= JSON.stringify(openApiDocument(version));
-    return context.body(made, 200, { 'content-type': 'application/json' });
+    made ??= make();
+    return context.body(made, 200, { 'content-type': type });
   };
 }
 
