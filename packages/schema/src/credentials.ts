@@ -50,6 +50,37 @@ export const updateCredential = z
   .meta({ id: 'UpdateVaultCredential' });
 export type UpdateCredential = z.infer<typeof updateCredential>;
 
+const httpResponse = z.object({
+  status_code: z.int(),
+  content_type: z.string(),
+  /** Without secrets. */
+  body: z.string(),
+  body_truncated: z.boolean(),
+});
+export type CapturedResponse = z.infer<typeof httpResponse>;
+
+export const credentialValidation = z
+  .object({
+    type: z.literal('vault_credential_validation'),
+    credential_id: idSchema('credential'),
+    vault_id: idSchema('vault'),
+    /** `unknown`: the server could not be asked, or did not say. */
+    status: z.enum(['valid', 'invalid', 'unknown']),
+    has_refresh_token: z.boolean(),
+    validated_at: timestamp,
+    /** The step that failed. */
+    mcp_probe: z.object({ method: z.string(), http_response: httpResponse.nullable() }).nullable(),
+    /** The exchange that a 401 led to. */
+    refresh: z
+      .object({
+        status: z.enum(['succeeded', 'failed', 'connect_error', 'no_refresh_token']),
+        http_response: httpResponse.nullable(),
+      })
+      .nullable(),
+  })
+  .meta({ id: 'VaultCredentialValidation' });
+export type CredentialValidation = z.infer<typeof credentialValidation>;
+
 const tag = 'Vault credentials';
 const inVault = z.object({ vault_id: idSchema('vault') });
 const params = inVault.extend({ credential_id: idSchema('credential') });
@@ -123,6 +154,17 @@ export const credentialRoutes = {
     access: 'key',
     params,
     response: z.object({ id: idSchema('credential'), type: z.literal('vault_credential_deleted') }),
+    errors: ['not_found'],
+  }),
+  validate: defineRoute({
+    method: 'post',
+    path: '/v1/vaults/{vault_id}/credentials/{credential_id}/mcp_oauth_validate',
+    operationId: 'validateVaultCredential',
+    summary: 'Try an OAuth credential at its MCP server, and renew its token when the server refuses it',
+    tag,
+    access: 'key',
+    params,
+    response: credentialValidation,
     errors: ['not_found'],
   }),
 };

@@ -7,6 +7,8 @@ import {
   NO_INJECTION,
 } from '@capstan/schema/credential-auth';
 import { ApiError } from '@capstan/schema/error';
+import { urlProblem } from '@capstan/shared/public-url';
+import type { Reach } from '@capstan/shared/safe-fetch';
 
 export interface KeptAuth {
   shown: CredentialAuth;
@@ -34,6 +36,21 @@ export function toAuth(param: AuthParam, now: number): KeptAuth {
       const shown = { type, secret_name, networking, injection_location: { header, body } };
       return { shown, secrets: { value: secret_value } };
     }
+  }
+}
+
+/** Refuses (`invalid_request`) urls that its tokens would not be sent to. */
+export function requirePublic(
+  auth: CredentialAuth,
+  { allowPrivate = [] }: Pick<Reach, 'allowPrivate'>,
+): void {
+  if (auth.type === 'environment_variable') return;
+  const urls = [['auth.mcp_server_url', auth.mcp_server_url]];
+  if (auth.type === 'mcp_oauth' && auth.refresh !== null)
+    urls.push(['auth.refresh.token_endpoint', auth.refresh.token_endpoint]);
+  for (const [field = '', url = ''] of urls) {
+    const problem = urlProblem(url, { allowPrivate });
+    if (problem !== null) throw new ApiError('invalid_request', `${field}: ${problem}`);
   }
 }
 

@@ -10,12 +10,13 @@ import type { Sealer } from '@capstan/shared/seal';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
-import { patchAuth, toAuth } from './credential-auth.ts';
+import { patchAuth, requirePublic, toAuth } from './credential-auth.ts';
+import { validateCredential } from './credential-validation.ts';
 
 const UPDATE_ATTEMPTS = 5;
 
 export function mountCredentials(surface: Surface): void {
-  const { db, sealer } = surface.ports;
+  const { db, sealer, reach } = surface.ports;
 
   mount(
     surface,
@@ -24,6 +25,7 @@ export function mountCredentials(surface: Surface): void {
       const { credentials, receipts } = stores(db, tenantId);
       const made = await receipts.once(claim, now, async (kept) => {
         const { shown: auth, secrets } = toAuth(body.auth, now);
+        requirePublic(auth, reach);
         const id = newId('credential', now);
         const sealed = await sealSecrets(sealer, { tenantId, id }, secrets);
         const shown = { displayName: body.display_name ?? null, metadata: body.metadata ?? {}, auth };
@@ -57,6 +59,12 @@ export function mountCredentials(surface: Surface): void {
   mount(surface, credentialRoutes.delete, async ({ principal, params, now }) => {
     await stores(db, principal.tenantId).credentials.delete(params.vault_id, params.credential_id, now);
     return { id: params.credential_id, type: 'vault_credential_deleted' as const };
+  });
+
+  mount(surface, credentialRoutes.validate, async ({ principal, params, logger }) => {
+    const { credentials } = stores(db, principal.tenantId);
+    const row = await credentials.row(params.vault_id, params.credential_id);
+    return validateCredential({ ports: surface.ports, row, logger });
   });
 }
 
