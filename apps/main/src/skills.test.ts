@@ -276,3 +276,86 @@ describe('the archive of a skill', () => {
     expect((await client.files.list({ limit: 1000 })).data).toEqual([]);
   });
 });
+
+describe('skills of an agent', () => {
+  const tools = [{ type: 'agent_toolset_20260401' as const }];
+  const agentWith = (skills: Anthropic.Beta.AgentCreateParams['skills']) =>
+    client.beta.agents.create({ name: 'Skilled', model: 'some-model', tools, ...(skills && { skills }) });
+  const versionOf = async (skill_id: string) =>
+    client.skills.versions.create(skill_id, { files: await filesOf('pinned') });
+
+  it('are pinned when it is saved, and stay so', async () => {
+    const skill = await create('pinned');
+    const named = { type: 'custom' as const, skill_id: skill.id };
+    const pinned = [{ ...named, version: skill.latest_version_id }];
+    const agent = await agentWith([named]);
+    expect(agent.skills).toEqual(pinned);
+    const second = await versionOf(skill.id);
+    const renamed = await client.beta.agents.update(agent.id, { name: 'Renamed', version: agent.version });
+    expect(renamed.skills).toEqual(pinned);
+    const same = await client.beta.agents.update(agent.id, { skills: pinned, version: renamed.version });
+    expect(same.version).toBe(renamed.version);
+    const latest = { skills: [{ ...named, version: 'latest' }], version: same.version };
+    const changed = await client.beta.agents.update(agent.id, latest);
+    expect(changed.skills).toEqual([{ ...named, version: second.id }]);
+    const none = await client.beta.agents.update(agent.id, { skills: null, version: changed.version });
+    expect(none.skills).toEqual([]);
+    const early = { ...named, version: skill.latest_version_id };
+    expect((await agentWith([early])).skills).toEqual([early]);
+  });
+
+  it('are refused by name when they are unknown, twice the same, or too many', async () => {
+    const skill = await create('refused');
+    const twin = await create('refused');
+    const named = { type: 'custom' as const, skill_id: skill.id };
+    const twice = { type: 'custom' as const, skill_id: twin.id };
+    const failing: [Parameters<typeof agentWith>[0], number, RegExp][] = [
+      [[{ type: 'custom', skill_id: 'skill_none' }], 404, /^skills\.0\.skill_id: no skill skill_none/],
+      [[{ ...named, version: 'skver_none' }], 404, /^skills\.0\.version: no version skver_none/],
+      [[{ type: 'anthropic', skill_id: 'pptx' }], 404, /^skills\.0\.skill_id: no skill pptx of Anthropic/],
+      [[named, named], 400, /^skills\.1: the same skill as skills\.0/],
+      [[named, twice], 400, /^skills\.1: is called refused, as skills\.0 is/],
+      [Array.from({ length: 21 }, () => named), 400, /^skills: /],
+    ];
+    for (const [skills, status, message] of failing)
+      await expect(agentWith(skills)).rejects.toMatchObject(refused(status, message));
+    const foreign = stranger.beta.agents.create({ name: 'S', model: 'm', tools, skills: [named] });
+    await expect(foreign).rejects.toMatchObject({ status: 404 });
+    expect((await agentWith([{ type: 'anthropic', skill_id: 'xlsx' }])).skills).toMatchObject([
+      { type: 'anthropic', skill_id: 'xlsx', version: expect.stringMatching(/^skver_/) },
+    ]);
+  });
+
+  it('are a session’s own: they survive their deletion, forks have them too, and they go with it', async () => {
+    const skill = await create('survivor');
+    const agent = await agentWith([{ type: 'custom', skill_id: skill.id }]);
+    const lead = await client.beta.agents.create({
+      name: 'Lead',
+      model: 'some-model',
+      multiagent: { type: 'coordinator', agents: [agent.id] },
+    });
+    const { id: environment_id } = await client.beta.environments.create({ name: 'Open' });
+    const session = await client.beta.sessions.create({ agent: agent.id, environment_id });
+    const led = await client.beta.sessions.create({ agent: lead.id, environment_id });
+    expect(session.agent.skills).toEqual(agent.skills);
+    await client.skills.delete(skill.id);
+    const kept = async (id: string) =>
+      world.db.all<{ name: string; blob: string }>(
+        `SELECT s.name AS name, f.blob AS blob FROM session_skills s JOIN files f ON f.id = s.file_id WHERE s.session_id = '${id}'`,
+      );
+    const [copy] = await kept(session.id);
+    expect(copy).toMatchObject({ name: 'survivor' });
+    expect(await kept(led.id)).toEqual([copy]);
+    expect(await world.blobs.head(copy?.blob ?? '')).not.toBeNull();
+    const late = client.beta.sessions.create({ agent: agent.id, environment_id });
+    await expect(late).rejects.toMatchObject(refused(400, /one of its skills has been deleted/));
+    expect(await client.beta.agents.update(agent.id, { name: 'Still', version: 1 })).toMatchObject({
+      skills: agent.skills,
+    });
+    await client.beta.sessions.delete(session.id);
+    expect(await kept(session.id)).toEqual([]);
+    expect(await world.blobs.head(copy?.blob ?? '')).not.toBeNull();
+    await client.beta.sessions.delete(led.id);
+    await expect.poll(() => world.blobs.head(copy?.blob ?? '')).toBeNull();
+  });
+});

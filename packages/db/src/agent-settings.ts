@@ -2,9 +2,11 @@
 import type { AgentDefinition, Model, ThreadAgent } from '@capstan/schema/agents';
 import { type Metadata, type MetadataPatch, patchMetadata } from '@capstan/schema/metadata';
 import type { MultiagentParam } from '@capstan/schema/multiagent';
+import type { SkillParam } from '@capstan/schema/skills';
 
-/** An agent's settings with every default filled in; the agents it may call are looked up when it is saved. */
-export interface AgentSettings extends Omit<ThreadAgent, 'id' | 'type' | 'version'> {
+/** An agent's settings with every default filled in; its skills and the agents it may call are looked up when it is saved. */
+export interface AgentSettings extends Omit<ThreadAgent, 'id' | 'type' | 'version' | 'skills'> {
+  skills: SkillParam[];
   multiagent: MultiagentParam | null;
 }
 

@@ -5,6 +5,7 @@ import type { Claim } from '@capstan/schema/idempotency';
 import { mcpMismatch } from '@capstan/schema/mcp-servers';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
+import type { AgentSkill } from '@capstan/schema/skills';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import { type AgentChange, type AgentSettings, isSame, revise, withoutVersion } from './agent-settings.ts';
@@ -16,6 +17,7 @@ import { announce, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
 import { type Owner, pinRoster } from './roster.ts';
 import type { Scope } from './scope.ts';
+import { pinSkills } from './skill-pins.ts';
 import { agents, agentVersions } from './tables/agents.ts';
 import { toTimestamp } from './timestamp.ts';
 
@@ -97,7 +99,7 @@ export class AgentStore {
       requireChangeable(row.agent, expected);
       const { definition: current, metadata: pairs } = row.version;
       const { settings, metadata } = revise(current, pairs, change);
-      const owner = { id, version: current.version + 1, roster: current.multiagent };
+      const owner = { id, version: current.version + 1, roster: current.multiagent, skills: current.skills };
       const definition = await this.#define(settings, owner);
       const unchanged = isSame(withoutVersion(definition), withoutVersion(current));
       if (unchanged && isSame(metadata, pairs)) return toAgent(row);
@@ -190,10 +192,14 @@ export class AgentStore {
     );
   }
 
-  async #define({ multiagent, ...settings }: AgentSettings, owner: Owner): Promise<AgentDefinition> {
+  async #define(
+    { multiagent, skills: named, ...settings }: AgentSettings,
+    owner: Owner & { skills?: readonly AgentSkill[] },
+  ): Promise<AgentDefinition> {
     const { id, version } = owner;
+    const skills = await pinSkills(this.#scope, named, owner.skills);
     requireMcpServers(settings);
-    const definition: AgentDefinition = { id, type: 'agent', version, ...settings, multiagent: null };
+    const definition: AgentDefinition = { id, type: 'agent', version, ...settings, skills, multiagent: null };
     requireFit(definition, 'agent');
     if (multiagent === null) return definition;
     const pinned = await pinRoster(this.#scope, multiagent, owner);
@@ -261,7 +267,10 @@ export class AgentStore {
 }
 
 /** Each server has a toolset and each toolset a server, whichever of the two was changed. */
-function requireMcpServers({ tools, mcp_servers: servers }: Omit<AgentSettings, 'multiagent'>): void {
+function requireMcpServers({
+  tools,
+  mcp_servers: servers,
+}: Pick<AgentSettings, 'tools' | 'mcp_servers'>): void {
   const wrong = mcpMismatch(tools, servers);
   if (wrong !== null) throw new ApiError('invalid_request', `${wrong.path}: ${wrong.message}`);
 }

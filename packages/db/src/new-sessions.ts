@@ -19,6 +19,7 @@ import { filesAreThere, give } from './resource-statements.ts';
 import { snapshot } from './roster.ts';
 import type { Scope } from './scope.ts';
 import { toSession } from './session-resource.ts';
+import { copySkills, giveSkills, refuseMissingSkill } from './session-skills.ts';
 import { SnapshotHolderStore } from './snapshot-holders.ts';
 import { agents, agentVersions } from './tables/agents.ts';
 import { environments } from './tables/environments.ts';
@@ -75,12 +76,14 @@ export async function createSession(scope: Scope, input: NewSession, claim?: Cla
   const { deploymentId = null } = input;
   const fresh = freshOf(scope, input, { initialEvents, origin: null, deploymentId });
   for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
-    const [[copied]] = await scope.db.batch([
+    const made = scope.db.batch([
       insertCopy(scope, fresh, fromAgent(scope, input)),
       ...giveTo(scope, fresh, resources),
+      ...giveSkills(scope, fresh.id, now),
       ...announceTo(scope, fresh),
       ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, resources, {}) }),
     ]);
+    const [[copied]] = await made.catch(refuseMissingSkill);
     if (copied) return toSession({ ...fresh, ...copied, ...shownOf(resources, now) }, fresh, now);
     await prepare(scope, input);
   }
@@ -103,6 +106,7 @@ export async function forkSession(scope: Scope, input: NewFork, claim?: Claim): 
     insertCopy(scope, fresh, fromSession(scope, origin.sessionId)),
     ...(snapshot === null ? [] : [holders.holding(snapshot.imageId, fresh.id)]),
     ...giveTo(scope, fresh, resources),
+    ...copySkills(scope, { from: origin.sessionId, to: fresh.id }, now),
     ...announceTo(scope, fresh),
     ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, resources, { capstan }) }),
   ]);

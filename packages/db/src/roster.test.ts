@@ -37,7 +37,7 @@ const coordinator = (...agents: RosterEntry[]) =>
 const self = { type: 'self' as const };
 const toThreadAgent = ({ id, version }: { id: string; version: number }, name: string): ThreadAgent => {
   const { multiagent: _, ...settings } = plain;
-  return { ...settings, type: 'agent', id, version, name };
+  return { ...settings, skills: [], type: 'agent', id, version, name };
 };
 
 describe('a roster', () => {

@@ -22,6 +22,7 @@ import { announceAll } from './outbox.ts';
 import { sizeOfResources } from './resource-rows.ts';
 import type { Scope } from './scope.ts';
 import { type SessionIndex, type SessionRow, shownColumns, toSession } from './session-resource.ts';
+import { removeSkills } from './session-skills.ts';
 import { files } from './tables/files.ts';
 import { sessionResources } from './tables/resources.ts';
 import { type Origin, sessions } from './tables/sessions.ts';
@@ -164,6 +165,7 @@ export class SessionStore {
     const [owed] = await db.batch([
       oweOfSession(db, { tenantId, sessionId }, now),
       db.delete(files).where(goes),
+      removeSkills(this.#scope, sessionId),
       db
         .delete(sessionResources)
         .where(and(eq(sessionResources.tenantId, tenantId), eq(sessionResources.sessionId, sessionId))),

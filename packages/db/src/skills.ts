@@ -20,6 +20,7 @@ import { type Listing, type Seek, seek, toPage } from './cursor.ts';
 import { type FileRow, toRow } from './file-rows.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
+import { type SessionSkill, skillsOfSession } from './session-skills.ts';
 import { type SkillRow, shownSkill, shownVersion, toSkill, toSkillVersion } from './skill-rows.ts';
 import { files } from './tables/files.ts';
 import { skills, skillVersions } from './tables/skills.ts';
@@ -159,6 +160,11 @@ export class SkillStore {
     const [archive] = await this.#scope.db.select().from(files).where(eq(files.id, row.fileId));
     if (archive) return { version: toSkillVersion(row), archive };
     throw unknownVersion(skillId, version);
+  }
+
+  /** Those that a session has copies of, by name. */
+  ofSession(sessionId: string): Promise<SessionSkill[]> {
+    return skillsOfSession(this.#scope, sessionId);
   }
 
   /** With its versions. Gives the blobs that are no file's any more, to be settled. */

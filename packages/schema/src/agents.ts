@@ -4,9 +4,9 @@ import { idSchema } from './ids.ts';
 import { mcpServer, mcpServersParam } from './mcp-servers.ts';
 import { metadata, metadataPatch } from './metadata.ts';
 import { type Multiagent, multiagent, multiagentParam } from './multiagent.ts';
-import { notYet } from './not-yet.ts';
 import { createdAtBounds, pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
+import { agentSkill, skillParams } from './skills.ts';
 import { tool, toolParam } from './tools.ts';
 
 const effortLevel = z.enum(['low', 'medium', 'high', 'xhigh', 'max']);
@@ -45,9 +45,7 @@ const definition = {
   system: z.string().nullable(),
   tools: z.array(tool),
   mcp_servers: z.array(mcpServer),
-  skills: z.array(
-    z.object({ type: z.enum(['anthropic', 'custom']), skill_id: z.string(), version: z.string() }),
-  ),
+  skills: z.array(agentSkill),
   execution_identity: executionIdentity,
 };
 
@@ -94,7 +92,7 @@ export const createAgent = z
     tools: z.array(toolParam).max(256).nullish(),
     metadata: metadata.optional(),
     mcp_servers: mcpServersParam.nullish(),
-    skills: notYet('skills'),
+    skills: skillParams.nullish(),
     multiagent: multiagentParam.nullish(),
     execution_identity: executionIdentity.nullish(),
   })
@@ -113,7 +111,7 @@ export const updateAgent = z
     tools: z.array(toolParam).max(256).nullish(),
     metadata: metadataPatch.nullish(),
     mcp_servers: mcpServersParam.nullish(),
-    skills: notYet('skills'),
+    skills: skillParams.nullish(),
     multiagent: multiagentParam.nullish(),
     execution_identity: executionIdentity.nullish(),
   })

@@ -55,7 +55,7 @@ function toSettings(body: CreateAgent, reach: Reach): AgentSettings {
     system: body.system || null,
     tools: fillTools(body.tools ?? []),
     mcp_servers: toMcpServers(body.mcp_servers ?? [], reach),
-    skills: [],
+    skills: body.skills ?? [],
     multiagent: body.multiagent ?? null,
     execution_identity: { type: 'service_account' },
   };
@@ -63,7 +63,17 @@ function toSettings(body: CreateAgent, reach: Reach): AgentSettings {
 
 /** Null clears what may be empty. */
 function toChange(body: UpdateAgent, reach: Reach): AgentChange {
-  const { name, model, description, system, tools, mcp_servers: servers, metadata, multiagent } = body;
+  const {
+    name,
+    model,
+    description,
+    system,
+    tools,
+    mcp_servers: servers,
+    skills,
+    metadata,
+    multiagent,
+  } = body;
   return {
     ...(name !== undefined && { name }),
     ...(model !== undefined && { model: toModelChange(model) }),
@@ -71,6 +81,7 @@ function toChange(body: UpdateAgent, reach: Reach): AgentChange {
     ...(system !== undefined && { system: system || null }),
     ...(tools !== undefined && { tools: fillTools(tools ?? []) }),
     ...(servers !== undefined && { mcp_servers: toMcpServers(servers ?? [], reach) }),
+    ...(skills !== undefined && { skills: skills ?? [] }),
     ...(metadata && { metadata }),
     ...(multiagent !== undefined && { multiagent }),
   };
