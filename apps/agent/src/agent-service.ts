@@ -7,6 +7,7 @@ import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Isolation } from '@capstan/schema/isolation';
+import type { MetadataPatch } from '@capstan/schema/metadata';
 import type { Page } from '@capstan/schema/page';
 import { objectName, type SessionAddress } from '@capstan/session/address';
 import type { Exposed, LentSnapshot, ModelWanted } from '@capstan/session/harness';
@@ -22,16 +23,28 @@ import type {
   ThreadView,
 } from '@capstan/session/service';
 import { parseSocketUrl } from '@capstan/session/socket-request';
+import type { Beat, Stopping, WorkItem } from '@capstan/session/work/work-item';
+import {
+  type EnvironmentAddress,
+  type Poll,
+  type Pulse,
+  type QueueStats,
+  queueName,
+  type WorkPage,
+  type WorkQueues,
+} from '@capstan/session/work/work-queues';
 import type { Env } from './env.ts';
 import { checkBackends, isolationOf } from './health.ts';
 import { noticeOf, readConfig } from './ports.ts';
 import type { SessionDO } from './session-do.ts';
+import type { WorkDO } from './work-do.ts';
 
-interface ServiceEnv extends Omit<Env, 'SESSIONS'> {
+interface ServiceEnv extends Omit<Env, 'SESSIONS' | 'WORK'> {
   SESSIONS: DurableObjectNamespace<SessionDO>;
+  WORK: DurableObjectNamespace<WorkDO>;
 }
 
-export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessions {
+export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessions, WorkQueues {
   /** A session's socket, which RPC cannot carry. */
   override fetch(request: Request): Promise<Response> {
     return this.#session(parseSocketUrl(request.url).address).fetch(request);
@@ -59,6 +72,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
 
   update(address: SessionAddress, change: SessionChange): Promise<SessionView> {
     return this.#session(address).update(address, change);
+  }
+
+  workerLost(address: SessionAddress, until: number): Promise<boolean> {
+    return this.#session(address).workerLost(address, until);
   }
 
   archive(address: SessionAddress): Promise<SessionView> {
@@ -135,6 +152,50 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
 
   isolation(): Promise<Isolation | null> {
     return isolationOf(this.env);
+  }
+
+  wantWork(queue: EnvironmentAddress, sessionId: string, wanted: boolean): Promise<void> {
+    return this.#work(queue).wantWork(queue, sessionId, wanted);
+  }
+
+  pollWork(queue: EnvironmentAddress, poll: Poll): Promise<WorkItem | null> {
+    return this.#work(queue).pollWork(queue, poll);
+  }
+
+  ackWork(queue: EnvironmentAddress, workId: string, offer: number | null): Promise<WorkItem> {
+    return this.#work(queue).ackWork(queue, workId, offer);
+  }
+
+  beatWork(queue: EnvironmentAddress, workId: string, beat: Beat): Promise<Pulse> {
+    return this.#work(queue).beatWork(queue, workId, beat);
+  }
+
+  stopWork(queue: EnvironmentAddress, workId: string, stopping: Stopping): Promise<WorkItem> {
+    return this.#work(queue).stopWork(queue, workId, stopping);
+  }
+
+  updateWork(queue: EnvironmentAddress, workId: string, metadata: MetadataPatch): Promise<WorkItem> {
+    return this.#work(queue).updateWork(queue, workId, metadata);
+  }
+
+  findWork(queue: EnvironmentAddress, workId: string): Promise<WorkItem> {
+    return this.#work(queue).findWork(queue, workId);
+  }
+
+  listWork(queue: EnvironmentAddress, page: WorkPage): Promise<WorkItem[]> {
+    return this.#work(queue).listWork(queue, page);
+  }
+
+  workStats(queue: EnvironmentAddress): Promise<QueueStats> {
+    return this.#work(queue).workStats(queue);
+  }
+
+  dropWork(queue: EnvironmentAddress): Promise<void> {
+    return this.#work(queue).dropWork(queue);
+  }
+
+  #work(queue: EnvironmentAddress) {
+    return this.env.WORK.getByName(queueName(queue));
   }
 
   /** The tenant is part of the name: another tenant's id names another object, which the control plane does not know. */

@@ -1,15 +1,22 @@
 // What the agent Worker is configured with. Read only in its composition roots.
 import type { Sessions } from '@capstan/session/service';
+import type { WorkQueues } from '@capstan/session/work/work-queues';
 
 /** The objects of the sessions, as one session asks another. */
 export interface SessionObjects {
-  getByName(name: string): Pick<Sessions, 'copyLines'>;
+  getByName(name: string): Pick<Sessions, 'copyLines' | 'workerLost'>;
+}
+
+/** The work queues of self-hosted environments, as a session asks them. */
+export interface WorkObjects {
+  getByName(name: string): Pick<WorkQueues, 'wantWork'>;
 }
 
 export interface Env {
   DB: D1Database;
   BLOBS: R2Bucket;
   SESSIONS: SessionObjects;
+  WORK: WorkObjects;
   ENVIRONMENT?: string;
   /** The gateway as a Worker of its own, in production; GATEWAY_URL wins. */
   GATEWAY?: Fetcher;

@@ -9,6 +9,7 @@ import { ConfigFault, configFrom, type HarnessConfig } from '@capstan/harness/co
 import { networkOf } from '@capstan/harness/environment-network';
 import { createHarness, withHolding } from '@capstan/harness/harness';
 import { modelNotice } from '@capstan/harness/model-notice';
+import { NO_SANDBOX } from '@capstan/harness/no-machine';
 import { SessionSandbox } from '@capstan/harness/session-sandbox';
 import type { SessionFiles } from '@capstan/harness/workspace/session-files';
 import { Workspace } from '@capstan/harness/workspace/workspace';
@@ -22,6 +23,7 @@ import type { Alarm, Ledger, LedgerLine, Ports, SessionIndex } from '@capstan/se
 import type { SessionSpec } from '@capstan/session/spec';
 import type { Sql } from '@capstan/session/sql';
 import { SqlLog } from '@capstan/session/sql-log';
+import { queueName } from '@capstan/session/work/work-queues';
 import { newId } from '@capstan/shared/ids';
 import { consoleLogger, type Logger } from '@capstan/shared/logger';
 import { createSealer, type Sealer, TENANT_SECRETS } from '@capstan/shared/seal';
@@ -69,6 +71,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     clock,
   });
   const sandbox = createSandbox(env, spec, { facts, files, sandboxes, workspace, logger, clock });
+  const holding = sandbox ?? NO_SANDBOX;
   const ports: Ports = {
     log: new SqlLog(sql),
     blobs,
@@ -87,15 +90,21 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
         return source.copyLines({ tenantId, sessionId }, after, until);
       },
     },
+    work: {
+      want: (wanted) => {
+        const queue = { tenantId: spec.tenantId, environmentId: spec.environmentId };
+        return env.WORK.getByName(queueName(queue)).wantWork(queue, spec.sessionId, wanted);
+      },
+    },
     pulse: new IntervalPulse(),
     harness: withHolding(
       lateHarness(() => {
         const config = readConfig(env);
         // Refused here, where the turn says what is missing.
-        sandboxes();
+        if (sandbox !== null) sandboxes();
         return createHarness({ config, sandboxes, sandbox, workspace, files, logger, clock });
       }),
-      sandbox,
+      holding,
     ),
     logger,
     erase: async () => {
@@ -125,8 +134,14 @@ interface Around {
   clock: { now(): number };
 }
 
-function createSandbox(env: Env, spec: SessionSpec, { facts, files, ...around }: Around): SessionSandbox {
+/** Null: the tools of the session work at its user's own. */
+function createSandbox(
+  env: Env,
+  spec: SessionSpec,
+  { facts, files, ...around }: Around,
+): SessionSandbox | null {
   const { tenantId, sessionId, environment, agent } = spec;
+  if (environment.type === 'self_hosted') return null;
   const { snapshotHolders } = stores(openD1(env.DB), tenantId);
   const first = firstRecord(spec);
   return new SessionSandbox({

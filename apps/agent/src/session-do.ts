@@ -89,6 +89,10 @@ export class SessionDO extends DurableObject<Env> {
     return (await this.#runtime(address)).update(change);
   }
 
+  async workerLost(address: SessionAddress, until: number): Promise<boolean> {
+    return (await this.#runtime(address)).workerLost(until);
+  }
+
   async archive(address: SessionAddress): Promise<SessionView> {
     return (await this.#runtime(address)).archive();
   }

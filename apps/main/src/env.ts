@@ -3,12 +3,13 @@ import { DEFAULT_RATE_LIMITS, type RateLimits } from '@capstan/api/rate-limit';
 import type { Lack } from '@capstan/api/unconfigured';
 import type { HealthSource } from '@capstan/schema/health';
 import type { Sessions } from '@capstan/session/service';
+import type { WorkQueues } from '@capstan/session/work/work-queues';
 
 export interface Env {
   DB: D1Database;
   BLOBS: R2Bucket;
   ASSETS: Fetcher;
-  AGENT: Sessions & Pick<Fetcher, 'fetch'>;
+  AGENT: Sessions & WorkQueues & Pick<Fetcher, 'fetch'>;
   JOBS: HealthSource;
   PLATFORM_ROOT_SECRET: string;
   BOOTSTRAP_API_KEY_SHA256?: string;

@@ -31,6 +31,7 @@ function open(env: Env): Api {
   return createApi({
     db: openD1(env.DB),
     sessions: env.AGENT,
+    work: env.AGENT,
     socket: socketsOf(env.AGENT),
     previewHost: env.PREVIEW_HOST?.toLowerCase() || null,
     jobs: env.JOBS,

@@ -19,6 +19,7 @@ import { RateLimiter } from './rate-limit.ts';
 import type { AppEnv, Surface } from './surface.ts';
 import { mountAgents } from './v1/agents.ts';
 import { mountCredentials } from './v1/credentials.ts';
+import { mountEnvironmentKeys } from './v1/environment-keys.ts';
 import { mountEnvironments } from './v1/environments.ts';
 import { mountEvents } from './v1/events.ts';
 import { mountFiles } from './v1/files.ts';
@@ -31,6 +32,7 @@ import { mountSkills } from './v1/skills.ts';
 import { mountThreads } from './v1/threads.ts';
 import { mountUsage } from './v1/usage.ts';
 import { mountVaults } from './v1/vaults.ts';
+import { mountWork } from './v1/work.ts';
 
 export interface Api {
   fetch(request: Request): Promise<Response>;
@@ -43,6 +45,8 @@ export function createApi(ports: ApiPorts): Api {
   frame(surface);
   mountAgents(surface);
   mountEnvironments(surface);
+  mountEnvironmentKeys(surface);
+  mountWork(surface);
   mountNewSessions(surface);
   mountSessions(surface);
   mountEvents(surface);

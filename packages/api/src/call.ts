@@ -5,7 +5,17 @@ import type { Logger } from '@capstan/shared/logger';
 
 export interface Principal {
   tenantId: string;
+  /** Of a worker: the environment key it has, or that its work was given to. */
   apiKey: { id: string; name: string; lastFour: string };
+  /** Absent: the caller is no worker. */
+  worker?: Worker;
+}
+
+/** A worker of a self-hosted environment, on routes that take one. */
+export interface Worker {
+  environmentId: string;
+  /** What its token is for; null: it shows the environment's key. */
+  item: { workId: string; sessionId: string; offer: number } | null;
 }
 
 /** The answer's head; the body is what the handler returns. */
@@ -34,6 +44,8 @@ export type Answer<R extends RouteSpec> = R extends { stream: true } | { lines: 
   ? ReadableStream<Uint8Array> | Response | null
   : R extends { bytes: true }
     ? Response
-    : RouteOutput<R>;
+    : R extends { empty: true }
+      ? RouteOutput<R> | null
+      : RouteOutput<R>;
 
 export type Handle<R extends RouteSpec> = (call: Call<R>) => Promise<Answer<R>> | Answer<R>;

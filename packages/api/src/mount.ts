@@ -1,9 +1,10 @@
 // Puts a route of the schema on the app: admits the caller, parses what was sent, calls the handler, sends its answer.
 // The same route data describes it in the OpenAPI document.
 import { ApiError } from '@capstan/schema/error';
-import type { RouteSpec } from '@capstan/schema/route';
+import { callersOf, type RouteSpec } from '@capstan/schema/route';
 import type { Context } from 'hono';
 import type { z } from 'zod';
+import { requireOwn } from './auth/worker-scope.ts';
 import { parseJson, readBody } from './body.ts';
 import type { Answer, Call, Handle, Head } from './call.ts';
 import { readClaim } from './claim.ts';
@@ -38,12 +39,13 @@ export function mount<R extends RouteSpec>(surface: Surface, route: R, handle: H
 
 async function readInput({ ports, gate, limiter }: Surface, route: RouteSpec, context: Context<AppEnv>) {
   const request = context.req.raw;
-  const principal = route.access === 'key' ? await gate.admit(request) : null;
+  const principal = route.access === 'key' ? await gate.admit(request, callersOf(route)) : null;
   if (principal !== null) {
     const caller = { tenant_id: principal.tenantId, api_key_id: principal.apiKey.id };
     context.set('logger', context.get('logger').child(caller));
     const kind = limitOf(route);
     if (kind !== null) limiter.admit(principal.apiKey.id, kind);
+    await requireOwn(ports, principal, context.req.param());
   }
   const search = new URL(request.url).searchParams;
   const maxBytes = route.access === 'key' ? ports.maxBodyBytes : MAX_PUBLIC_BODY_BYTES;
@@ -67,6 +69,7 @@ function reply<R extends RouteSpec>(route: R, answer: Answer<R>, { status, heade
     // Passed on untouched: when the client leaves, the runtime cancels the source at its next frame.
     return new Response(answer instanceof ReadableStream ? answer : null, { status, headers });
   }
+  if (route.empty && answer === null) return new Response(null, { status: 204, headers });
   headers.set('content-type', 'application/json');
   return new Response(JSON.stringify(answer), { status, headers });
 }

@@ -4,6 +4,7 @@ import type { Database } from '@capstan/db/database';
 import type { HealthSource } from '@capstan/schema/health';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Sessions, StreamQuery } from '@capstan/session/service';
+import type { WorkQueues } from '@capstan/session/work/work-queues';
 import type { Logger } from '@capstan/shared/logger';
 import type { Reach } from '@capstan/shared/safe-fetch';
 import type { Sealer } from '@capstan/shared/seal';
@@ -19,6 +20,7 @@ export interface Secrets {
 export interface ApiPorts {
   db: Database;
   sessions: Sessions;
+  work: WorkQueues;
   /** The session's events over a WebSocket: an answer with status 101. Refuses as `streamEvents` does. */
   socket(address: SessionAddress, query: StreamQuery): Promise<Response>;
   /** Previews are at hosts below it; without a port, in lower case. Null: there are none. */

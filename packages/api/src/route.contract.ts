@@ -1,6 +1,6 @@
 // What must hold of every route because it is in the list: run over a served API, whatever stands behind it.
 import { errorEnvelope } from '@capstan/schema/error';
-import type { RouteSpec } from '@capstan/schema/route';
+import { CREDENTIALS, type Credential, callersOf, type RouteSpec } from '@capstan/schema/route';
 import { ROUTES } from '@capstan/schema/routes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -10,8 +10,17 @@ export interface Served {
   key: string;
   /** A good key of another tenant. */
   strangerKey: string;
-  /** For each path parameter, something that belongs to `key`. */
+  /** For each path parameter, something that belongs to `key`; the environment is self-hosted. */
   ids: Record<string, string>;
+  /** Of that environment, and for a work item of it. */
+  environmentKey: string;
+  sessionsToken: string;
+  /** For each path parameter, something those two may touch. */
+  workerIds: Record<string, string>;
+  /** For each path parameter, something of the same tenant that they may not touch. */
+  otherIds: Record<string, string>;
+  /** Of another self-hosted environment of the same tenant. */
+  otherEnvironmentKey: string;
   close(): Promise<void>;
 }
 
@@ -22,7 +31,16 @@ export function runRouteContract(open: () => Promise<Served>): void {
   }, 60_000);
   afterAll(() => served.close());
 
-  const send = (route: RouteSpec, { path = route.path, key = served.key, body }: Sending = {}) =>
+  const keyOf = (credential: Credential) =>
+    ({ api_key: served.key, environment_key: served.environmentKey, sessions_token: served.sessionsToken })[
+      credential
+    ];
+  /** Something that the route takes. */
+  const keyFor = (route: RouteSpec) => keyOf(callersOf(route)[0] ?? 'api_key');
+  const strangerFor = (route: RouteSpec) =>
+    callersOf(route).includes('api_key') ? served.strangerKey : served.otherEnvironmentKey;
+
+  const send = (route: RouteSpec, { path = route.path, key = keyFor(route), body }: Sending = {}) =>
     served.fetch(path, {
       method: route.method,
       headers: {
@@ -65,12 +83,35 @@ export function runRouteContract(open: () => Promise<Served>): void {
         });
       }
 
+      if (route.access === 'key') {
+        it.each(CREDENTIALS)(
+          'takes %s when it says so, for what is its own, and nothing else',
+          async (kind) => {
+            const key = keyOf(kind);
+            const body = route.body ? { body: JSON.stringify(example(route)) } : {};
+            if (!callersOf(route).includes(kind)) {
+              const told = await expectRefusal(await send(route, { path: known(route), key, ...body }), 403);
+              expect(told).toMatch(/^This call takes /);
+              return;
+            }
+            if (kind === 'api_key') return;
+            for (const name of Object.keys(route.params?.shape ?? {})) {
+              const own = (each: string) => served.workerIds[each] ?? `no id for ${each}`;
+              const path = fill(route, (each) =>
+                each === name ? (served.otherIds[each] ?? 'none') : own(each),
+              );
+              await expectRefusal(await send(route, { path, key, ...body }), 404);
+            }
+          },
+        );
+      }
+
       if (route.params) {
         it('does not find what does not exist or belongs to another tenant', async () => {
           const body = route.body ? { body: JSON.stringify(example(route)) } : {};
           await expectRefusal(await send(route, { path: fill(route, () => 'none'), ...body }), 404);
           await expectRefusal(
-            await send(route, { path: known(route), key: served.strangerKey, ...body }),
+            await send(route, { path: known(route), key: strangerFor(route), ...body }),
             404,
           );
         });
@@ -115,13 +156,14 @@ export function runRouteContract(open: () => Promise<Served>): void {
       if (route.method === 'get' && !route.stream) {
         it('answers as its schema says, with HEAD too and whatever it does not know in the query', async () => {
           const response = await send(route, { path: `${known(route)}?beta=true&unheard_of=1` });
-          expect(response.status).toBe(200);
+          expect(response.status).toBe(route.empty ? 204 : 200);
           const text = await response.text();
-          if (!route.bytes) expectJson(route, { type: response.headers.get('content-type'), text });
+          if (route.empty) expect(text).toBe('');
+          else if (!route.bytes) expectJson(route, { type: response.headers.get('content-type'), text });
           else expect(response.headers.get('content-disposition')).toMatch(/^attachment; /);
-          const headers = { 'x-api-key': served.key };
+          const headers = { 'x-api-key': keyFor(route) };
           const head = await served.fetch(known(route), { method: 'HEAD', headers });
-          expect(head.status).toBe(200);
+          expect(head.status).toBe(response.status);
           expect(await head.text()).toBe('');
         });
       }
@@ -166,6 +208,7 @@ function example(route: RouteSpec): unknown {
       auth: { type: 'static_bearer', mcp_server_url: 'https://mcp.example.com', token: 'token' },
     },
     forkSession: { at: 'sevt_1' },
+    updateWork: { metadata: {} },
     sendEvents: { events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }] },
   };
   return examples[route.operationId] ?? {};

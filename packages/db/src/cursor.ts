@@ -63,6 +63,16 @@ export function toShortPage<Row extends { id: string }>(
   };
 }
 
+/** A page of what another place keeps, by a reader of up to `take` rows beyond an id. For lists without a way back. */
+export async function pageById<Row extends { id: string }>(
+  listing: Listing,
+  read: (beyond: string | null, take: number) => Promise<Row[]>,
+): Promise<CursorPage<Row>> {
+  const at = seek(listing);
+  if (at.backwards) throw refusal('this list has no way back');
+  return toPage(listing, at, await read(at.id, at.take));
+}
+
 function edge(listing: Listing, row: { id: string } | undefined, backwards: boolean): string | null {
   if (row === undefined) return null;
   const text = JSON.stringify([FORMAT, scopeOf(listing), backwards ? 'prev' : 'next', row.id]);

@@ -1,6 +1,6 @@
 // Environments of one tenant, and the default one that sessions without an environment share.
 // The default is made on first need, once: a unique index decides between requests that race.
-import type { Environment, EnvironmentConfig } from '@capstan/schema/environments';
+import type { CloudConfig, Environment, EnvironmentConfig } from '@capstan/schema/environments';
 import { ApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
 import { type Metadata, type MetadataPatch, patchMetadata } from '@capstan/schema/metadata';
@@ -13,6 +13,7 @@ import { requireFit } from './fit.ts';
 import { announce, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
+import { environmentKeys } from './tables/environment-keys.ts';
 import { environments } from './tables/environments.ts';
 import { toTimestamp } from './timestamp.ts';
 
@@ -46,7 +47,7 @@ const UPDATE_ATTEMPTS = 5;
 type EnvironmentRow = typeof environments.$inferSelect;
 
 /** A cloud environment without packages or network restrictions. */
-export const OPEN_CLOUD: EnvironmentConfig = {
+export const OPEN_CLOUD: CloudConfig = {
   type: 'cloud',
   networking: { type: 'unrestricted' },
   packages: { type: 'packages', apt: [], cargo: [], gem: [], go: [], npm: [], pip: [] },
@@ -139,11 +140,13 @@ export class EnvironmentStore {
     return this.retrieve(id);
   }
 
-  /** Sessions have copies of what they need of it. `not_found` when it is deleted already. */
+  /** With its keys. Sessions have copies of what they need of it. `not_found` when it is deleted already. */
   async delete(id: string, now: number): Promise<void> {
-    const { db } = this.#scope;
-    const [, gone] = await db.batch([
+    const { db, tenantId } = this.#scope;
+    const ofIt = and(eq(environmentKeys.tenantId, tenantId), eq(environmentKeys.environmentId, id));
+    const [, , gone] = await db.batch([
       ...announce(this.#scope, { type: 'environment.deleted', id, now }, exists(environments, this.#own(id))),
+      db.delete(environmentKeys).where(ofIt),
       db.delete(environments).where(this.#own(id)).returning({ id: environments.id }),
     ]);
     if (gone.length === 0) throw unknown(id);

@@ -9,7 +9,7 @@ import type { Metadata } from '@capstan/schema/metadata';
 import type { ForkedSession, Session } from '@capstan/schema/sessions';
 import { ZERO_USAGE } from '@capstan/schema/usage';
 import { newId } from '@capstan/shared/ids';
-import { and, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, isNull, ne, type SQL, sql } from 'drizzle-orm';
 import { EnvironmentStore } from './environments.ts';
 import { MOST_BYTES, requireFit, sizeOf } from './fit.ts';
 import { announce, exists } from './outbox.ts';
@@ -186,7 +186,7 @@ function fromAgent(scope: Scope, input: NewSession): Source {
     rows: sql`FROM ${agents}
       JOIN ${agentVersions} ON ${agent.version}
       JOIN ${environments} ON ${environment} AND ${isNull(environments.archivedAt)}
-      WHERE ${and(agent.found, isNull(agents.archivedAt), withRoom(scope, input), withFiles(scope, input))}`,
+      WHERE ${and(agent.found, isNull(agents.archivedAt), withRoom(scope, input), withFiles(scope, input), withPlace(input))}`,
   };
 }
 
@@ -196,6 +196,13 @@ function withRoom(scope: Scope, { initialEvents = [] }: NewSession): SQL | undef
   const copied = sql`octet_length(${snapshot(scope)}) + octet_length(${environments.config})`;
   return sql`${copied} <= ${MOST_BYTES - sizeOf(initialEvents)}`;
 }
+
+/** Without a sandbox there is no place for what would be mounted in one. */
+function withPlace({ resources = [] }: NewSession): SQL | undefined {
+  return resources.length === 0 ? undefined : ne(configType, 'self_hosted');
+}
+
+const configType = sql<string>`json_extract(${environments.config}, '$.type')`;
 
 function withFiles(scope: Scope, { resources = [], now }: NewSession): SQL | undefined {
   return filesAreThere(scope, resources, now);
@@ -288,7 +295,7 @@ function agentWanted({ tenantId }: Scope, { id, version }: NewSession['agent']) 
 
 interface Parents {
   agent: { archivedAt: number | null } | undefined;
-  environment: { archivedAt: number | null } | undefined;
+  environment: { archivedAt: number | null; type: string } | undefined;
   /** What a session would copy of both. */
   sizeBytes: number;
 }
@@ -304,7 +311,7 @@ async function readParents(scope: Scope, input: NewSession): Promise<Parents> {
       .innerJoin(agentVersions, agent.version)
       .where(agent.found),
     scope.db
-      .select({ archivedAt: environments.archivedAt, bytes: configBytes })
+      .select({ archivedAt: environments.archivedAt, type: configType, bytes: configBytes })
       .from(environments)
       .where(environment),
   ]);
@@ -332,5 +339,13 @@ function check({ agent, environment }: Parents, input: NewSession): void {
   if (environment && environment.archivedAt !== null) {
     const reason = 'environment_archived';
     throw new ApiError('invalid_request', 'environment_id: the environment is archived', { reason });
+  }
+  const mounted = input.resources?.[0];
+  if (environment?.type === 'self_hosted' && mounted) {
+    throw new ApiError(
+      'invalid_request',
+      `resources: a ${mounted.type} is mounted in a sandbox, and sessions of a self_hosted environment have none; ` +
+        'put it where the worker works',
+    );
   }
 }

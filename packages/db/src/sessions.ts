@@ -48,6 +48,7 @@ export interface SessionDefinition {
   /** The primary thread. */
   threadId: string;
   agent: AgentSnapshot;
+  environmentId: string;
   environment: EnvironmentConfig;
   title: string | null;
   metadata: Metadata;
@@ -64,6 +65,11 @@ export interface SessionDefinition {
 export interface Accompaniment {
   calls?: readonly LedgerEntry[];
   announcements?: readonly Announcement[];
+}
+
+export interface SessionPlace {
+  environmentId: string;
+  type: EnvironmentConfig['type'];
 }
 
 export interface SessionPage {
@@ -99,7 +105,7 @@ export class SessionStore {
   /** Null: this tenant has no such session. */
   async load(sessionId: string): Promise<SessionDefinition | null> {
     const { db } = this.#scope;
-    const { tenantId, threadId, agent, environment, title, metadata } = sessions;
+    const { tenantId, threadId, agent, environmentId, environment, title, metadata } = sessions;
     const { budget, initialEvents, vaultIds, origin, createdAt } = sessions;
     const [definition] = await db
       .select({
@@ -107,6 +113,7 @@ export class SessionStore {
         sessionId: sessions.id,
         threadId,
         agent,
+        environmentId,
         environment,
         title,
         metadata,
@@ -125,6 +132,17 @@ export class SessionStore {
   async find(sessionId: string): Promise<SessionRow | null> {
     const { db } = this.#scope;
     const [row] = await db.select(shownColumns).from(sessions).where(this.#named(sessionId));
+    return row ?? null;
+  }
+
+  /** Where its tools work. Null: this tenant has no such session. */
+  async placeOf(sessionId: string): Promise<SessionPlace | null> {
+    const { environmentId, environment } = sessions;
+    const type = sql<EnvironmentConfig['type']>`json_extract(${environment}, '$.type')`;
+    const [row] = await this.#scope.db
+      .select({ environmentId, type })
+      .from(sessions)
+      .where(this.#named(sessionId));
     return row ?? null;
   }
 

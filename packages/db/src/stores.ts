@@ -2,6 +2,7 @@
 import { AgentStore } from './agents.ts';
 import { CredentialStore } from './credentials.ts';
 import type { Database } from './database.ts';
+import { EnvironmentKeyStore } from './environment-keys.ts';
 import { EnvironmentStore } from './environments.ts';
 import { FileStore } from './files.ts';
 import { LedgerStore } from './ledger.ts';
@@ -17,6 +18,7 @@ import { WebhookStore } from './webhooks.ts';
 export interface Stores {
   agents: AgentStore;
   environments: EnvironmentStore;
+  environmentKeys: EnvironmentKeyStore;
   sessions: SessionStore;
   receipts: ReceiptStore;
   ledger: LedgerStore;
@@ -35,6 +37,7 @@ export function stores(db: Database, tenantId: string): Stores {
   return {
     agents: new AgentStore(scope),
     environments: new EnvironmentStore(scope),
+    environmentKeys: new EnvironmentKeyStore(scope),
     sessions: new SessionStore(scope),
     receipts: new ReceiptStore(scope),
     ledger: new LedgerStore(scope),

@@ -2,10 +2,10 @@
 import { PACKAGE_HOSTS } from '@capstan/sandbox/egress/package-hosts';
 import type { NetworkPolicy } from '@capstan/sandbox/port';
 import type { AgentSnapshot } from '@capstan/schema/agents';
-import type { EnvironmentConfig } from '@capstan/schema/environments';
+import type { CloudConfig } from '@capstan/schema/environments';
 
 export function networkOf(
-  { networking }: EnvironmentConfig,
+  { networking }: CloudConfig,
   { mcp_servers: servers }: Pick<AgentSnapshot, 'mcp_servers'>,
 ): NetworkPolicy {
   if (networking.type === 'unrestricted') return { type: 'unrestricted' };

@@ -9,6 +9,7 @@ import { beside } from './early-sandbox.ts';
 import { chooseModel } from './model-choice.ts';
 import { type FileContents, FileResolver } from './models/file-content.ts';
 import { createModelCalls } from './models/model-calls.ts';
+import { NO_MACHINE } from './no-machine.ts';
 import type { SessionSandbox } from './session-sandbox.ts';
 import { createTools } from './tools/tools.ts';
 import type { Workspace } from './workspace/workspace.ts';
@@ -21,7 +22,8 @@ export interface Clock {
 export interface HarnessDeps {
   config: HarnessConfig;
   sandboxes: () => Sandboxes;
-  sandbox: SessionSandbox;
+  /** Null: tools that need a machine are performed by workers of the user's own. */
+  sandbox: SessionSandbox | null;
   workspace?: Workspace;
   /** Absent: files are named to models, and not shown. */
   files?: FileContents;
@@ -35,13 +37,15 @@ export type Workers = Omit<Harness, keyof Holding>;
 export function createHarness(deps: HarnessDeps): Workers {
   const { config, sandbox } = deps;
   const models = createModelCalls(deps);
-  const tools = createTools(deps);
+  const tools = sandbox === null ? NO_MACHINE : createTools({ ...deps, sandbox });
   const resolver = deps.files === undefined ? null : new FileResolver(deps.files);
   return {
     choose: (model) => chooseModel(config, model),
     async *call(call, signal) {
       const shown = (await resolver?.resolve(call)) ?? call;
-      yield* beside(sandbox, call, (sent) => models.call(shown, signal, sent));
+      const open = (sent: () => void) => models.call(shown, signal, sent);
+      if (sandbox === null) yield* open(() => undefined);
+      else yield* beside(sandbox, call, open);
     },
     prepare: (toolName) => tools.prepare(toolName),
     perform: (call, signal) => tools.perform(call, signal),

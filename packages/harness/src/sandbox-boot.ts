@@ -5,7 +5,7 @@ import type { KeptSnapshot } from '@capstan/sandbox/lifecycle';
 import { recipeOf } from '@capstan/sandbox/packages';
 import type { CreateSandbox, NetworkPolicy, Sandboxes, SandboxRef } from '@capstan/sandbox/port';
 import type { Made } from '@capstan/sandbox/record-changes';
-import type { EnvironmentConfig } from '@capstan/schema/environments';
+import type { CloudConfig } from '@capstan/schema/environments';
 import type { Logger } from '@capstan/shared/logger';
 import { persist } from './persistence.ts';
 import { isFromSnapshot } from './snapshot-manifest.ts';
@@ -13,7 +13,7 @@ import { isFromSnapshot } from './snapshot-manifest.ts';
 export interface BootDeps {
   sandboxes: () => Sandboxes;
   sessionId: string;
-  environment: EnvironmentConfig;
+  environment: CloudConfig;
   network: NetworkPolicy;
   /** Whether the sandbox will be given credentials: it is made ready for them then. */
   holdsTokens: () => Promise<boolean>;

@@ -1,4 +1,4 @@
-// Environments: what a session's sandbox is made from (spec §5.5).
+// Environments: what a session's sandbox is made from, or, self-hosted, that its user runs one (spec §5.5).
 import { z } from 'zod';
 import { allowedHost } from './allowed-host.ts';
 import { idSchema } from './ids.ts';
@@ -25,11 +25,7 @@ const configParam = z.discriminatedUnion('type', [
     networking: networkingParam.nullish(),
     packages: packagesParam.nullish(),
   }),
-  z.object({
-    type: z
-      .literal('self_hosted')
-      .refine(() => false, 'self_hosted environments are not supported by this server yet'),
-  }),
+  z.object({ type: z.literal('self_hosted') }),
 ]);
 export type EnvironmentConfigParam = z.infer<typeof configParam>;
 
@@ -46,7 +42,12 @@ const cloudConfig = z.object({
   ]),
   packages,
 });
-export type EnvironmentConfig = z.infer<typeof cloudConfig>;
+export type CloudConfig = z.infer<typeof cloudConfig>;
+
+/** Its sessions have no sandbox here: workers of the user's own perform their tool calls. */
+const selfHostedConfig = z.object({ type: z.literal('self_hosted') });
+const config = z.discriminatedUnion('type', [cloudConfig, selfHostedConfig]);
+export type EnvironmentConfig = z.infer<typeof config>;
 
 export const environment = z
   .object({
@@ -54,7 +55,7 @@ export const environment = z
     type: z.literal('environment'),
     name: z.string(),
     description: z.string().nullable(),
-    config: cloudConfig,
+    config,
     metadata,
     scope: z.enum(['organization', 'account']),
     created_at: timestamp,

@@ -10,6 +10,7 @@ export const ERRORS = {
   not_found: { status: 404, type: 'not_found_error' },
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
   conflict: { status: 409, type: 'invalid_request_error' },
+  precondition_failed: { status: 412, type: 'invalid_request_error' },
   too_large: { status: 413, type: 'request_too_large' },
   unsupported_media_type: { status: 415, type: 'invalid_request_error' },
   range_not_satisfiable: { status: 416, type: 'invalid_request_error' },
@@ -28,6 +29,8 @@ export interface ErrorOptions {
   cause?: unknown;
   /** Machine-readable reason, sent as `error.details.error_code`. */
   reason?: string;
+  /** More for machines, sent in `error.details` beside it. */
+  details?: Record<string, unknown>;
   /** Sent as `retry-after`; also tells SDKs that a retry may help. */
   retryAfterSeconds?: number;
 }
@@ -36,12 +39,14 @@ export class ApiError extends Error {
   override name = 'ApiError';
   code: ErrorCode;
   reason: string | undefined;
+  details: Record<string, unknown> | undefined;
   retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.reason = options.reason;
+    this.details = options.details;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
@@ -67,7 +72,7 @@ export const errorEnvelope = z
     error: z.object({
       type: z.string(),
       message: z.string(),
-      details: z.object({ error_code: z.string() }).optional(),
+      details: z.looseObject({ error_code: z.string() }).optional(),
     }),
     request_id: z.string(),
   })
@@ -81,7 +86,7 @@ export function toEnvelope(error: ApiError, requestId: string): ErrorEnvelope {
     error: {
       type: ERRORS[error.code].type,
       message: error.message,
-      ...(error.reason === undefined ? {} : { details: { error_code: error.reason } }),
+      ...(error.reason === undefined ? {} : { details: { error_code: error.reason, ...error.details } }),
     },
     request_id: requestId,
   };

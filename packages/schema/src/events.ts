@@ -8,7 +8,7 @@ import { spanEvents, workflowEvents } from './events/span-events.ts';
 import { eventParam, userEvents } from './events/user-events.ts';
 import { idSchema } from './ids.ts';
 import { createdAtBounds, order, pageOf, pageQuery, queryInteger } from './page.ts';
-import { defineRoute } from './route.ts';
+import { CREDENTIALS, defineRoute } from './route.ts';
 
 const logged = [
   ...userEvents,
@@ -62,6 +62,7 @@ export const eventRoutes = {
     summary: 'Send events: all are accepted, or none',
     tag,
     access: 'key',
+    callers: CREDENTIALS,
     once: true,
     params,
     body: z.object({ events: z.array(eventParam).min(1).max(MAX_EVENTS_PER_SEND) }),
@@ -75,6 +76,7 @@ export const eventRoutes = {
     summary: 'List events in the order the agent saw them',
     tag,
     access: 'key',
+    callers: CREDENTIALS,
     params,
     query: eventListQuery,
     response: pageOf(sessionEvent),
@@ -87,6 +89,7 @@ export const eventRoutes = {
     summary: 'Stream events as they happen; `Last-Event-ID` or `after` replays from there first',
     tag,
     access: 'key',
+    callers: CREDENTIALS,
     params,
     query: eventStreamQuery,
     response: streamEvent,

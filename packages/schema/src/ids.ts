@@ -20,6 +20,8 @@ export const ID_PREFIXES = {
   skillVersion: 'skver',
   request: 'req',
   apiKey: 'key',
+  work: 'work',
+  environmentKey: 'ekey',
   tenant: 'tnt',
   turn: 'turn',
 } as const;

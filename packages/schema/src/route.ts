@@ -3,6 +3,10 @@
 import type { z } from 'zod';
 import type { ErrorCode } from './error.ts';
 
+/** What a caller shows: an API key (or the Console's cookie), an environment's key, or the token of one work item. */
+export const CREDENTIALS = ['api_key', 'environment_key', 'sessions_token'] as const;
+export type Credential = (typeof CREDENTIALS)[number];
+
 export interface RouteSpec {
   method: 'get' | 'post' | 'delete';
   /** OpenAPI style: `/v1/sessions/{session_id}`. */
@@ -10,8 +14,10 @@ export interface RouteSpec {
   operationId: string;
   summary: string;
   tag: string;
-  /** `key`: an API key or a Console cookie of the tenant. `public`: anyone. */
+  /** `key`: whoever shows one of `callers`. `public`: anyone. */
   access: 'key' | 'public';
+  /** Which credentials it takes; absent: API keys alone. */
+  callers?: readonly Credential[];
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
@@ -24,6 +30,8 @@ export interface RouteSpec {
   once?: true;
   /** What it asks for is done after the answer, whose status is 202. */
   accepted?: true;
+  /** Where there is nothing to answer with, it answers 204. */
+  empty?: true;
   /** The response is a server-sent event stream whose frames carry `response` as JSON. */
   stream?: true;
   /** The response is a stream of JSON lines, each of them `response`. */
@@ -34,6 +42,10 @@ export interface RouteSpec {
   failing?: ErrorCode;
   /** Codes beyond those every route of its access class may answer. */
   errors?: readonly ErrorCode[];
+}
+
+export function callersOf({ callers = ['api_key'] }: Pick<RouteSpec, 'callers'>): readonly Credential[] {
+  return callers;
 }
 
 export function defineRoute<const R extends RouteSpec>(route: R): R {

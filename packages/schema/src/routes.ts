@@ -2,6 +2,7 @@
 import { agentRoutes } from './agents.ts';
 import { consoleRoutes } from './console-login.ts';
 import { credentialRoutes } from './credentials.ts';
+import { environmentKeyRoutes } from './environment-keys.ts';
 import { environmentRoutes } from './environments.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
@@ -15,10 +16,13 @@ import { skillRoutes } from './skills.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
 import { vaultRoutes } from './vaults.ts';
+import { workRoutes } from './work.ts';
 
 export const ROUTES: readonly RouteSpec[] = [
   agentRoutes,
   environmentRoutes,
+  environmentKeyRoutes,
+  workRoutes,
   sessionRoutes,
   eventRoutes,
   threadRoutes,

@@ -9,7 +9,7 @@ import { metadata, metadataPatch } from './metadata.ts';
 import { outcomeEvaluation } from './outcomes.ts';
 import { createdAtBounds, order, pageQuery, queryBoolean, queryInteger, timestamp } from './page.ts';
 import { resourceParams, sessionResource } from './resources.ts';
-import { defineRoute } from './route.ts';
+import { CREDENTIALS, defineRoute } from './route.ts';
 import { sessionUsage } from './usage.ts';
 
 export const sessionStatus = z.enum(['rescheduling', 'running', 'idle', 'terminated']);
@@ -161,6 +161,7 @@ export const sessionRoutes = {
     summary: 'Retrieve a session',
     tag,
     access: 'key',
+    callers: CREDENTIALS,
     params,
     response: session,
     errors: ['not_found'],

@@ -10,6 +10,7 @@ import { DEFAULT_ITERATIONS } from './evolve-outcome.ts';
 import { refuseFiles } from './file-sources.ts';
 import { type Context, frame, wake } from './frame.ts';
 import { interrupt } from './interrupt.ts';
+import { isSelfHosted } from './remote-calls.ts';
 import type { OpenCall, State, ThreadState, UserEvent } from './state.ts';
 import { blocking, hasInput, primaryOf, threadById, threadOfCall } from './thread.ts';
 
@@ -77,7 +78,7 @@ interface Accepted {
 }
 
 function acceptOne(param: EventParam, context: Context, place: Place): Accepted {
-  const { state, stamp } = context;
+  const { state, spec, stamp } = context;
   const { path } = place;
   refuseFiles(param, path);
   switch (param.type) {
@@ -102,13 +103,18 @@ function acceptOne(param: EventParam, context: Context, place: Place): Accepted 
       const event = { id: stamp.newId(), processed_at: toTimestamp(stamp.now), ...param, ...routed(thread) };
       return { entries: ownedBy(thread, [{ event }], true), logged: true, answers: thread.id };
     }
-    case 'user.tool_result':
-      throw refusal(
-        path,
-        'user.tool_result is only for self-hosted environments; this session runs its own tools',
-      );
+    case 'user.tool_result': {
+      if (!isSelfHosted(spec)) throw refusal(path, NOT_REMOTE);
+      const id = param.tool_use_id;
+      const { thread } = answerable(state, id, { waitsFor: 'worker', path: `${path}.tool_use_id` });
+      const event = { id: stamp.newId(), processed_at: toTimestamp(stamp.now), ...param, ...routed(thread) };
+      return { entries: ownedBy(thread, [{ event }], true), logged: true, answers: thread.id };
+    }
   }
 }
+
+const NOT_REMOTE =
+  'user.tool_result is only for self-hosted environments; the tools of this session run in its sandbox';
 
 type Message = Extract<EventParam, { type: 'user.message' }>;
 
@@ -131,8 +137,7 @@ type SystemMessage = Extract<EventParam, { type: 'system.message' }>;
 function systemMessage({ type, content }: SystemMessage, { state, stamp }: Context, place: Place): Entry[] {
   const { path, before, last } = place;
   if (!last) throw refusal(path, 'a system.message has to be the last event of its send');
-  // Behind a user.tool_result it is refused with that one.
-  const behindResult = before?.type === 'user.custom_tool_result';
+  const behindResult = before?.type === 'user.custom_tool_result' || before?.type === 'user.tool_result';
   if (!behindResult && before?.type !== 'user.message') {
     const needed = 'user.message, user.tool_result or user.custom_tool_result';
     throw refusal(path, `a system.message has to follow a ${needed} in the same send`);
@@ -205,7 +210,10 @@ function confirm(param: Confirmation, { thread, call, path }: Asked, stamp: Stam
   const note: Note = call.hash === undefined || result === 'deny' ? {} : { approved: call.hash };
   const said = ownedBy(thread, [noted({ event }, note)], true);
   if (result === 'allow') return said;
-  return [...said, ...closeCalls(thread, { calls: [call], text: denial(denied) }, stamp)];
+  // Whoever was to perform it knows of the denial itself.
+  const { id, waitsFor, hash } = call;
+  const calls = [{ id, waitsFor, ...(hash === undefined ? {} : { hash }) }];
+  return [...said, ...closeCalls(thread, { calls, text: denial(denied) }, stamp)];
 }
 
 function answerable(

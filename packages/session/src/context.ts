@@ -175,6 +175,8 @@ function toItems({ event, note }: Entry): ContextItem[] {
       return [{ type: 'tool_call', callId: event.id, name: event.name, input: event.input, ...opaque }];
     case 'agent.tool_result':
       return [resultOf(event.tool_use_id, event)];
+    case 'user.tool_result':
+      return [resultOf(event.tool_use_id, event)];
     case 'user.custom_tool_result':
       return [resultOf(event.custom_tool_use_id, event)];
     case 'agent.thread_message_sent': {

@@ -59,7 +59,7 @@ export interface Closing {
   cancel?: boolean;
 }
 
-type Closed = Pick<OpenCall, 'id' | 'waitsFor' | 'hash'>;
+type Closed = Pick<OpenCall, 'id' | 'waitsFor' | 'hash' | 'remote'>;
 
 /** Every open call gets a result that says it was cut short, so that no use is ever left without one. */
 export function closeCalls(
@@ -70,13 +70,18 @@ export function closeCalls(
   return calls.flatMap((call) => {
     const content = [{ type: 'text' as const, text }];
     const ends = { content, is_error: true };
+    const routed = thread.parentId === null ? {} : { session_thread_id: thread.id };
     if (call.waitsFor === 'client') {
-      const routed = thread.parentId === null ? {} : { session_thread_id: thread.id };
       const closed = made(stamp, 'user.custom_tool_result', {
         custom_tool_use_id: call.id,
         ...ends,
         ...routed,
       });
+      return ownedBy(thread, [closed], true);
+    }
+    // A worker takes a call for unanswered until it sees this kind of result: it would run one that is over.
+    if (call.remote) {
+      const closed = made(stamp, 'user.tool_result', { tool_use_id: call.id, ...ends, ...routed });
       return ownedBy(thread, [closed], true);
     }
     const result = made(stamp, 'agent.tool_result', { tool_use_id: call.id, ...ends });

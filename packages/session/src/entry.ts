@@ -83,6 +83,8 @@ export interface Note {
   cut?: true;
   /** On `user.tool_confirmation`: the SHA-256 of the input that was approved. */
   approved?: string;
+  /** On `agent.tool_use`: a worker of the session's own environment performs it, not the engine. */
+  remote?: true;
   /** On a result that the engine gave a call it cut short: what the call does is to be stopped. */
   cancel?: true;
   /** On `session.updated`: here a copy of another session's log ends, and this session's own begins. */

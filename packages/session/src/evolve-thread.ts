@@ -21,7 +21,7 @@ function spoken(thread: ThreadState, { event, note }: Entry): ThreadState | null
     case 'user.define_outcome':
       return { ...thread, unseen: true, steps: 0 };
     case 'user.tool_confirmation':
-      return event.result === 'allow' ? approved(thread, event.tool_use_id, note?.approved) : thread;
+      return event.result === 'allow' ? approved(thread, event, note?.approved) : thread;
     case 'user.custom_tool_result':
       return closed(thread, event.custom_tool_use_id);
     case 'user.tool_result':
@@ -36,12 +36,16 @@ function worked(thread: ThreadState, { event, note }: Entry): ThreadState | null
   switch (event.type) {
     case 'agent.tool_use':
       return opened(thread, event, {
-        waitsFor: event.evaluated_permission === 'ask' ? 'confirmation' : 'nobody',
+        ...whomFor(event, note),
         ...(event.capstan ? { hash: event.capstan.input_sha256 } : {}),
         ...(note?.spill ? { spill: note.spill } : {}),
       });
     case 'agent.custom_tool_use':
-      return opened(thread, event, { waitsFor: 'client', ...(note?.spill ? { spill: note.spill } : {}) });
+      return opened(thread, event, {
+        waitsFor: 'client',
+        since: Date.parse(event.processed_at),
+        ...(note?.spill ? { spill: note.spill } : {}),
+      });
     case 'agent.tool_result':
       return closed(note?.heard ? { ...thread, missing: null } : thread, event.tool_use_id);
     case 'agent.message':
@@ -155,17 +159,31 @@ type ToolUse = Extract<SessionEvent, { type: 'agent.tool_use' | 'agent.custom_to
 function opened(
   thread: ThreadState,
   { id, name, input }: ToolUse,
-  how: Pick<OpenCall, 'waitsFor' | 'hash' | 'spill'>,
+  how: Omit<OpenCall, 'id' | 'name' | 'input' | 'begun'>,
 ): ThreadState {
   const calls = [...thread.calls, { id, name, input, begun: false, ...how }];
   return progressed({ ...thread, calls, compactions: 0 });
 }
 
+function whomFor(
+  event: Extract<ToolUse, { type: 'agent.tool_use' }>,
+  note: Note | undefined,
+): Pick<OpenCall, 'waitsFor' | 'remote' | 'since'> {
+  const remote = note?.remote ? { remote: note.remote } : {};
+  if (event.evaluated_permission === 'ask') return { waitsFor: 'confirmation', ...remote };
+  if (!note?.remote) return { waitsFor: 'nobody' };
+  return { waitsFor: 'worker', ...remote, since: Date.parse(event.processed_at) };
+}
+
+type Confirmed = Extract<SessionEvent, { type: 'user.tool_confirmation' }>;
+
 /** Approved for exactly the input whose hash was approved. */
-function approved(thread: ThreadState, id: string, hash: string | undefined): ThreadState {
-  const calls = thread.calls.map((call) =>
-    call.id === id && call.hash === hash ? { ...call, waitsFor: 'nobody' as const } : call,
-  );
+function approved(thread: ThreadState, event: Confirmed, hash: string | undefined): ThreadState {
+  const since = Date.parse(event.processed_at ?? '') || 0;
+  const calls = thread.calls.map((call): OpenCall => {
+    if (call.id !== event.tool_use_id || call.hash !== hash) return call;
+    return call.remote ? { ...call, waitsFor: 'worker', since } : { ...call, waitsFor: 'nobody' };
+  });
   return { ...thread, calls };
 }
 

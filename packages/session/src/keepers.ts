@@ -1,5 +1,5 @@
 // What keeps the world in line with a session: its row, its sandbox and that one's snapshots, its ledger lines, what webhooks
-// tell of it, the effects it has stopped. Each is owed until it is done, and none is on a turn's path.
+// tell of it, the effects it has stopped, its offer to workers. Each is owed until it is done, and none is on a turn's path.
 import { Announcer, announcementsOf } from './announcements.ts';
 import { Caretaker } from './caretaker.ts';
 import type { Entry } from './entry.ts';
@@ -11,6 +11,7 @@ import { Releaser } from './releaser.ts';
 import type { SessionSpec } from './spec.ts';
 import type { State } from './state.ts';
 import { Stopper } from './stopper.ts';
+import { WorkKeeper } from './work-keeper.ts';
 
 /** While a session works, its bills are recorded this many at a time. */
 const BILLS = 20;
@@ -32,6 +33,7 @@ export class Keepers {
   #releaser: Releaser;
   #stopper: Stopper;
   #caretaker: Caretaker;
+  #work: WorkKeeper;
   #bills = 0;
 
   constructor(ports: Ports, { spec, state, settled, erased }: Session) {
@@ -39,6 +41,7 @@ export class Keepers {
     this.#releaser = new Releaser(ports, { settled, erased });
     this.#stopper = new Stopper(ports, settled);
     this.#caretaker = new Caretaker(ports, settled);
+    this.#work = new WorkKeeper(ports, settled);
     const memberOf = (id: string | undefined) =>
       state().threads.find((thread) => thread.id === id)?.member ?? null;
     this.#ledger = new LedgerKeeper(ports, { spec, memberOf }, settled);
@@ -73,6 +76,7 @@ export class Keepers {
     // What the row's write does not take along.
     if (erase || this.#index.confirmed) this.#announcer.keep();
     this.#stopper.keep(debt.stop);
+    this.#work.keep(debt.work);
     if (!release) this.#caretaker.keep(debt.rest);
     // What is to be reported stands in the log that is to go.
     if (release && (!erase || (this.#ledger.done && this.#announcer.done))) this.#releaser.keep(erase);
@@ -83,6 +87,7 @@ export class Keepers {
     const open: (number | null)[] = [];
     if (!erase && !this.#index.confirmed) open.push(this.#index.retryAt);
     if (!this.#stopper.done) open.push(this.#stopper.retryAt);
+    if (!this.#work.done) open.push(this.#work.retryAt);
     // As long as the row is owed, the lines go with it.
     const lines = !this.#ledger.done || this.#bills > 0;
     if (lines && (erase || this.#index.confirmed)) open.push(this.#ledger.retryAt);

@@ -25,6 +25,7 @@ import {
   update,
 } from './lifecycle.ts';
 import type { Draft } from './ports.ts';
+import { neededFor, workerLost } from './remote-calls.ts';
 import type { SessionChange, SessionView, ThreadView } from './service.ts';
 import type { SessionSpec } from './spec.ts';
 import type { State, StoppedCall, ThreadState } from './state.ts';
@@ -40,6 +41,8 @@ export type Command =
   | { kind: 'update'; change: SessionChange }
   /** The log of another session was copied: whole, or as far as there was anything to copy. */
   | { kind: 'forked'; whole: boolean }
+  /** The worker that had the session until then (epoch ms) has it no more. */
+  | { kind: 'worker_lost'; until: number }
   | { kind: 'archive' }
   | { kind: 'archive_thread'; threadId: string }
   | { kind: 'delete' };
@@ -54,6 +57,8 @@ export function decide(command: Command, context: Context): Entry[] {
       return update(context, command.change);
     case 'forked':
       return fork(context, command.whole);
+    case 'worker_lost':
+      return workerLost(context, command.until);
     case 'archive':
       return archive(context);
     case 'archive_thread':
@@ -72,6 +77,8 @@ export interface Owed {
   wakeAt: number | null;
   /** Calls whose effects are to be stopped, oldest first. */
   stop: readonly StoppedCall[];
+  /** The last call that a worker of the user's own has to be offered the session for; null: no worker is needed. */
+  work: string | null;
   /** How it stands to its sandbox: what is due there follows from it. */
   rest: Rest;
   /** The session is over: what it holds outside is to be given back. */
@@ -88,6 +95,7 @@ export function owed(state: State, spec: SessionSpec, now: number): Owed {
     index: toView(state, spec, now),
     wakeAt: wakeAt(state, now),
     stop: state.stopping,
+    work: neededFor(state, spec),
     rest: { since: state.status === 'idle' ? state.updatedAt : null, upTo: state.worked },
     release: state.status === 'terminated',
     erase: state.deleted,

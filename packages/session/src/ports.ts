@@ -102,16 +102,16 @@ export interface Alarm {
 }
 
 /**
- * What is known to be done, and up to where: `stopped` a call's id, `billed` and `announced` a log position; and how often in
- * a row what is owed has failed. Survives a crash.
+ * What is known to be done, and up to where: `stopped` and `worked_for` a call's id, `billed` and `announced` a log position;
+ * and how often in a row what is owed has failed. Survives a crash.
  */
 export interface Marks {
   get(name: MarkName): string | null;
   set(name: MarkName, value: string): void;
 }
 /** What a session owes the world around it. */
-export type Debt = 'index' | 'ledger' | 'stopping' | 'release' | 'care' | 'announcements';
-export type MarkName = 'stopped' | 'billed' | 'announced' | `${Debt}_failures`;
+export type Debt = 'index' | 'ledger' | 'stopping' | 'release' | 'care' | 'announcements' | 'work';
+export type MarkName = 'stopped' | 'billed' | 'announced' | 'worked_for' | `${Debt}_failures`;
 
 /** A model call as the tenant's ledger has it; the event that ended it is its identity. */
 export interface LedgerLine extends Bill {
@@ -158,6 +158,12 @@ export interface SessionIndex {
   remove(): Promise<void>;
 }
 
+/** Where workers of the user's own are offered the session. */
+export interface WorkOffer {
+  /** Whether a worker is needed. Durable when it resolves; may be repeated. */
+  want(wanted: boolean): Promise<void>;
+}
+
 /** Beats every 15 seconds from start to stop. While it runs, the host stays awake for the session's streams. */
 export interface Pulse {
   start(beat: () => void): void;
@@ -175,6 +181,7 @@ export interface Ports {
   ledger: Ledger;
   outbox: Outbox;
   source: LogSource;
+  work: WorkOffer;
   pulse: Pulse;
   harness: Harness;
   logger: Logger;

@@ -8,6 +8,7 @@ import { evolveAll } from './evolve.ts';
 import type { Context } from './frame.ts';
 import type { ModelOutput } from './harness.ts';
 import { type Permit, permit } from './permit.ts';
+import { isRemote } from './remote-calls.ts';
 import type { ThreadState } from './state.ts';
 import { agentOf } from './thread.ts';
 
@@ -74,7 +75,7 @@ function toEntries(output: IdentifiedOutput, context: Context, thread: ThreadSta
       if (Array.isArray(sent)) return { entries: sent, refusal: null };
       const { entry, refusal } = toolUse(output, context, { thread, refusal: sent });
       const asked = entry.event.type === 'agent.tool_use' && entry.event.evaluated_permission === 'ask';
-      const shared = asked || entry.event.type === 'agent.custom_tool_use';
+      const shared = asked || entry.event.type === 'agent.custom_tool_use' || entry.note?.remote === true;
       return { entries: ownedBy(thread, [noted(entry, note)], shared), refusal };
     }
   }
@@ -109,16 +110,18 @@ function toolUse(
   if (granted === 'client') {
     return { entry: made(stamp, 'agent.custom_tool_use', { id, name, input, ...routed }), refusal: null };
   }
+  const remote = granted !== 'deny' && isRemote(spec, name);
   const entry = made(stamp, 'agent.tool_use', {
     id,
     name,
     input,
     evaluated_permission: granted,
     ...(granted === 'allow' ? { evaluation: { type: 'always_allow' } } : {}),
-    ...(granted === 'ask' ? { evaluation: { type: 'always_ask' }, ...routed } : {}),
+    ...(granted === 'ask' ? { evaluation: { type: 'always_ask' } } : {}),
+    ...(granted === 'ask' || remote ? routed : {}),
     ...(granted === 'ask' && hash !== undefined ? { capstan: { input_sha256: hash } } : {}),
   });
-  if (granted !== 'deny') return { entry, refusal: null };
+  if (granted !== 'deny') return { entry: remote ? noted(entry, { remote }) : entry, refusal: null };
   const why = use.refusal ?? output.problem ?? `The tool "${name}" is not enabled for this agent.`;
   return { entry, refusal: why };
 }

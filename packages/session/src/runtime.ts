@@ -131,6 +131,13 @@ export class SessionRuntime {
     return this.view;
   }
 
+  /** The worker that had it until then (epoch ms) has it no more. Whether another one is needed now. */
+  async workerLost(until: number): Promise<boolean> {
+    this.#refuseDeleted();
+    await this.#dispatch({ kind: 'worker_lost', until });
+    return owed(this.#state, this.#spec, this.#ports.now()).work !== null;
+  }
+
   async archive(): Promise<SessionView> {
     this.#refuseDeleted();
     await this.#dispatch({ kind: 'archive' });

@@ -103,6 +103,11 @@ export interface Sessions {
   /** Refuses (`invalid_request`) a change that is not possible, e.g. a budget at or below what is consumed. */
   update(address: SessionAddress, change: SessionChange): Promise<SessionView>;
   archive(address: SessionAddress): Promise<SessionView>;
+  /**
+   * The worker that had the session until `until` (epoch ms) has it no more: what it may have begun gets a result that says
+   * so. Resolves with whether another worker is needed. May be repeated.
+   */
+  workerLost(address: SessionAddress, until: number): Promise<boolean>;
   /** Its resources have changed: they are looked at before its next tool call. */
   remount(address: SessionAddress): Promise<void>;
   /** A directory of its sandbox. `conflict`: none runs. */

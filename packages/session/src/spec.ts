@@ -12,6 +12,7 @@ export interface SessionSpec {
   /** The primary thread. */
   threadId: string;
   agent: AgentSnapshot;
+  environmentId: string;
   environment: EnvironmentConfig;
   title: string | null;
   metadata: Metadata;

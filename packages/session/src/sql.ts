@@ -1,4 +1,4 @@
-// The little of SQLite that a session needs: a Durable Object's storage has it, and so has node:sqlite.
+// The little of SQLite that a session or a work queue needs: a Durable Object's storage has it, and so has node:sqlite.
 export type SqlValue = string | number | null;
 
 export interface Sql {

@@ -39,8 +39,15 @@ export interface OpenCall {
   input: Record<string, unknown>;
   /** Where a large input is kept: `input` is empty then. */
   spill?: readonly Spilled[];
-  /** Whom it waits for: nobody (the engine performs it), a person's confirmation, or the client's own result. */
-  waitsFor: 'nobody' | 'confirmation' | 'client';
+  /**
+   * Whom it waits for: nobody (the engine performs it), a person's confirmation, the result of a worker of the session's
+   * own environment, or the client's own result.
+   */
+  waitsFor: 'nobody' | 'confirmation' | 'worker' | 'client';
+  /** A worker performs it once it is allowed. */
+  remote?: true;
+  /** Since when it waits for a worker or the client, epoch ms. */
+  since?: number;
   /** SHA-256 of the input, hex, of a call that somebody has to approve: the approval is for exactly this input. */
   hash?: string;
   /** A process that died may have begun it: it is recovered, never simply performed again (R6). */

@@ -42,6 +42,8 @@ export class World {
   announced = new Map<string, Announcement>();
   /** Sessions it can be forked from, by id. */
   others = new Map<string, Pick<SessionRuntime, 'copyLines'>>();
+  /** What the work queue was told. */
+  wanted: boolean[] = [];
   /** How many ids were given: where one world's log goes to another, theirs begin apart. */
   ids = 0;
   #confirmedSeq = 0;
@@ -109,6 +111,12 @@ export class World {
           // As in a database: what updates a row that is gone changes nothing.
           if (!this.#removed) this.index = row;
           this.#confirmedSeq = seq;
+        },
+      },
+      work: {
+        want: async (wanted) => {
+          if (this.indexFails) throw new Error('the queue is away');
+          this.wanted.push(wanted);
         },
       },
       pulse: new ManualPulse(),
@@ -202,6 +210,7 @@ function specOf(agent: Partial<AgentSnapshot>): SessionSpec {
     vaultIds: [],
     createdAt: START,
     origin: null,
+    environmentId: 'env_1',
     environment: {
       type: 'cloud',
       networking: { type: 'unrestricted' },

@@ -24,6 +24,8 @@ import type {
   ThreadView,
 } from '@capstan/session/service';
 import type { SessionSpec } from '@capstan/session/spec';
+import { acknowledged, newItem, type WorkItem } from '@capstan/session/work/work-item';
+import type { EnvironmentAddress, Pulse, QueueStats, WorkQueues } from '@capstan/session/work/work-queues';
 import { newId } from '@capstan/shared/ids';
 
 interface Env {
@@ -44,8 +46,55 @@ const HEARTBEAT_MS = 50;
 const SNAPSHOT_AT = Date.UTC(2026, 0, 2);
 let openStreams = 0;
 
-export class AgentService extends WorkerEntrypoint<Env> implements Sessions {
+/** The one item of each environment: nobody ever needs a worker here. */
+const items = new Map<string, WorkItem>();
+
+export class AgentService extends WorkerEntrypoint<Env> implements Sessions, WorkQueues {
   async expect(): Promise<void> {}
+
+  async wantWork(): Promise<void> {}
+
+  async pollWork(): Promise<null> {
+    return null;
+  }
+
+  async ackWork(queue: EnvironmentAddress, workId: string, offer: number | null): Promise<WorkItem> {
+    return acknowledged(await this.findWork(queue, workId), { offer }, Date.now());
+  }
+
+  async beatWork(queue: EnvironmentAddress, workId: string): Promise<Pulse> {
+    return { item: await this.findWork(queue, workId), extended: false, refused: true };
+  }
+
+  async stopWork(queue: EnvironmentAddress, workId: string): Promise<WorkItem> {
+    return this.findWork(queue, workId);
+  }
+
+  async updateWork(queue: EnvironmentAddress, workId: string): Promise<WorkItem> {
+    return this.findWork(queue, workId);
+  }
+
+  async findWork({ environmentId }: EnvironmentAddress, workId: string): Promise<WorkItem> {
+    const made = { id: 'work_1', sessionId: 'sesn_1', now: Date.now() };
+    const item = items.get(environmentId) ?? newItem(made);
+    items.set(environmentId, item);
+    if (item.id === workId) return item;
+    throw new ApiError('not_found', `No work item ${workId}`);
+  }
+
+  async listWork(queue: EnvironmentAddress): Promise<WorkItem[]> {
+    return [await this.findWork(queue, 'work_1')];
+  }
+
+  async workStats(): Promise<QueueStats> {
+    return { depth: 0, pending: 0, oldestQueuedAt: null, workersPolling: 0 };
+  }
+
+  async dropWork(): Promise<void> {}
+
+  async workerLost(): Promise<boolean> {
+    return false;
+  }
 
   async send(address: SessionAddress, params: EventParam[]): Promise<Sent> {
     const session = await this.#open(address);

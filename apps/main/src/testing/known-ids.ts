@@ -14,8 +14,11 @@ export async function knownIds(world: World): Promise<KnownIds> {
     idOf(await world.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) }));
 
   const agent_id = await post('/v1/agents', { name: 'Contract', model: 'some-model' });
-  const environment_id = await post('/v1/environments', { name: 'Contract' });
-  const session_id = await post('/v1/sessions', { agent: agent_id, environment_id });
+  const cloud = await post('/v1/environments', { name: 'Contract' });
+  const session_id = await post('/v1/sessions', { agent: agent_id, environment_id: cloud });
+  const config = { type: 'self_hosted' };
+  const environment_id = await post('/v1/environments', { name: 'Contract', config });
+  const key_id = await post(`/v1/environments/${environment_id}/keys`, {});
   const threads = await world.fetch(`/v1/sessions/${session_id}/threads`, { headers });
   const { data }: { data: { id: string }[] } = await threads.json();
   const form = new FormData();
@@ -42,10 +45,13 @@ export async function knownIds(world: World): Promise<KnownIds> {
     credential_id,
     skill_id,
     version,
+    key_id,
+    work_id: 'work_1',
   };
   const byPrefix = Object.values(made).map((id) => [id.replace(/_.*/, ''), [id]] as const);
   return {
     ...Object.fromEntries(Object.entries(made).map(([name, id]) => [name, [id]])),
     ...Object.fromEntries(byPrefix),
+    env: [cloud, environment_id],
   };
 }

@@ -28,7 +28,8 @@ export interface World {
 const ROOT = `${import.meta.dirname}/../../../..`;
 const KEY = 'test-key-of-the-default-tenant';
 const STRANGER_KEY = 'test-key-of-another-tenant';
-const SECRETS = { PLATFORM_ROOT_SECRET: 'a root secret for tests, 32 characters and more' };
+export const ROOT_SECRET = 'a root secret for tests, 32 characters and more';
+const SECRETS = { PLATFORM_ROOT_SECRET: ROOT_SECRET };
 
 export async function sha256Hex(text: string): Promise<string> {
   return Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(text))).toString('hex');

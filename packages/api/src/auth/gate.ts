@@ -1,29 +1,39 @@
-// Who calls: an API key in `Authorization: Bearer` or `x-api-key`, or the Console's cookie.
-// A key that is sent decides alone; a cookie may write only from the Console's own origin.
+// Who calls: a key in `Authorization: Bearer` or `x-api-key`, or the Console's cookie, which counts as its API key.
+// A key that is sent decides alone; a cookie may write only from the Console's own origin. Workers of self-hosted
+// environments show keys and tokens of their own, which only the routes take that say so.
 import { ApiError } from '@capstan/schema/error';
+import type { Credential } from '@capstan/schema/route';
 import type { Principal } from '../call.ts';
 import type { ApiPorts } from '../ports.ts';
 import { asksForSocket } from '../socket.ts';
 import { CookieSigner } from './cookie.ts';
 import { Keyring } from './keyring.ts';
+import { credentialOf, WorkerKeys } from './worker-keys.ts';
 
 const LONGEST_KEY = 512;
 
 export class Gate {
   readonly keyring: Keyring;
   readonly cookies: CookieSigner;
+  readonly workers: WorkerKeys;
   #clock: ApiPorts['clock'];
 
   constructor(ports: ApiPorts) {
     this.keyring = new Keyring(ports);
     this.cookies = new CookieSigner(ports.secrets.root);
+    this.workers = new WorkerKeys(ports);
     this.#clock = ports.clock;
   }
 
-  /** Refuses with `unauthenticated`, or `forbidden` for a write from another site. */
-  async admit(request: Request): Promise<Principal> {
+  /** Refuses with `unauthenticated`, or `forbidden`: a write from another site, a credential that is not among `callers`. */
+  async admit(request: Request, callers: readonly Credential[] = ['api_key']): Promise<Principal> {
     const key = sentKey(request);
-    if (key !== null) return this.byKey(key);
+    if (key !== null) {
+      const kind = credentialOf(key);
+      const principal = await this.#holderOf(key, kind);
+      requireCaller(kind, callers);
+      return principal;
+    }
     const principal = await this.cookies.read(request, this.#clock.now());
     if (principal === null) {
       throw new ApiError(
@@ -32,8 +42,14 @@ export class Gate {
       );
     }
     if (!isRead(request)) requireSameOrigin(request);
+    requireCaller('api_key', callers);
     if (await this.keyring.stillHolds(principal)) return principal;
     throw new ApiError('unauthenticated', 'The API key behind this sign-in was revoked: sign in again');
+  }
+
+  #holderOf(key: string, kind: Credential): Promise<Principal> {
+    if (kind === 'environment_key') return this.workers.byKey(key);
+    return kind === 'sessions_token' ? this.workers.byToken(key) : this.byKey(key);
   }
 
   async byKey(key: string): Promise<Principal> {
@@ -41,6 +57,18 @@ export class Gate {
     if (principal !== null) return principal;
     throw new ApiError('unauthenticated', 'This API key is unknown or was revoked');
   }
+}
+
+const NAMES: Record<Credential, string> = {
+  api_key: 'an API key',
+  environment_key: "the environment's key (sk-ant-oat01-…)",
+  sessions_token: 'the sessions token of the work item (sk-ant-req-…)',
+};
+
+function requireCaller(kind: Credential, callers: readonly Credential[]): void {
+  if (callers.includes(kind)) return;
+  const wanted = callers.map((caller) => NAMES[caller]).join(' or ');
+  throw new ApiError('forbidden', `This call takes ${wanted}; what was sent is ${NAMES[kind]}`);
 }
 
 /**

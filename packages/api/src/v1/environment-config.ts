@@ -1,19 +1,33 @@
 // An environment's configuration from what was asked for: with all defaults filled in, or over what it is.
 import { OPEN_CLOUD } from '@capstan/db/environments';
-import type { EnvironmentConfig, EnvironmentConfigParam } from '@capstan/schema/environments';
+import type { CloudConfig, EnvironmentConfig, EnvironmentConfigParam } from '@capstan/schema/environments';
 import { ApiError } from '@capstan/schema/error';
 import { PACKAGE_MANAGERS, type Packages, type PackagesParam } from '@capstan/schema/packages';
 
-type Networking = EnvironmentConfig['networking'];
+type Networking = CloudConfig['networking'];
 type Cloud = Extract<EnvironmentConfigParam, { type: 'cloud' }>;
 
-/** What is not given stays as in `current`. Refuses (`invalid_request`) packages on a network that cannot fetch them. */
-export function toConfig(
-  param: EnvironmentConfigParam | null | undefined,
-  current = OPEN_CLOUD,
-): EnvironmentConfig {
-  if (param?.type !== 'cloud') return current;
-  const config: EnvironmentConfig = {
+/** A new environment's. Refuses (`invalid_request`) packages on a network that cannot fetch them. */
+export function toConfig(param: EnvironmentConfigParam | null | undefined): EnvironmentConfig {
+  if (param?.type === 'self_hosted') return { type: 'self_hosted' };
+  return toCloud(param, OPEN_CLOUD);
+}
+
+/** What is not given stays as in `current`. Refuses (`invalid_request`) another type too. */
+export function changeConfig(param: EnvironmentConfigParam, current: EnvironmentConfig): EnvironmentConfig {
+  if (param.type !== current.type) {
+    throw new ApiError(
+      'invalid_request',
+      `config.type: the environment is ${current.type} and stays so; create another one that is ${param.type}`,
+      { reason: 'invalid_config_type_change' },
+    );
+  }
+  return current.type === 'cloud' && param.type === 'cloud' ? toCloud(param, current) : current;
+}
+
+function toCloud(param: Cloud | null | undefined, current: CloudConfig): CloudConfig {
+  if (!param) return current;
+  const config: CloudConfig = {
     type: 'cloud',
     networking: toNetworking(param.networking, current.networking),
     packages: toPackages(param.packages, current.packages),
@@ -47,7 +61,7 @@ function toPackages(param: PackagesParam | null | undefined, current: Packages):
   return packages;
 }
 
-function requireReachable({ networking, packages }: EnvironmentConfig): void {
+function requireReachable({ networking, packages }: CloudConfig): void {
   if (networking.type !== 'limited' || networking.allow_package_managers) return;
   const asked = PACKAGE_MANAGERS.find((name) => packages[name].length > 0);
   if (asked === undefined) return;

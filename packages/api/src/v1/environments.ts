@@ -5,10 +5,10 @@ import { environmentRoutes, type UpdateEnvironment } from '@capstan/schema/envir
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
-import { toConfig } from './environment-config.ts';
+import { changeConfig, toConfig } from './environment-config.ts';
 
 export function mountEnvironments(surface: Surface): void {
-  const { db } = surface.ports;
+  const { db, work } = surface.ports;
 
   mount(surface, environmentRoutes.create, async ({ principal, body, claim, head, now }) => {
     const { environments, receipts } = stores(db, principal.tenantId);
@@ -44,7 +44,10 @@ export function mountEnvironments(surface: Surface): void {
   );
 
   mount(surface, environmentRoutes.delete, async ({ principal, params, now }) => {
-    await stores(db, principal.tenantId).environments.delete(params.environment_id, now);
+    const { tenantId } = principal;
+    const environmentId = params.environment_id;
+    await stores(db, tenantId).environments.delete(environmentId, now);
+    await work.dropWork({ tenantId, environmentId });
     return { id: params.environment_id, type: 'environment_deleted' as const };
   });
 }
@@ -54,7 +57,7 @@ function toChange({ config, metadata, scope, name, description }: UpdateEnvironm
     name,
     description,
     scope: scope ?? undefined,
-    config: config ? (current) => toConfig(config, current) : undefined,
+    config: config ? (current) => changeConfig(config, current) : undefined,
     // On an environment the empty string deletes a pair, too.
     metadata: metadata
       ? Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, value || null]))

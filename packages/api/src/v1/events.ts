@@ -2,6 +2,7 @@
 import { ApiError } from '@capstan/schema/error';
 import { eventRoutes, MAX_EVENT_BYTES } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
+import { requireResults } from '../auth/worker-scope.ts';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
@@ -15,7 +16,12 @@ const MOST_CALL_BYTES = 30_000_000;
 export function mountEvents(surface: Surface): void {
   const { db, blobs, sessions } = surface.ports;
 
-  mount(surface, eventRoutes.send, async ({ principal: { tenantId }, params, body, claim, head, now }) => {
+  mount(surface, eventRoutes.send, async ({ principal, params, body, claim, head, now }) => {
+    const { tenantId } = principal;
+    requireResults(
+      principal.worker,
+      body.events.map(({ type }) => type),
+    );
     requireSendable(body.events);
     const events = await withFiles({ db, blobs }, { tenantId, events: body.events, path: 'events', now });
     const address = { tenantId, sessionId: params.session_id };

@@ -23,6 +23,7 @@ export function mountResources(surface: Surface): void {
   mount(surface, resourceRoutes.add, async ({ principal: { tenantId }, params, body, claim, head, now }) => {
     const address = { tenantId, sessionId: params.session_id };
     await requireOpen(surface, address);
+    await requireSandbox(surface, address);
     const { resources, receipts } = stores(db, tenantId);
     const added = { sessionId: address.sessionId, resource: toNewFile(body), now };
     const made = await receipts.once(claim, now, (kept) => resources.add(added, kept));
@@ -70,6 +71,17 @@ export function mountResources(surface: Surface): void {
     await settleOrLeave({ db, blobs }, { owed, logger });
     return { id: row.id, type: 'session_resource_deleted' as const };
   });
+}
+
+/** Refuses (`invalid_request`) a session whose tools work at its user's own. */
+async function requireSandbox({ ports: { db } }: Surface, { tenantId, sessionId }: SessionAddress) {
+  const place = await stores(db, tenantId).sessions.placeOf(sessionId);
+  if (place?.type !== 'self_hosted') return;
+  const how = 'put the file where its worker works';
+  throw new ApiError(
+    'invalid_request',
+    `The session's environment is self_hosted: it has no sandbox; ${how}`,
+  );
 }
 
 /** Refuses (`not_found`) an unknown session, and (`conflict`) one that is over. */

@@ -3,6 +3,7 @@ import type { Transport } from '../transport.ts';
 import { agents } from './agents.ts';
 import { consoleLogin } from './console-login.ts';
 import { credentials } from './credentials.ts';
+import { environmentKeys } from './environment-keys.ts';
 import { environments } from './environments.ts';
 import { events } from './events.ts';
 import { files } from './files.ts';
@@ -15,12 +16,14 @@ import { skills } from './skills.ts';
 import { threads } from './threads.ts';
 import { usage } from './usage.ts';
 import { vaults } from './vaults.ts';
+import { work } from './work.ts';
 
 export function endpoints(transport: Transport) {
   return {
     agents: agents(transport),
     consoleLogin: consoleLogin(transport),
     credentials: credentials(transport),
+    environmentKeys: environmentKeys(transport),
     environments: environments(transport),
     events: events(transport),
     files: files(transport),
@@ -33,5 +36,6 @@ export function endpoints(transport: Transport) {
     threads: threads(transport),
     usage: usage(transport),
     vaults: vaults(transport),
+    work: work(transport),
   };
 }

@@ -132,6 +132,8 @@ function toSpec(session: ExportedSession, rows: readonly LoggedEntry[]): Session
     sessionId: session.id,
     threadId: session.thread_id,
     agent: session.agent,
+    // Nothing is asked of it when a log is replayed.
+    environmentId: '',
     environment: session.environment,
     title: session.title,
     metadata: session.metadata,

@@ -329,6 +329,7 @@ class Replay {
       ledger: { record: done },
       outbox: { announce: done },
       source: { copyLines: async (_session, after, until) => this.#recording.copied(after, until) },
+      work: { want: async () => {} },
       pulse: { start: () => {}, stop: () => {}, later: (work) => queueMicrotask(work) },
       harness: this.#harness,
       logger: silentLogger,

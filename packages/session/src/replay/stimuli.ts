@@ -103,6 +103,7 @@ function toParam(row: LoggedEntry, { likeness }: Standing): EventParam | null {
       const { id: _id, processed_at: _at, session_thread_id: _thread, ...said } = event;
       return said;
     }
+    case 'user.tool_result':
     case 'user.custom_tool_result': {
       const { id: _id, processed_at: _at, session_thread_id: _thread, ...said } = event;
       return said;

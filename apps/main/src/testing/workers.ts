@@ -1,0 +1,38 @@
+// What workers of self-hosted environments show, and what they may touch: of the environment that is known, and of another.
+import { WorkerKeys } from '@capstan/api/auth/worker-keys';
+import type { Served } from '@capstan/api/route.contract';
+import { ROOT_SECRET, type World } from './world.ts';
+
+type Workers = Pick<
+  Served,
+  'environmentKey' | 'otherEnvironmentKey' | 'sessionsToken' | 'workerIds' | 'otherIds'
+>;
+
+export async function workersOf(world: World, known: Record<string, string>): Promise<Workers> {
+  const post = async (path: string, body: object): Promise<Record<string, string>> => {
+    const headers = { 'x-api-key': world.key };
+    const response = await world.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    return response.json();
+  };
+  const { environment_id = '', agent_id: agent, work_id = '' } = known;
+  const config = { type: 'self_hosted' };
+  const { id: other } = await post('/v1/environments', { name: 'Another', config });
+  const own = await post(`/v1/environments/${environment_id}/keys`, {});
+  const others = await post(`/v1/environments/${other}/keys`, {});
+  const { id: session_id = '' } = await post('/v1/sessions', { agent, environment_id });
+  const { id: elsewhere = '' } = await post('/v1/sessions', { agent, environment_id: other });
+  const keys = new WorkerKeys({
+    db: world.db,
+    clock: Date,
+    secrets: { root: ROOT_SECRET, bootstrapKeyHash: null },
+  });
+  const apiKey = { id: own.id ?? '', name: '', lastFour: '' };
+  const item = { workId: work_id, sessionId: session_id, offer: 0 };
+  return {
+    environmentKey: own.key ?? '',
+    otherEnvironmentKey: others.key ?? '',
+    sessionsToken: await keys.tokenFor({ tenantId: 'tnt_default', apiKey }, environment_id, item),
+    workerIds: { environment_id, session_id, work_id },
+    otherIds: { environment_id: other ?? '', session_id: elsewhere, work_id: 'work_2' },
+  };
+}
