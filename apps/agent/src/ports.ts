@@ -34,6 +34,7 @@ import { markPorts, markSandboxes, openFailpoints, type Reach } from './failpoin
 import { IntervalPulse } from './interval-pulse.ts';
 import { lateHarness } from './late-harness.ts';
 import { sessionFiles } from './session-files.ts';
+import { sessionSkills } from './session-skills.ts';
 
 /** Where one session keeps what it keeps. */
 export interface Place {
@@ -60,9 +61,11 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
   );
   const shelf = { db: openD1(env.DB), blobs: openR2(env.BLOBS), sealer: openSealer(env) };
   const files = sessionFiles(shelf, spec, facts);
+  const skills = hasSkills(spec) ? { skills: sessionSkills(shelf, spec) } : {};
   const workspace = new Workspace({
     sandboxes,
     files,
+    ...skills,
     record: {
       load: (name) => facts.get(`workspace_${name}`),
       save: (name, text) => facts.set(`workspace_${name}`, text),
@@ -102,7 +105,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
         const config = readConfig(env);
         // Refused here, where the turn says what is missing.
         if (sandbox !== null) sandboxes();
-        return createHarness({ config, sandboxes, sandbox, workspace, files, logger, clock });
+        return createHarness({ config, sandboxes, sandbox, workspace, files, ...skills, logger, clock });
       }),
       holding,
     ),
@@ -118,6 +121,12 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     random: () => Math.random(),
   };
   return reach === null ? ports : markPorts(ports, reach);
+}
+
+/** Most have none, and ask nobody. */
+function hasSkills({ agent }: SessionSpec): boolean {
+  const called = agent.multiagent?.agents ?? [];
+  return [agent, ...called].some(({ skills }) => skills.length > 0);
 }
 
 /** Without the root secret it opens nothing. */

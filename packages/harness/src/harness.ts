@@ -1,7 +1,7 @@
 // The Harness port over @openai/agents' models and the session's own sandbox. Holds no state a crash would lose:
 // the log has the conversation, the session's facts have the sandbox.
 
-import type { Sandboxes } from '@capstan/sandbox/port';
+import { type Sandboxes, SKILLS } from '@capstan/sandbox/port';
 import type { Harness, Holding } from '@capstan/session/harness';
 import type { Logger } from '@capstan/shared/logger';
 import type { HarnessConfig } from './config.ts';
@@ -9,9 +9,11 @@ import { beside } from './early-sandbox.ts';
 import { chooseModel } from './model-choice.ts';
 import { type FileContents, FileResolver } from './models/file-content.ts';
 import { createModelCalls } from './models/model-calls.ts';
+import { withSkills } from './models/skill-notice.ts';
 import { NO_MACHINE } from './no-machine.ts';
 import type { SessionSandbox } from './session-sandbox.ts';
 import { createTools } from './tools/tools.ts';
+import { type SessionSkills, WORKER_SKILLS } from './workspace/session-skills.ts';
 import type { Workspace } from './workspace/workspace.ts';
 
 export interface Clock {
@@ -27,6 +29,8 @@ export interface HarnessDeps {
   workspace?: Workspace;
   /** Absent: files are named to models, and not shown. */
   files?: FileContents;
+  /** Absent: agents are told of none. */
+  skills?: SessionSkills;
   logger: Logger;
   clock: Clock;
 }
@@ -42,7 +46,8 @@ export function createHarness(deps: HarnessDeps): Workers {
   return {
     choose: (model) => chooseModel(config, model),
     async *call(call, signal) {
-      const shown = (await resolver?.resolve(call)) ?? call;
+      const told = { skills: deps.skills, root: sandbox === null ? WORKER_SKILLS : SKILLS };
+      const shown = await withSkills((await resolver?.resolve(call)) ?? call, told);
       const open = (sent: () => void) => models.call(shown, signal, sent);
       if (sandbox === null) yield* open(() => undefined);
       else yield* beside(sandbox, call, open);

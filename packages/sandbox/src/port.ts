@@ -16,6 +16,9 @@ export const OUTPUTS = '/mnt/session/outputs';
 /** Files a user handed in; exists and is writable in every sandbox. */
 export const UPLOADS = '/mnt/session/uploads';
 
+/** Skills of a session's agents, a directory each; made where there are any. */
+export const SKILLS = '/mnt/skills';
+
 /** What one run keeps of its output. The command goes on beyond it, the rest is dropped and `truncated` says so. */
 export const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** The longest script or argv of one command. */

@@ -16,13 +16,21 @@ export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenera
 }
 
 /** The same stream in pieces of `bytes`, the last one shorter; none of an empty stream. A piece is never written to again. */
-export async function* piecesOf(
+export function piecesOf(
   stream: ReadableStream<Uint8Array>,
+  bytes: number,
+): AsyncGenerator<Uint8Array, undefined> {
+  return inPieces(chunksOf(stream), bytes);
+}
+
+/** What comes in chunks of any size, in pieces of `bytes` likewise. */
+export async function* inPieces(
+  chunks: AsyncIterable<Uint8Array>,
   bytes: number,
 ): AsyncGenerator<Uint8Array, undefined> {
   let piece = new Uint8Array(bytes);
   let filled = 0;
-  for await (const chunk of chunksOf(stream)) {
+  for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; ) {
       const taken = chunk.subarray(at, at + bytes - filled);
       piece.set(taken, filled);

@@ -85,7 +85,7 @@ async function receive(request: Request): Promise<{ given: Given[]; fields: Reco
 }
 
 function toGiven(path: string, bytes: Uint8Array): Given {
-  return { path, sizeBytes: bytes.length, executable: false, read: async () => bytes };
+  return { path, sizeBytes: bytes.length, read: async () => bytes };
 }
 
 /** Directories are where files are: by themselves they are nothing. */

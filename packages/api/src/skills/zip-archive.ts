@@ -4,7 +4,6 @@ import { crc32 } from '@capstan/shared/crc32';
 
 export interface ArchivedFile {
   path: string;
-  executable: boolean;
   read(): Promise<Uint8Array>;
 }
 
@@ -21,12 +20,12 @@ const encoder = new TextEncoder();
 export async function* zipArchive(files: readonly ArchivedFile[]): AsyncGenerator<Uint8Array> {
   const directory: Uint8Array[] = [];
   let at = 0;
-  for (const { path, executable, read } of files) {
+  for (const { path, read } of files) {
     const content = await read();
     const name = encoder.encode(path);
     const said = { name, crc: crc32(content), size: content.length };
     const head = localHead(said);
-    directory.push(listedHead({ ...said, at, executable: executable || beginsAsScript(content) }));
+    directory.push(listedHead({ ...said, at, executable: isProgram(content) }));
     yield head;
     yield content;
     at += head.length + content.length;
@@ -87,6 +86,7 @@ function record(length: number, signature: number) {
   return { bytes, view };
 }
 
-function beginsAsScript(content: Uint8Array): boolean {
-  return content[0] === 0x23 && content[1] === 0x21;
+/** What begins as programs do. Modes are not asked: forms do not tell them. */
+function isProgram([a, b, c, d]: Uint8Array): boolean {
+  return (a === 0x23 && b === 0x21) || (a === 0x7f && b === 0x45 && c === 0x4c && d === 0x46);
 }

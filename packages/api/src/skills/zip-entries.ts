@@ -7,7 +7,6 @@ import { shown } from './skill-paths.ts';
 export interface ZipEntry {
   path: string;
   directory: boolean;
-  executable: boolean;
   sizeBytes: number;
   /** Its bytes. Refuses (`invalid_request`) what is not as long as it said, or damaged. */
   read(): Promise<Uint8Array<ArrayBuffer>>;
@@ -55,7 +54,6 @@ export function zipEntries(bytes: Uint8Array<ArrayBuffer>, mostEntries: number):
   return listed.map((entry) => ({
     path: entry.path,
     directory: entry.directory,
-    executable: (entry.mode & 0o111) !== 0,
     sizeBytes: entry.sizeBytes,
     read: () => contentOf(bytes, entry),
   }));
@@ -64,7 +62,6 @@ export function zipEntries(bytes: Uint8Array<ArrayBuffer>, mostEntries: number):
 interface Listed {
   path: string;
   directory: boolean;
-  mode: number;
   method: number;
   crc: number;
   sizeBytes: number;
@@ -107,12 +104,12 @@ function listedAt(bytes: Uint8Array, view: DataView, { at, end }: { at: number; 
   requirePlain(path, { mode, directory, sizeBytes });
   const content = contentAt(bytes, view, { path, local, name, method });
   const crc = view.getUint32(at + 16, true);
-  return { path, directory, mode, method, crc, sizeBytes, local, content, packedBytes, next };
+  return { path, directory, method, crc, sizeBytes, local, content, packedBytes, next };
 }
 
 function requirePlain(
   path: string,
-  { mode, directory, sizeBytes }: Pick<Listed, 'mode' | 'directory' | 'sizeBytes'>,
+  { mode, directory, sizeBytes }: Pick<Listed, 'directory' | 'sizeBytes'> & { mode: number },
 ): void {
   const type = mode & TYPE;
   if (type !== 0 && type !== (directory ? DIRECTORY : REGULAR))

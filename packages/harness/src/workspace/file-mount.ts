@@ -4,10 +4,13 @@ import { MAX_CHUNK_BYTES, type Sandboxes } from '@capstan/sandbox/port';
 import { piecesOf } from '@capstan/shared/chunks';
 import { persist } from '../persistence.ts';
 
-export interface Putting {
+interface Target {
   sandboxes: Sandboxes;
   sandboxId: string;
   path: string;
+}
+
+export interface Putting extends Target {
   sizeBytes: number;
   content: ReadableStream<Uint8Array>;
 }
@@ -29,19 +32,28 @@ export async function putFile(putting: Putting): Promise<void> {
   const part = `${path}.capstan-part`;
   let offset = 0;
   for await (const piece of pieces) {
-    await run(putting, { script: PIECE, args: [part, String(offset)], stdin: piece });
+    await putPiece(putting, { path: part, offset, piece });
     offset += piece.length;
   }
   if (offset !== sizeBytes) throw cutShort(path);
-  await run(putting, { script: FINISH, args: [part, path, String(sizeBytes)] });
+  await runScript(putting, { script: FINISH, args: [part, path, String(sizeBytes)] });
+}
+
+/** Where it belongs in a file that is there only in part. */
+export function putPiece(
+  target: Target,
+  { path, offset, piece }: { path: string; offset: number; piece: Uint8Array },
+): Promise<void> {
+  return runScript(target, { script: PIECE, args: [path, String(offset)], stdin: piece });
 }
 
 function cutShort(path: string): SandboxError {
   return new SandboxError('internal', `${path}: the stored content is not as long as it was`);
 }
 
-async function run(
-  { sandboxes, sandboxId, path }: Putting,
+/** Rejects with SandboxError, naming the path, when the script fails. */
+export async function runScript(
+  { sandboxes, sandboxId, path }: Target,
   { script, args, stdin }: { script: string; args: string[]; stdin?: Uint8Array },
 ): Promise<void> {
   const command = ['bash', '-c', script, 'bash', ...args];

@@ -211,7 +211,7 @@ function fresh(sandboxId: string): Manifest {
 }
 
 /** Of these a resource fails alone; of all others the sandbox does. */
-const MENDABLE: ReadonlySet<string> = new Set([
+export const MENDABLE: ReadonlySet<string> = new Set([
   'forbidden',
   'is_directory',
   'not_directory',

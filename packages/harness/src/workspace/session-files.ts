@@ -33,8 +33,10 @@ export interface SessionFiles {
   keep(output: Output): Promise<void>;
 }
 
+export type RecordName = 'mounts' | 'outputs' | 'skills';
+
 /** What a session remembers of its workspace: survives the process, and means nothing but to who wrote it. */
 export interface WorkspaceRecord {
-  load(name: 'mounts' | 'outputs'): string | null;
-  save(name: 'mounts' | 'outputs', text: string): void;
+  load(name: RecordName): string | null;
+  save(name: RecordName, text: string): void;
 }

@@ -1,6 +1,6 @@
 // A session's files in memory, and git over HTTP inside a sandbox: there is no other network in it.
 import type { Sandboxes } from '@capstan/sandbox/port';
-import type { Mountable, SessionFiles, WorkspaceRecord } from './session-files.ts';
+import type { Mountable, RecordName, SessionFiles, WorkspaceRecord } from './session-files.ts';
 
 export interface KeptOutput {
   path: string;
@@ -62,11 +62,11 @@ export class MemoryFiles implements SessionFiles {
 export class MemoryRecord implements WorkspaceRecord {
   texts = new Map<string, string>();
 
-  load(name: 'mounts' | 'outputs'): string | null {
+  load(name: RecordName): string | null {
     return this.texts.get(name) ?? null;
   }
 
-  save(name: 'mounts' | 'outputs', text: string): void {
+  save(name: RecordName, text: string): void {
     this.texts.set(name, text);
   }
 }

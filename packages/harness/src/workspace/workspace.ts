@@ -2,23 +2,29 @@
 import { Mounts } from './mounts.ts';
 import { type OutputDeps, Outputs } from './outputs.ts';
 import type { SessionFiles } from './session-files.ts';
+import type { SessionSkills } from './session-skills.ts';
+import { SkillMounts } from './skill-mount.ts';
 
 export interface WorkspaceDeps extends OutputDeps {
   files: SessionFiles;
+  /** Absent: the session has none. */
+  skills?: SessionSkills;
 }
 
 export class Workspace {
   #mounts: Mounts;
+  #skills: SkillMounts;
   #outputs: Outputs;
 
   constructor(deps: WorkspaceDeps) {
     this.#mounts = new Mounts(deps);
+    this.#skills = new SkillMounts(deps);
     this.#outputs = new Outputs(deps);
   }
 
   /** Before a tool call. Rejects with SandboxError when the sandbox itself fails. */
-  ready(sandboxId: string): Promise<void> {
-    return this.#mounts.ready(sandboxId);
+  async ready(sandboxId: string): Promise<void> {
+    await Promise.all([this.#mounts.ready(sandboxId), this.#skills.ready(sandboxId)]);
   }
 
   /** While a tool call works, and with `ended` after it. */
@@ -32,6 +38,6 @@ export class Workspace {
   }
 
   takeNotes(): string[] {
-    return this.#mounts.takeNotes();
+    return [...this.#mounts.takeNotes(), ...this.#skills.takeNotes()];
   }
 }
