@@ -1,10 +1,11 @@
-// The Worker for work nobody waits for: hourly sweeps and the queue. It has no public address, bindings only.
+// The Worker for work nobody waits for: the clocks of deployments, hourly sweeps and the queue. It has no public address, bindings only.
 
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { sweepBlobs } from '@capstan/db/blob-debts';
 import { openD1 } from '@capstan/db/d1';
 import { LoginCodeStore } from '@capstan/db/login-codes';
 import { openR2 } from '@capstan/db/r2';
+import type { DeploymentAddress, DeploymentClocks } from '@capstan/schema/deployments';
 import type { BackendHealth, HealthSource } from '@capstan/schema/health';
 import { consoleLogger } from '@capstan/shared/logger';
 import type { Env } from './env.ts';
@@ -12,9 +13,23 @@ import { jobsHealth } from './health.ts';
 
 const logger = consoleLogger.child({ worker: 'jobs' });
 
-export class JobsService extends WorkerEntrypoint<Env> implements HealthSource {
+export { DeploymentClock } from './deployment-clock.ts';
+
+export class JobsService extends WorkerEntrypoint<Env> implements HealthSource, DeploymentClocks {
   health(): Promise<Record<string, BackendHealth>> {
     return jobsHealth(this.env);
+  }
+
+  expect(address: DeploymentAddress): Promise<void> {
+    return this.#clock(address).expect(address);
+  }
+
+  look(address: DeploymentAddress): Promise<void> {
+    return this.#clock(address).look(address);
+  }
+
+  #clock({ tenantId, deploymentId }: DeploymentAddress) {
+    return this.env.CLOCKS.getByName(`${tenantId}/${deploymentId}`);
   }
 }
 

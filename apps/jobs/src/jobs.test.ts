@@ -6,9 +6,18 @@ import { createTestHarness } from 'wrangler';
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false';
 const harness = createTestHarness({
   root: `${import.meta.dirname}/../../..`,
-  workers: [{ configPath: 'apps/jobs/wrangler.jsonc' }],
+  workers: [
+    { configPath: 'apps/jobs/wrangler.jsonc' },
+    {
+      config: {
+        name: 'capstan-agent',
+        main: './apps/jobs/src/testing/agent-worker.ts',
+        compatibility_date: '2026-10-01',
+      },
+    },
+  ],
 });
-const worker = () => harness.getWorker<{ DB: D1Database; QUEUE: Queue }>();
+const worker = () => harness.getWorker<{ DB: D1Database; QUEUE: Queue }>('capstan-jobs');
 
 beforeAll(async () => {
   await harness.listen();

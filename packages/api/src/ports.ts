@@ -1,6 +1,7 @@
 // What the API needs from the place it runs in.
 import type { Blobs } from '@capstan/db/blobs';
 import type { Database } from '@capstan/db/database';
+import type { DeploymentClocks } from '@capstan/schema/deployments';
 import type { HealthSource } from '@capstan/schema/health';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Sessions, StreamQuery } from '@capstan/session/service';
@@ -26,6 +27,7 @@ export interface ApiPorts {
   /** Previews are at hosts below it; without a port, in lower case. Null: there are none. */
   previewHost: string | null;
   jobs: HealthSource;
+  clocks: DeploymentClocks;
   blobs: HealthSource & Blobs;
   /** Answers a GET with a file of the Console, 404 when there is none. */
   assets(request: Request): Promise<Response>;

@@ -11,6 +11,7 @@ import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import { type AgentChange, type AgentSettings, isSame, revise, withoutVersion } from './agent-settings.ts';
 import { within } from './bounds.ts';
 import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
+import { archiveOfAgent } from './deployments.ts';
 import { requireFit } from './fit.ts';
 import { fitting, MOST_BYTES } from './fitting.ts';
 import { announce, exists } from './outbox.ts';
@@ -172,13 +173,14 @@ export class AgentStore {
     return { data: rows.map(toAgent), next_page: next };
   }
 
-  /** Archiving again changes nothing. */
+  /** With its deployments. Archiving again changes nothing. */
   async archive(id: string, now: number): Promise<Agent> {
     const { db, tenantId } = this.#scope;
     const open = and(eq(agents.tenantId, tenantId), eq(agents.id, id), isNull(agents.archivedAt));
     await db.batch([
       ...announce(this.#scope, { type: 'agent.archived', id, now }, exists(agents, open)),
       db.update(agents).set({ archivedAt: now, updatedAt: now }).where(open),
+      ...archiveOfAgent(this.#scope, id, now),
     ]);
     return this.retrieve(id);
   }

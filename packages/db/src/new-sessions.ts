@@ -10,6 +10,7 @@ import type { ForkedSession, Session } from '@capstan/schema/sessions';
 import { ZERO_USAGE } from '@capstan/schema/usage';
 import { newId } from '@capstan/shared/ids';
 import { and, eq, getTableColumns, isNull, ne, type SQL, sql } from 'drizzle-orm';
+import { mayRun, type NewRun, recordRun } from './deployment-runs.ts';
 import { EnvironmentStore } from './environments.ts';
 import { MOST_BYTES, requireFit, sizeOf } from './fit.ts';
 import { announce, exists } from './outbox.ts';
@@ -44,6 +45,8 @@ export interface NewSession extends Beginning {
   environmentId: string | null;
   /** What starts it; null or absent: a caller of the API. */
   deploymentId?: string | null;
+  /** Its record is written with it, and has the receipt. */
+  run?: NewRun;
   initialEvents?: EventParam[];
   resources?: readonly NewResource[];
 }
@@ -81,7 +84,9 @@ export async function createSession(scope: Scope, input: NewSession, claim?: Cla
       ...giveTo(scope, fresh, resources),
       ...giveSkills(scope, fresh.id, now),
       ...announceTo(scope, fresh),
-      ...keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, resources, {}) }),
+      ...(input.run
+        ? recordRun(scope, { run: input.run, sessionId: fresh.id, claim })
+        : keepReceipt(scope, claim, { id: fresh.id, now, ...answerTo(fresh, resources, {}) })),
     ]);
     const [[copied]] = await made.catch(refuseMissingSkill);
     if (copied) return toSession({ ...fresh, ...copied, ...shownOf(resources, now) }, fresh, now);
@@ -186,7 +191,7 @@ function fromAgent(scope: Scope, input: NewSession): Source {
     rows: sql`FROM ${agents}
       JOIN ${agentVersions} ON ${agent.version}
       JOIN ${environments} ON ${environment} AND ${isNull(environments.archivedAt)}
-      WHERE ${and(agent.found, isNull(agents.archivedAt), withRoom(scope, input), withFiles(scope, input), withPlace(input))}`,
+      WHERE ${and(agent.found, isNull(agents.archivedAt), withRoom(scope, input), withFiles(scope, input), withPlace(input), input.run && mayRun(scope, input.run))}`,
   };
 }
 
@@ -257,11 +262,21 @@ async function prepare(scope: Scope, input: NewSession): Promise<void> {
   const parents = await readParents(scope, input);
   check(parents, input);
   await requireFiles(scope, input);
+  await requireRunnable(scope, input);
   if (input.initialEvents?.length && parents.environment) {
     const besides = { what: 'its agent and environment', sizeBytes: parents.sizeBytes };
     requireFit(input.initialEvents, 'initial_events', besides);
   }
   if (!parents.environment) await new EnvironmentStore(scope).ensureDefault(input.now);
+}
+
+/** Refuses (`conflict`) a run that its deployment no longer makes. */
+async function requireRunnable(scope: Scope, { run }: NewSession): Promise<void> {
+  if (run === undefined) return;
+  const [found] = await scope.db.select({ may: sql<number>`${mayRun(scope, run)}` }).from(sql`(SELECT 1)`);
+  if (found?.may) return;
+  const why = 'is archived or paused, or has begun this run already';
+  throw new ApiError('conflict', `${run.deploymentId} ${why}`, { reason: 'run_not_due' });
 }
 
 /** Names the first file that is not there. */
@@ -272,7 +287,9 @@ async function requireFiles(scope: Scope, { resources = [], now }: NewSession): 
     const [found] = await scope.db.select({ there: sql<number>`${there}` }).from(sql`(SELECT 1)`);
     if (found?.there) continue;
     const path = `resources.${index}.file_id`;
-    throw new ApiError('not_found', `${path}: no file ${resource.source}, or it has expired`);
+    throw new ApiError('not_found', `${path}: no file ${resource.source}, or it has expired`, {
+      reason: 'file_not_found',
+    });
   }
 }
 
@@ -327,10 +344,13 @@ function check({ agent, environment }: Parents, input: NewSession): void {
     throw new ApiError(
       'not_found',
       `No agent ${id}${version === undefined ? '' : ` with version ${version}`}`,
+      { reason: 'agent_not_found' },
     );
   }
   if (agent.archivedAt !== null) {
-    throw new ApiError('invalid_request', `agent: ${id} is archived and starts no new sessions`);
+    throw new ApiError('invalid_request', `agent: ${id} is archived and starts no new sessions`, {
+      reason: 'agent_archived',
+    });
   }
   if (!environment && environmentId !== null) {
     const reason = 'environment_not_found';

@@ -2,6 +2,8 @@
 import { AgentStore } from './agents.ts';
 import { CredentialStore } from './credentials.ts';
 import type { Database } from './database.ts';
+import { DeploymentRunStore } from './deployment-runs.ts';
+import { DeploymentStore } from './deployments.ts';
 import { EnvironmentKeyStore } from './environment-keys.ts';
 import { EnvironmentStore } from './environments.ts';
 import { FileStore } from './files.ts';
@@ -20,6 +22,8 @@ export interface Stores {
   environments: EnvironmentStore;
   environmentKeys: EnvironmentKeyStore;
   sessions: SessionStore;
+  deployments: DeploymentStore;
+  deploymentRuns: DeploymentRunStore;
   receipts: ReceiptStore;
   ledger: LedgerStore;
   files: FileStore;
@@ -39,6 +43,8 @@ export function stores(db: Database, tenantId: string): Stores {
     environments: new EnvironmentStore(scope),
     environmentKeys: new EnvironmentKeyStore(scope),
     sessions: new SessionStore(scope),
+    deployments: new DeploymentStore(scope),
+    deploymentRuns: new DeploymentRunStore(scope),
     receipts: new ReceiptStore(scope),
     ledger: new LedgerStore(scope),
     files: new FileStore(scope),

@@ -18,6 +18,8 @@ export const ID_PREFIXES = {
   credential: 'vcrd',
   skill: 'skill',
   skillVersion: 'skver',
+  deployment: 'depl',
+  deploymentRun: 'drun',
   request: 'req',
   apiKey: 'key',
   work: 'work',

@@ -4,7 +4,8 @@ import { idSchema } from './ids.ts';
 
 export const MAX_ROSTER = 20;
 
-const reference = z.object({
+/** An agent in the version named, or else in its current one. */
+export const agentParam = z.object({
   type: z.literal('agent'),
   id: idSchema('agent'),
   version: z.int().min(1).optional(),
@@ -14,7 +15,7 @@ const self = z.object({ type: z.literal('self') });
 
 const rosterEntry = z.union([
   idSchema('agent'),
-  z.discriminatedUnion('type', [reference, self], {
+  z.discriminatedUnion('type', [agentParam, self], {
     error: 'expected "agent" or "self"; "advisor" is not supported by this server yet',
   }),
 ]);

@@ -57,22 +57,23 @@ const fileParam = z
   .meta({ id: 'FileResourceParam' });
 export type FileResourceParam = z.infer<typeof fileParam>;
 
+const repository = {
+  type: z.literal('github_repository'),
+  url: z
+    .string()
+    .max(2_048)
+    .superRefine((url, context) => {
+      const problem = urlProblem(url);
+      if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+    }),
+  checkout: checkout.nullish(),
+  mount_path: mountPath
+    .refine((path) => isWithin(path, WORKSPACE_ROOT), `must be below ${WORKSPACE_ROOT}`)
+    .nullish(),
+};
+
 const repositoryParam = z
-  .object({
-    type: z.literal('github_repository'),
-    url: z
-      .string()
-      .max(2_048)
-      .superRefine((url, context) => {
-        const problem = urlProblem(url);
-        if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-      }),
-    authorization_token: token.optional(),
-    checkout: checkout.nullish(),
-    mount_path: mountPath
-      .refine((path) => isWithin(path, WORKSPACE_ROOT), `must be below ${WORKSPACE_ROOT}`)
-      .nullish(),
-  })
+  .object({ ...repository, authorization_token: token.optional() })
   .refine(({ url, authorization_token }) => authorization_token === undefined || url.startsWith('https:'), {
     path: ['authorization_token'],
     message: 'is sent over https only; give an https url',
@@ -83,6 +84,16 @@ export type RepositoryResourceParam = z.infer<typeof repositoryParam>;
 const memoryStoreParam = z.object({
   type: z.literal('memory_store').refine(() => false, 'memory stores are not supported by this server yet'),
 });
+
+/** What the sessions of a deployment are created with, as it is shown: no token is. */
+export const resourceConfig = z
+  .discriminatedUnion('type', [
+    fileParam,
+    z.object(repository).meta({ id: 'RepositoryResourceConfig' }),
+    memoryStoreParam,
+  ])
+  .meta({ id: 'ResourceConfig' });
+export type ResourceConfig = z.infer<typeof resourceConfig>;
 
 /** What a session can be created with. */
 export const resourceParams = z

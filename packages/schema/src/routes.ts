@@ -2,6 +2,8 @@
 import { agentRoutes } from './agents.ts';
 import { consoleRoutes } from './console-login.ts';
 import { credentialRoutes } from './credentials.ts';
+import { deploymentRunRoutes } from './deployment-runs.ts';
+import { deploymentRoutes } from './deployments.ts';
 import { environmentKeyRoutes } from './environment-keys.ts';
 import { environmentRoutes } from './environments.ts';
 import { eventRoutes } from './events.ts';
@@ -33,6 +35,8 @@ export const ROUTES: readonly RouteSpec[] = [
   vaultRoutes,
   credentialRoutes,
   skillRoutes,
+  deploymentRoutes,
+  deploymentRunRoutes,
   usageRoutes,
   healthRoutes,
   consoleRoutes,

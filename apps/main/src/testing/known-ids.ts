@@ -34,6 +34,13 @@ export async function knownIds(world: World): Promise<KnownIds> {
   const created = await world.fetch('/v1/skills', { method: 'POST', headers, body: skill });
   const { id: skill_id = '', latest_version_id: version = '' }: { id?: string; latest_version_id?: string } =
     await created.json();
+  const deployment_id = await post('/v1/deployments', {
+    name: 'Contract',
+    agent: agent_id,
+    environment_id,
+    initial_events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }],
+  });
+  const deployment_run_id = await post(`/v1/deployments/${deployment_id}/run`, {});
   const made = {
     agent_id,
     environment_id,
@@ -47,6 +54,8 @@ export async function knownIds(world: World): Promise<KnownIds> {
     version,
     key_id,
     work_id: 'work_1',
+    deployment_id,
+    deployment_run_id,
   };
   const byPrefix = Object.values(made).map((id) => [id.replace(/_.*/, ''), [id]] as const);
   return {

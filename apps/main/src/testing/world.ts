@@ -53,7 +53,7 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     root: ROOT,
     workers: [
       { config: mainConfig(secrets, over.consoleDirectory) },
-      { configPath: 'apps/jobs/wrangler.jsonc' },
+      { configPath: 'apps/jobs/wrangler.jsonc', vars: SECRETS },
       { config: over.modelUrl === undefined ? agentConfig(over.exposedUrl) : realAgentConfig(over.modelUrl) },
     ],
   });

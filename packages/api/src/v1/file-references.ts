@@ -55,9 +55,10 @@ function referencesOf(event: EventParam, path: string): Reference[] {
 }
 
 function requireShown(row: FileRow | undefined, { fileId, path, block }: Reference, now: number): void {
-  if (row === undefined) throw new ApiError('invalid_request', `${path}: no file ${fileId}`);
+  const reason = 'file_not_found';
+  if (row === undefined) throw new ApiError('invalid_request', `${path}: no file ${fileId}`, { reason });
   if (row.blob === null || (row.expiresAt !== null && row.expiresAt <= now))
-    throw new ApiError('invalid_request', `${path}: the file ${fileId} has expired`);
+    throw new ApiError('invalid_request', `${path}: the file ${fileId} has expired`, { reason });
   const showing = showingOf(row, block === 'image' ? 'image' : 'document');
   if (typeof showing === 'string') throw new ApiError('invalid_request', `${path}: ${fileId} ${showing}`);
   if (block === 'rubric' && showing.as !== 'text')

@@ -3,6 +3,8 @@ import type { Transport } from '../transport.ts';
 import { agents } from './agents.ts';
 import { consoleLogin } from './console-login.ts';
 import { credentials } from './credentials.ts';
+import { deploymentRuns } from './deployment-runs.ts';
+import { deployments } from './deployments.ts';
 import { environmentKeys } from './environment-keys.ts';
 import { environments } from './environments.ts';
 import { events } from './events.ts';
@@ -23,6 +25,8 @@ export function endpoints(transport: Transport) {
     agents: agents(transport),
     consoleLogin: consoleLogin(transport),
     credentials: credentials(transport),
+    deploymentRuns: deploymentRuns(transport),
+    deployments: deployments(transport),
     environmentKeys: environmentKeys(transport),
     environments: environments(transport),
     events: events(transport),

@@ -17,5 +17,7 @@ export function credentials(transport: Transport) {
     archive: endpoint<typeof credentialRoutes.archive>(transport, 'post', '/v1/vaults/{vault_id}/credentials/{credential_id}/archive'),
     /** Delete a credential */
     delete: endpoint<typeof credentialRoutes.delete>(transport, 'delete', '/v1/vaults/{vault_id}/credentials/{credential_id}'),
+    /** Try an OAuth credential at its MCP server, and renew its token when the server refuses it */
+    validate: endpoint<typeof credentialRoutes.validate>(transport, 'post', '/v1/vaults/{vault_id}/credentials/{credential_id}/mcp_oauth_validate'),
   };
 }

@@ -48,6 +48,7 @@ function param<const T extends keyof typeof shapes>(type: T) {
 
 const userMessage = param('user.message');
 const defineOutcome = param('user.define_outcome');
+const systemMessage = param('system.message');
 
 export const eventParam = z
   .discriminatedUnion('type', [
@@ -57,7 +58,7 @@ export const eventParam = z
     param('user.custom_tool_result'),
     param('user.tool_result'),
     defineOutcome,
-    param('system.message'),
+    systemMessage,
   ])
   .meta({ id: 'EventParam' });
 export type EventParam = z.infer<typeof eventParam>;
@@ -69,22 +70,39 @@ const MAX_FILE_DOCUMENTS = 100;
 export const initialEvents = z
   .array(z.discriminatedUnion('type', [userMessage, defineOutcome]))
   .max(MAX_INITIAL_EVENTS)
+  .superRefine(checkInitial);
+
+/** What every session of a deployment is sent with its creation (spec §5.11). */
+export const deploymentEvents = z
+  .array(z.discriminatedUnion('type', [userMessage, defineOutcome, systemMessage]))
+  .min(1)
+  .max(MAX_INITIAL_EVENTS)
   .superRefine((events, context) => {
-    const refuse = (path: PropertyKey[], message: string) =>
-      context.addIssue({ code: 'custom', path, message });
-    const [, second] = events.flatMap((event, index) =>
-      event.type === 'user.define_outcome' ? [index] : [],
-    );
-    if (second !== undefined) refuse([second], 'a session has one outcome at a time; define one');
-    if (events.reduce((sum, event) => sum + fileDocuments(event), 0) > MAX_FILE_DOCUMENTS)
-      refuse([], `more than ${MAX_FILE_DOCUMENTS} documents are files`);
-    for (const [index, event] of events.entries()) {
-      if (event.type === 'user.message' && event.session_thread_id)
-        refuse([index, 'session_thread_id'], 'a new session has only its primary thread; leave it out');
+    checkInitial(events, context);
+    for (const [index, { type }] of events.entries()) {
+      if (type !== 'system.message') continue;
+      const placed = index === events.length - 1 && events[index - 1]?.type === 'user.message';
+      if (placed) continue;
+      const message = 'a system.message has to be the last event, and to follow a user.message';
+      context.addIssue({ code: 'custom', path: [index], message });
     }
   });
+export type DeploymentEvent = z.infer<typeof deploymentEvents>[number];
 
-function fileDocuments(event: z.infer<typeof userMessage> | z.infer<typeof defineOutcome>): number {
+function checkInitial(events: readonly DeploymentEvent[], context: z.RefinementCtx): void {
+  const refuse = (path: PropertyKey[], message: string) =>
+    context.addIssue({ code: 'custom', path, message });
+  const [, second] = events.flatMap((event, index) => (event.type === 'user.define_outcome' ? [index] : []));
+  if (second !== undefined) refuse([second], 'a session has one outcome at a time; define one');
+  if (events.reduce((sum, event) => sum + fileDocuments(event), 0) > MAX_FILE_DOCUMENTS)
+    refuse([], `more than ${MAX_FILE_DOCUMENTS} documents are files`);
+  for (const [index, event] of events.entries()) {
+    if (event.type === 'user.message' && event.session_thread_id)
+      refuse([index, 'session_thread_id'], 'a new session has only its primary thread; leave it out');
+  }
+}
+
+function fileDocuments(event: DeploymentEvent): number {
   if (event.type !== 'user.message') return 0;
   return event.content.filter((block) => block.type === 'document' && block.source.type === 'file').length;
 }
