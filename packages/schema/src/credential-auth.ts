@@ -52,7 +52,13 @@ const tokenEndpointAuth = z.discriminatedUnion('type', [
 
 const networking = z.discriminatedUnion('type', [
   z.object({ type: z.literal('unrestricted') }),
-  z.object({ type: z.literal('limited'), allowed_hosts: z.array(credentialHost).max(MAX_CREDENTIAL_HOSTS) }),
+  z.object({
+    type: z.literal('limited'),
+    allowed_hosts: z
+      .array(credentialHost)
+      .min(1, 'name a host, or give {"type":"unrestricted"}')
+      .max(MAX_CREDENTIAL_HOSTS),
+  }),
 ]);
 export type CredentialNetworking = z.infer<typeof networking>;
 

@@ -37,11 +37,11 @@ export const bash: Tool<Input> = {
   changes: true,
 
   async perform(place, { command, restart, timeout_ms: timeoutMs = DEFAULT_TIMEOUT_MS }) {
-    const { sandboxes, sandboxId, effectId, shell, signal } = place;
+    const { sandboxes, sandboxId, effectId, shell, env: given, signal } = place;
     if (restart === true) await persist(() => sandboxes.resetShell({ sandboxId, shell }), { signal });
     if (command === undefined) return answered('The shell was restarted.');
     // A script that does something outside can make it happen once, whoever repeats it.
-    const env = { [EFFECT_ID]: effectId };
+    const env = { ...given, [EFFECT_ID]: effectId };
     const run = { sandboxId, runId: effectId, command, timeoutMs, shell, env };
     const limits = { waitMs: MAX_WAIT_MS, maxBytes: MAX_RESULT_BYTES };
     const first = await persist(() => sandboxes.startRun({ ...run, ...limits }, signal), { signal });

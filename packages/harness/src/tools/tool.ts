@@ -11,6 +11,8 @@ export interface Place {
   effectId: string;
   /** The persistent shell of the thread that calls. */
   shell: string;
+  /** Variables that a command is to have. */
+  env: Readonly<Record<string, string>>;
   signal: AbortSignal;
 }
 

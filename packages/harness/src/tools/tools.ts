@@ -134,7 +134,8 @@ class SandboxTools implements Tools {
   }
 
   #place(call: ToolCall, at: { sandboxId: string; signal: AbortSignal }): Place {
-    return { sandboxes: this.#sandboxes(), effectId: call.effectId, shell: call.shell, ...at };
+    const env = this.#workspace?.environment ?? {};
+    return { sandboxes: this.#sandboxes(), effectId: call.effectId, shell: call.shell, env, ...at };
   }
 }
 

@@ -7,6 +7,7 @@ import type { Sandboxes } from '@capstan/sandbox/port';
 import type { Logger } from '@capstan/shared/logger';
 import { z } from 'zod';
 import { persist } from '../persistence.ts';
+import { SandboxVariables, type VaultVariables } from '../vault/sandbox-variables.ts';
 import { putFile } from './file-mount.ts';
 import { cloneRepository } from './repository-mount.ts';
 import { giveTokens, type TokenUse } from './repository-tokens.ts';
@@ -16,6 +17,8 @@ export interface MountDeps {
   sandboxes: () => Sandboxes;
   files: SessionFiles;
   record: WorkspaceRecord;
+  /** Absent: the session has no vaults. */
+  variables?: VaultVariables | undefined;
   logger: Logger;
 }
 
@@ -25,9 +28,9 @@ const manifest = z.object({
   mounted: z.record(z.string(), z.object({ path: z.string(), type: z.enum(['file', 'github_repository']) })),
   /** How often a mount failed here: names the next attempt. */
   failures: z.number(),
-  /** Of authorization tokens, by resource. */
+  /** Of authorization tokens, by resource, and of variables, by credential. */
   placeholders: z.record(z.string(), z.string()).default({}),
-  /** Why a token is not used here, by resource, as it was told. */
+  /** Why one of them is not used here, as it was told. */
   unused: z.record(z.string(), z.string()).default({}),
 });
 type Manifest = z.infer<typeof manifest>;
@@ -43,6 +46,7 @@ type Tokens = ReadonlyMap<string, TokenUse>;
 
 export class Mounts {
   #deps: MountDeps;
+  #variables: SandboxVariables;
   #current: Manifest | null = null;
   #settled = false;
   #working: Promise<void> | null = null;
@@ -50,13 +54,18 @@ export class Mounts {
 
   constructor(deps: MountDeps) {
     this.#deps = deps;
+    this.#variables = new SandboxVariables(deps.variables ?? null, deps.logger);
+  }
+
+  /** Variables that every command there is to have. */
+  get environment(): Readonly<Record<string, string>> {
+    return this.#variables.environment;
   }
 
   /** Resolves when everything that can be mounted is. Rejects only when the sandbox itself fails, with SandboxError. */
   ready(sandboxId: string): Promise<void> {
-    if (this.#settled && this.#current?.sandboxId === sandboxId && !this.#deps.files.stale())
-      return Promise.resolve();
-    this.#working ??= this.#mount(sandboxId).finally(() => {
+    if (this.#deps.variables === undefined && this.#isSettled(sandboxId)) return Promise.resolve();
+    this.#working ??= this.#bringUpToDate(sandboxId).finally(() => {
       this.#working = null;
     });
     return this.#working;
@@ -65,6 +74,15 @@ export class Mounts {
   /** What the model has to be told, once. */
   takeNotes(): string[] {
     return this.#notes.splice(0);
+  }
+
+  async #bringUpToDate(sandboxId: string): Promise<void> {
+    const changed = await this.#variables.changed();
+    if (changed || !this.#isSettled(sandboxId)) await this.#mount(sandboxId);
+  }
+
+  #isSettled(sandboxId: string): boolean {
+    return this.#settled && this.#current?.sandboxId === sandboxId && !this.#deps.files.stale();
   }
 
   async #mount(sandboxId: string): Promise<void> {
@@ -95,28 +113,31 @@ export class Mounts {
     if (text !== JSON.stringify(known)) this.#deps.record.save('mounts', text);
   }
 
-  #giveTokens(resources: readonly Mountable[], next: Manifest): Promise<Map<string, TokenUse>> {
+  async #giveTokens(resources: readonly Mountable[], next: Manifest): Promise<Map<string, TokenUse>> {
     const { sandboxId, placeholders } = next;
+    const variables = await this.#variables.open();
     const keep = (kept: Manifest['placeholders']) => {
       next.placeholders = kept;
       // What it does not name yet is mounted once more, which changes nothing.
       this.#current = next;
       this.#deps.record.save('mounts', JSON.stringify(next));
     };
-    return giveTokens(this.#deps, { sandboxId, resources, placeholders, keep });
+    return giveTokens(this.#deps, { sandboxId, resources, variables, placeholders, keep });
   }
 
-  /** Of a repository that is there all the same: its failure would have said so. */
   #tellUnused({ before, next, tokens }: { before: Manifest; next: Manifest; tokens: Tokens }): void {
+    const tell = (id: string, unused: string, what: string) => {
+      next.unused[id] = unused;
+      if (before.unused[id] !== unused) this.#notes.push(`Note: ${what}: ${unused}.`);
+    };
     for (const [id, use] of tokens) {
-      if (!('unused' in use) || next.mounted[id] === undefined) continue;
-      next.unused[id] = use.unused;
-      if (before.unused[id] === use.unused) continue;
-      const { path } = next.mounted[id];
-      this.#notes.push(
-        `Note: The authorization token of the repository at ${path} is not used: ${use.unused}.`,
-      );
+      // Of a repository that is there all the same: its failure would have said so.
+      const mount = next.mounted[id];
+      if ('unused' in use && mount !== undefined)
+        tell(id, use.unused, `The authorization token of the repository at ${mount.path} is not used`);
     }
+    for (const [id, { name, unused }] of this.#variables.settle(tokens))
+      tell(id, unused, `The variable ${name} of the session's vaults is not set`);
   }
 
   async #resources(): Promise<Mountable[] | null> {

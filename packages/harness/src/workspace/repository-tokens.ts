@@ -1,15 +1,17 @@
 // Authorization tokens of repositories: they stay at the egress proxy. A sandbox has a placeholder for each, and git there
-// sends it with what it asks of that repository; on its way to the repository's host the token takes its place.
+// sends it with what it asks of that repository; on its way to the repository's host the token takes its place. Variables of
+// vaults are given with them, because what a sandbox is given replaces all it had.
 //  T1 No token is in a sandbox, a note, a log or a record; placeholders are.
 //  T2 A placeholder is recorded before it is given: whoever comes back after a crash gives the same.
 //  T3 A sandbox that was not made ready for credentials gets none: it would not trust the proxy, and so lose the whole host.
 
 import { newPlaceholder } from '@capstan/sandbox/egress/policy';
 import { isSandboxError } from '@capstan/sandbox/error';
-import type { SandboxCredential, Sandboxes } from '@capstan/sandbox/port';
+import type { Sandboxes } from '@capstan/sandbox/port';
 import type { Logger } from '@capstan/shared/logger';
 import { isLost } from '../lost.ts';
 import { persist } from '../persistence.ts';
+import type { OpenVariable } from '../vault/sandbox-variables.ts';
 import { gitSettings } from './git-authorization.ts';
 import type { Mountable, SessionFiles } from './session-files.ts';
 
@@ -25,7 +27,9 @@ export type TokenUse = { placeholder: string } | { unused: string };
 export interface Giving {
   sandboxId: string;
   resources: readonly Mountable[];
-  /** What this sandbox has, by resource. */
+  /** What else the sandbox is to have: it has one set of credentials. */
+  variables?: readonly OpenVariable[];
+  /** What this sandbox has, by resource or credential. */
   placeholders: Readonly<Record<string, string>>;
   /** Records what it is about to have instead. */
   keep(placeholders: Record<string, string>): void;
@@ -45,24 +49,31 @@ const NO_PROXY = 'this server has no egress proxy to give it through';
 const UNREADABLE =
   'this server cannot open it: its agent Worker needs the PLATFORM_ROOT_SECRET of the main Worker';
 
-/** By resource, of those that have a token. Rejects, with SandboxError, only when the sandbox itself fails. */
+/** By id, of resources with a token and of variables. Rejects, with SandboxError, only when the sandbox itself fails. */
 export async function giveTokens(deps: TokenDeps, giving: Giving): Promise<Map<string, TokenUse>> {
-  const { sandboxId, resources, placeholders: before, keep } = giving;
+  const { sandboxId, resources, variables = [], placeholders: before, keep } = giving;
   const repositories = resources.filter(
     (resource): resource is Repository => resource.type === 'github_repository' && resource.hasToken,
   );
   const uses = new Map<string, TokenUse>();
-  if (repositories.length === 0 && Object.keys(before).length === 0) return uses;
+  const asked = [...repositories, ...variables];
+  if (asked.length === 0 && Object.keys(before).length === 0) return uses;
   const ready = await isReady(deps, sandboxId);
   const tokens = ready ? await openTokens(deps, repositories, uses) : new Map<string, string>();
-  const given = [...tokens.keys()].map((id) => [id, before[id] ?? newPlaceholder()] as const);
-  const placeholders: Record<string, string> = Object.fromEntries(given);
+  const wanted = [
+    ...repositories.flatMap(({ id, url }) => credentialOf(id, url, tokens.get(id))),
+    ...(ready ? variables : []),
+  ];
+  const credentials = wanted.map((credential) => ({
+    ...credential,
+    placeholder: before[credential.id] ?? newPlaceholder(),
+  }));
+  const placeholders = Object.fromEntries(credentials.map(({ id, placeholder }) => [id, placeholder]));
   keep(placeholders);
-  const credentials = repositories.flatMap(({ id, url }) => credentialOf(id, url, { tokens, placeholders }));
   // Without any, it still tells whether there is a proxy, and takes away what was given before.
   const refusal = await setCredentials(deps, { sandboxId, credentials });
   const unused = refusal ?? (ready ? null : NOT_READY);
-  for (const { id } of repositories) {
+  for (const { id } of asked) {
     if (unused !== null) uses.set(id, { unused });
     else if (placeholders[id] !== undefined) uses.set(id, { placeholder: placeholders[id] });
   }
@@ -93,16 +104,10 @@ async function openTokens(
   return tokens;
 }
 
-interface Known {
-  tokens: ReadonlyMap<string, string>;
-  placeholders: Readonly<Record<string, string>>;
-}
-
-function credentialOf(id: string, url: string, { tokens, placeholders }: Known): SandboxCredential[] {
-  const [secret, placeholder] = [tokens.get(id), placeholders[id]];
-  if (secret === undefined || placeholder === undefined) return [];
+/** None without a token. */
+function credentialOf(id: string, url: string, secret: string | undefined): OpenVariable[] {
   const locations = { header: true, query: false, body: false };
-  return [{ id, placeholder, secret, hosts: [new URL(url).host], locations }];
+  return secret === undefined ? [] : [{ id, secret, hosts: [new URL(url).host], locations }];
 }
 
 /** Null: they are set. Otherwise why they are not. */

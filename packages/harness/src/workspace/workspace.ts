@@ -1,4 +1,5 @@
 // The workspace of a session's sandbox: what is brought into it before a tool call, and what is taken out of it after one.
+import type { VaultVariables } from '../vault/sandbox-variables.ts';
 import { Mounts } from './mounts.ts';
 import { type OutputDeps, Outputs } from './outputs.ts';
 import type { SessionFiles } from './session-files.ts';
@@ -9,6 +10,8 @@ export interface WorkspaceDeps extends OutputDeps {
   files: SessionFiles;
   /** Absent: the session has none. */
   skills?: SessionSkills;
+  /** Absent: the session has no vaults. */
+  variables?: VaultVariables | undefined;
 }
 
 export class Workspace {
@@ -25,6 +28,11 @@ export class Workspace {
   /** Before a tool call. Rejects with SandboxError when the sandbox itself fails. */
   async ready(sandboxId: string): Promise<void> {
     await Promise.all([this.#mounts.ready(sandboxId), this.#skills.ready(sandboxId)]);
+  }
+
+  /** Variables that every command is to have; after `ready`. */
+  get environment(): Readonly<Record<string, string>> {
+    return this.#mounts.environment;
   }
 
   /** While a tool call works, and with `ended` after it. */
