@@ -35,6 +35,7 @@ import { IntervalPulse } from './interval-pulse.ts';
 import { lateHarness } from './late-harness.ts';
 import { sessionFiles } from './session-files.ts';
 import { sessionSkills } from './session-skills.ts';
+import { vaultVariables } from './session-vaults.ts';
 
 /** Where one session keeps what it keeps. */
 export interface Place {
@@ -70,6 +71,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
       load: (name) => facts.get(`workspace_${name}`),
       save: (name, text) => facts.set(`workspace_${name}`, text),
     },
+    variables: vaultVariables(shelf, spec),
     logger,
     clock,
   });
@@ -149,7 +151,7 @@ function createSandbox(
   spec: SessionSpec,
   { facts, files, ...around }: Around,
 ): SessionSandbox | null {
-  const { tenantId, sessionId, environment, agent } = spec;
+  const { tenantId, sessionId, environment, agent, vaultIds } = spec;
   if (environment.type === 'self_hosted') return null;
   const { snapshotHolders } = stores(openD1(env.DB), tenantId);
   const first = firstRecord(spec);
@@ -158,7 +160,7 @@ function createSandbox(
     sessionId,
     environment,
     network: networkOf(environment, agent),
-    holdsTokens: () => files.holdsTokens(),
+    holdsTokens: async () => vaultIds.length > 0 || files.holdsTokens(),
     facts: {
       load: () => {
         const kept = facts.get('sandbox');

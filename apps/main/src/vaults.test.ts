@@ -138,4 +138,27 @@ describe('a session', () => {
     await refused([open.id, 'vlt_none']).toMatchObject({ status: 404, ...first });
     await refused(Array(51).fill(open.id)).toMatchObject({ status: 400 });
   });
+
+  it('of a self-hosted environment is refused variables, and given tokens of MCP servers', async () => {
+    const vault = await vaults().create({ display_name: 'Both' });
+    const auth = { type: 'static_bearer' as const, mcp_server_url: SERVER, token: 'canary-bearer-token' };
+    await vaults().credentials.create(vault.id, { auth });
+    const agent = await client.beta.agents.create({ name: 'Clerk', model: 'some-model' });
+    const config = { type: 'self_hosted' as const };
+    const environment = await client.beta.environments.create({ name: 'Ours', config });
+    const begin = () =>
+      client.beta.sessions.create({ agent: agent.id, environment_id: environment.id, vault_ids: [vault.id] });
+    expect(await begin()).toMatchObject({ vault_ids: [vault.id] });
+    const variable = {
+      type: 'environment_variable' as const,
+      secret_name: 'KEY',
+      secret_value: 'canary-value',
+      networking: { type: 'unrestricted' as const },
+    };
+    await vaults().credentials.create(vault.id, { auth: variable });
+    await expect(begin()).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(/vault_ids\.0: .*self_hosted/),
+    });
+  });
 });

@@ -55,7 +55,8 @@ export async function requireParts(
     if (archived_at !== null)
       throw new ApiError('invalid_request', 'environment_id: the environment is archived', { reason });
   }
-  await requireVaults(db, { tenantId, vaultIds: parts.vault_ids ?? [] });
+  const { vault_ids: vaultIds, environment_id: environmentId = null } = parts;
+  await requireVaults(db, { tenantId, vaultIds: vaultIds ?? [], environmentId });
   const events = parts.initial_events ?? [];
   await withFiles({ db, blobs }, { tenantId, events, path: 'initial_events', now });
   const resources = parts.resources ?? [];

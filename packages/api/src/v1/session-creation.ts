@@ -35,11 +35,11 @@ export async function createSession(
   { tenantId, resources, ...wanted }: WantedSession,
   claim?: Claim,
 ): Promise<Session> {
-  const { now, vaultIds, budget } = wanted;
+  const { now, vaultIds, environmentId, budget } = wanted;
   const { sessions: store } = stores(db, tenantId);
   const referring = { tenantId, events: wanted.initialEvents, path: 'initial_events', now };
   const initialEvents = await withFiles({ db, blobs }, referring);
-  await requireVaults(db, { tenantId, vaultIds });
+  await requireVaults(db, { tenantId, vaultIds, environmentId });
   const made = {
     ...wanted,
     initialEvents,
