@@ -28,6 +28,7 @@ const VENDORS = {
   '@openai/|openai/|openai$|langsmith|@ai-sdk/': '^packages/harness/',
   // The emulator serves the protocol this client speaks, and reads its definitions from it.
   'modal/|modal$': '^packages/sandbox/src/modal|^packages/modal-emulator/',
+  '@modelcontextprotocol/': '^packages/harness/src/mcp/',
   'drizzle-orm': '^packages/db/',
   'better-auth|@better-auth/': '^packages/api/src/auth/',
   'hono|@hono/': '^packages/api/',

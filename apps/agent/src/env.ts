@@ -34,6 +34,12 @@ export interface Env {
   MODEL_IDLE_TIMEOUT_MS?: string;
   MODEL_PRICES?: string;
   MODEL_WINDOWS?: string;
+  /** The JSON interface of a SearXNG, or Brave's where its key is set. Neither: web_search is not offered. */
+  WEB_SEARCH_URL?: string;
+  BRAVE_SEARCH_API_KEY?: string;
+  /** Private places that URLs of users may lead to: `host:port`, separated by commas. */
+  PRIVATE_HOSTS?: string;
+  DNS_OVER_HTTPS_URL?: string;
   /** How long a session rests before its sandbox is photographed; default 20. */
   SANDBOX_SNAPSHOT_AFTER_SECONDS?: string;
   /** Development only, on loopback: where the failpoints of the crash tests are asked about. */

@@ -8,10 +8,15 @@ import { stores } from '@capstan/db/stores';
 import { ConfigFault, configFrom, type HarnessConfig } from '@capstan/harness/config';
 import { networkOf } from '@capstan/harness/environment-network';
 import { createHarness, withHolding } from '@capstan/harness/harness';
+import type { McpTrouble } from '@capstan/harness/mcp/mcp-tools';
 import { modelNotice } from '@capstan/harness/model-notice';
+import type { FileContents } from '@capstan/harness/models/file-content';
+import { NewsBoard, withBoard } from '@capstan/harness/news-board';
 import { NO_SANDBOX } from '@capstan/harness/no-machine';
 import { SessionSandbox } from '@capstan/harness/session-sandbox';
+import type { McpAuthorization } from '@capstan/harness/vault/mcp-authorization';
 import type { SessionFiles } from '@capstan/harness/workspace/session-files';
+import type { SessionSkills } from '@capstan/harness/workspace/session-skills';
 import { Workspace } from '@capstan/harness/workspace/workspace';
 import { createGatewaySandboxes } from '@capstan/sandbox/gateway-client';
 import { NOTHING_RECORDED, REST_MS, type SandboxRecord } from '@capstan/sandbox/lifecycle';
@@ -19,6 +24,7 @@ import type { Sandboxes } from '@capstan/sandbox/port';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import { ApiError } from '@capstan/schema/error';
 import { objectName, type SessionAddress } from '@capstan/session/address';
+import type { Harness } from '@capstan/session/harness';
 import type { Alarm, Ledger, LedgerLine, Ports, SessionIndex } from '@capstan/session/ports';
 import type { SessionSpec } from '@capstan/session/spec';
 import type { Sql } from '@capstan/session/sql';
@@ -33,6 +39,7 @@ import type { Facts } from './facts.ts';
 import { markPorts, markSandboxes, openFailpoints, type Reach } from './failpoints.ts';
 import { IntervalPulse } from './interval-pulse.ts';
 import { lateHarness } from './late-harness.ts';
+import { openOutsideTools } from './outside-tools.ts';
 import { sessionFiles } from './session-files.ts';
 import { sessionSkills } from './session-skills.ts';
 import { vaultVariables } from './session-vaults.ts';
@@ -76,7 +83,6 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     clock,
   });
   const sandbox = createSandbox(env, spec, { facts, files, sandboxes, workspace, logger, clock });
-  const holding = sandbox ?? NO_SANDBOX;
   const ports: Ports = {
     log: new SqlLog(sql),
     blobs,
@@ -102,15 +108,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
       },
     },
     pulse: new IntervalPulse(),
-    harness: withHolding(
-      lateHarness(() => {
-        const config = readConfig(env);
-        // Refused here, where the turn says what is missing.
-        if (sandbox !== null) sandboxes();
-        return createHarness({ config, sandboxes, sandbox, workspace, files, ...skills, logger, clock });
-      }),
-      holding,
-    ),
+    harness: openHarness(env, spec, { sandbox, sandboxes, workspace, files, ...skills, logger, clock }),
     logger,
     erase: async () => {
       // First the blobs: as long as the log stands, the erasing is owed, and done again when it fails half way.
@@ -130,6 +128,38 @@ function hasSkills({ agent }: SessionSpec): boolean {
   const called = agent.multiagent?.agents ?? [];
   return [agent, ...called].some(({ skills }) => skills.length > 0);
 }
+
+interface Tools {
+  /** Null: the session's tools work at its user's own. */
+  sandbox: SessionSandbox | null;
+  sandboxes: () => Sandboxes;
+  workspace: Workspace;
+  files: FileContents;
+  skills?: SessionSkills;
+  logger: Logger;
+  clock: { now(): number };
+}
+
+function openHarness(env: Env, spec: SessionSpec, tools: Tools): Harness {
+  const { sandbox, sandboxes } = tools;
+  const board = new NewsBoard((kind) => newId(kind));
+  const report = (trouble: McpTrouble) => (sandbox ?? board).announce(trouble);
+  const workers = lateHarness(() => {
+    const config = readConfig(env);
+    // Refused here, where the turn says what is missing.
+    if (sandbox !== null) sandboxes();
+    const outside = openOutsideTools(env, spec, {
+      ...tools,
+      config,
+      report,
+      authorization: NO_AUTHORIZATION,
+    });
+    return createHarness({ ...tools, config, outside });
+  });
+  return withHolding(workers, sandbox ?? withBoard(NO_SANDBOX, board));
+}
+
+const NO_AUTHORIZATION: McpAuthorization = { for: async () => null, renew: async () => null };
 
 /** Without the root secret it opens nothing. */
 function openSealer({ PLATFORM_ROOT_SECRET: root }: Env): Sealer {
@@ -262,6 +292,8 @@ export function readConfig(env: Env): HarnessConfig {
       MODEL_IDLE_TIMEOUT_MS: env.MODEL_IDLE_TIMEOUT_MS,
       MODEL_PRICES: env.MODEL_PRICES,
       MODEL_WINDOWS: env.MODEL_WINDOWS,
+      WEB_SEARCH_URL: env.WEB_SEARCH_URL,
+      BRAVE_SEARCH_API_KEY: env.BRAVE_SEARCH_API_KEY,
     });
   } catch (error) {
     if (error instanceof ConfigFault) throw new ApiError('unavailable', error.message, { cause: error });

@@ -1,6 +1,7 @@
 // Which models a deployment has: read once from named values, checked field by field, then passed as data.
 import { z } from 'zod';
 import { type Prices, prices, type Windows, windows } from './model-overrides.ts';
+import type { SearchConfig } from './web/web-search.ts';
 
 export interface ProviderConfig {
   /** Null when the server asks for no key (a compatible server of one's own). */
@@ -24,6 +25,8 @@ export interface HarnessConfig {
   /** The operator's own, by model id. */
   prices: Prices;
   windows: Windows;
+  /** Who answers web_search; null: nobody, and it is not offered. */
+  search: SearchConfig | null;
 }
 
 export interface ModelTimeouts {
@@ -76,6 +79,8 @@ const variables = z.object({
   MODEL_FIRST_BYTE_TIMEOUT_MS: timeout,
   MODEL_IDLE_TIMEOUT_MS: timeout,
   MODEL_PRICES: json.pipe(prices).default(new Map()),
+  WEB_SEARCH_URL: address,
+  BRAVE_SEARCH_API_KEY: text,
   MODEL_WINDOWS: json.pipe(windows).default(new Map()),
 });
 
@@ -99,7 +104,15 @@ export function configFrom(values: Record<string, string | undefined>): HarnessC
     },
     prices: read.MODEL_PRICES,
     windows: read.MODEL_WINDOWS,
+    search: searchFrom(read.WEB_SEARCH_URL, read.BRAVE_SEARCH_API_KEY),
   };
+}
+
+const BRAVE_URL = 'https://api.search.brave.com/res/v1/web/search';
+
+function searchFrom(url: string | null, apiKey: string | null): SearchConfig | null {
+  if (apiKey !== null) return { kind: 'brave', url: url ?? BRAVE_URL, apiKey };
+  return url === null ? null : { kind: 'searxng', url };
 }
 
 /** Servers of one's own speak Chat Completions more often than Responses: an address changes the default. */

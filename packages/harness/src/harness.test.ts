@@ -43,7 +43,14 @@ describe('createHarness', () => {
     harness.prepare('bash');
     const [call] = logged(first.end.outputs).filter((item) => item.type === 'tool_call');
     if (call === undefined) throw new TypeError('The model called no tool.');
-    const use = { effectId: 'sevt_use', name: call.name, input: call.input, agent, shell: 'main' };
+    const use = {
+      effectId: 'sevt_use',
+      name: call.name,
+      input: call.input,
+      agent,
+      context: async () => context,
+      shell: 'main',
+    };
     const outcome = await harness.perform(use, NEVER);
     expect(textOf(outcome)).toBe('6*7=42\n');
 

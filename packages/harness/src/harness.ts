@@ -11,6 +11,7 @@ import { type FileContents, FileResolver } from './models/file-content.ts';
 import { createModelCalls } from './models/model-calls.ts';
 import { withSkills } from './models/skill-notice.ts';
 import { NO_MACHINE } from './no-machine.ts';
+import type { OutsideTools } from './outside-tools.ts';
 import type { SessionSandbox } from './session-sandbox.ts';
 import { createTools } from './tools/tools.ts';
 import { type SessionSkills, WORKER_SKILLS } from './workspace/session-skills.ts';
@@ -31,6 +32,8 @@ export interface HarnessDeps {
   files?: FileContents;
   /** Absent: agents are told of none. */
   skills?: SessionSkills;
+  /** Absent: the sandbox's tools are all there are. */
+  outside?: OutsideTools;
   logger: Logger;
   clock: Clock;
 }
@@ -39,7 +42,7 @@ export interface HarnessDeps {
 export type Workers = Omit<Harness, keyof Holding>;
 
 export function createHarness(deps: HarnessDeps): Workers {
-  const { config, sandbox } = deps;
+  const { config, sandbox, outside } = deps;
   const models = createModelCalls(deps);
   const tools = sandbox === null ? NO_MACHINE : createTools({ ...deps, sandbox });
   const resolver = deps.files === undefined ? null : new FileResolver(deps.files);
@@ -48,13 +51,14 @@ export function createHarness(deps: HarnessDeps): Workers {
     async *call(call, signal) {
       const told = { skills: deps.skills, root: sandbox === null ? WORKER_SKILLS : SKILLS };
       const shown = await withSkills((await resolver?.resolve(call)) ?? call, told);
-      const open = (sent: () => void) => models.call(shown, signal, sent);
-      if (sandbox === null) yield* open(() => undefined);
-      else yield* beside(sandbox, call, open);
+      const offered = (await outside?.offer(shown, signal)) ?? shown;
+      const open = (sent: () => void) => models.call(offered, signal, sent);
+      const parts = sandbox === null ? open(() => undefined) : beside(sandbox, call, open);
+      for await (const part of parts) yield outside?.meant(part) ?? part;
     },
     prepare: (toolName) => tools.prepare(toolName),
-    perform: (call, signal) => tools.perform(call, signal),
-    recover: (call, signal) => tools.recover(call, signal),
+    perform: (call, signal) => (outside?.workerOf(call) ?? tools).perform(call, signal),
+    recover: (call, signal) => (outside?.workerOf(call) ?? tools).recover(call, signal),
     cancel: (call) => tools.cancel(call),
   };
 }

@@ -238,6 +238,13 @@ export class SessionSandbox implements Holding {
     return this.#record.news;
   }
 
+  /** Something else that the session works with cannot be used: the log is to say so. */
+  announce(news: Omit<Extract<SandboxNews, { kind: 'mcp_failed' }>, 'id' | 'kind'>): void {
+    const id = this.#deps.newId('event');
+    this.#change((record) => changes.announced(record, { id, kind: 'mcp_failed', ...news }));
+    this.#changed();
+  }
+
   told(newsId: string): void {
     this.#change((record) => changes.told(record, newsId));
   }

@@ -52,6 +52,7 @@ export function callOf(said: Partial<ModelCall>): ModelCall {
   return {
     sessionId: 'sesn_000000000000000000000000',
     threadId: 'sthr_000000000000000000000000',
+    turnId: 'sevt_000000000000000000000000',
     agent: agentOf({ id: 'any' }),
     context: [],
     tools: [],
@@ -98,8 +99,8 @@ export async function collect(call: AsyncIterable<ModelPart>): Promise<Collected
 export function logged(outputs: readonly ModelOutput[]): ContextItem[] {
   return outputs.map((output, index): ContextItem => {
     if (output.type !== 'tool_call') return output;
-    const { name, input, opaque } = output;
-    return { type: 'tool_call', callId: `sevt_${index}`, name, input: input ?? {}, opaque };
+    const { name, server, input, opaque } = output;
+    return { type: 'tool_call', callId: `sevt_${index}`, name, server, input: input ?? {}, opaque };
   });
 }
 

@@ -211,8 +211,8 @@ function confirm(param: Confirmation, { thread, call, path }: Asked, stamp: Stam
   const said = ownedBy(thread, [noted({ event }, note)], true);
   if (result === 'allow') return said;
   // Whoever was to perform it knows of the denial itself.
-  const { id, waitsFor, hash } = call;
-  const calls = [{ id, waitsFor, ...(hash === undefined ? {} : { hash }) }];
+  const { id, server, waitsFor, hash } = call;
+  const calls = [{ id, server, waitsFor, ...(hash === undefined ? {} : { hash }) }];
   return [...said, ...closeCalls(thread, { calls, text: denial(denied) }, stamp)];
 }
 

@@ -155,6 +155,7 @@ async function summarise(turn: Turn, desk: Desk, { thread, transcript, maxTokens
   const call = {
     sessionId: desk.spec.sessionId,
     threadId: thread.id,
+    turnId: turn.id,
     agent: { ...agentOf(desk.spec, thread), system: INSTRUCTIONS },
     context: [{ type: 'user' as const, content: [{ type: 'text' as const, text: transcript }] }],
     tools: [],

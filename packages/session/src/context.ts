@@ -124,6 +124,7 @@ function isReplied({ event, note }: Entry): boolean {
     case 'agent.message':
     case 'agent.thinking':
     case 'agent.tool_use':
+    case 'agent.mcp_tool_use':
     case 'agent.custom_tool_use':
       return true;
     case 'agent.thread_message_sent':
@@ -173,10 +174,16 @@ function toItems({ event, note }: Entry): ContextItem[] {
     case 'agent.tool_use':
     case 'agent.custom_tool_use':
       return [{ type: 'tool_call', callId: event.id, name: event.name, input: event.input, ...opaque }];
+    case 'agent.mcp_tool_use': {
+      const { id: callId, name, mcp_server_name: server, input } = event;
+      return [{ type: 'tool_call', callId, name, server, input, ...opaque }];
+    }
     case 'agent.tool_result':
       return [resultOf(event.tool_use_id, event)];
     case 'user.tool_result':
       return [resultOf(event.tool_use_id, event)];
+    case 'agent.mcp_tool_result':
+      return [resultOf(event.mcp_tool_use_id, event)];
     case 'user.custom_tool_result':
       return [resultOf(event.custom_tool_use_id, event)];
     case 'agent.thread_message_sent': {
@@ -258,6 +265,6 @@ function sizeOf(item: ContextItem): number {
     case 'thinking':
       return item.opaque?.length ?? 0;
     case 'tool_call':
-      return item.name.length + textSize(JSON.stringify(item.input));
+      return item.name.length + (item.server?.length ?? 0) + textSize(JSON.stringify(item.input));
   }
 }

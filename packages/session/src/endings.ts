@@ -1,5 +1,6 @@
 // How a thread's stretch of work ends on the log: idle, rescheduled, given up or cut short.
 import type { ThreadContent } from '@capstan/schema/content';
+import type { EventOf } from '@capstan/schema/events';
 import type { StopDetails, StopReason } from '@capstan/schema/events/session-events';
 import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { billFor, type Took } from './bill.ts';
@@ -59,7 +60,7 @@ export interface Closing {
   cancel?: boolean;
 }
 
-type Closed = Pick<OpenCall, 'id' | 'waitsFor' | 'hash' | 'remote'>;
+type Closed = Pick<OpenCall, 'id' | 'server' | 'waitsFor' | 'hash' | 'remote'>;
 
 /** Every open call gets a result that says it was cut short, so that no use is ever left without one. */
 export function closeCalls(
@@ -84,10 +85,19 @@ export function closeCalls(
       const closed = made(stamp, 'user.tool_result', { tool_use_id: call.id, ...ends, ...routed });
       return ownedBy(thread, [closed], true);
     }
-    const result = made(stamp, 'agent.tool_result', { tool_use_id: call.id, ...ends });
+    const result = toolResult(call, ends, stamp);
     const stops = cancel && call.waitsFor === 'nobody';
     return ownedBy(thread, [stops ? noted(result, { cancel: true }) : result], call.hash !== undefined);
   });
+}
+
+type Outcome = Pick<EventOf<'agent.tool_result'>, 'content' | 'is_error'>;
+
+/** What a call came to, as its kind of use is answered. */
+export function toolResult(call: Pick<OpenCall, 'id' | 'server'>, outcome: Outcome, stamp: Stamp): Entry {
+  return call.server === undefined
+    ? made(stamp, 'agent.tool_result', { tool_use_id: call.id, ...outcome })
+    : made(stamp, 'agent.mcp_tool_result', { mcp_tool_use_id: call.id, ...outcome });
 }
 
 export interface Failure extends Failed {

@@ -35,6 +35,7 @@ function spoken(thread: ThreadState, { event, note }: Entry): ThreadState | null
 function worked(thread: ThreadState, { event, note }: Entry): ThreadState | null {
   switch (event.type) {
     case 'agent.tool_use':
+    case 'agent.mcp_tool_use':
       return opened(thread, event, {
         ...whomFor(event, note),
         ...(event.capstan ? { hash: event.capstan.input_sha256 } : {}),
@@ -48,6 +49,8 @@ function worked(thread: ThreadState, { event, note }: Entry): ThreadState | null
       });
     case 'agent.tool_result':
       return closed(note?.heard ? { ...thread, missing: null } : thread, event.tool_use_id);
+    case 'agent.mcp_tool_result':
+      return closed(note?.heard ? { ...thread, missing: null } : thread, event.mcp_tool_use_id);
     case 'agent.message':
       // What a broken reply had said is no progress: it might break off there for ever.
       return note?.cut ? thread : progressed({ ...thread, compactions: 0 });
@@ -154,19 +157,24 @@ function read(thread: ThreadState): ThreadState {
   return { ...thread, unanswered: true, steps: 0 };
 }
 
-type ToolUse = Extract<SessionEvent, { type: 'agent.tool_use' | 'agent.custom_tool_use' }>;
+type ToolUse = Extract<
+  SessionEvent,
+  { type: 'agent.tool_use' | 'agent.mcp_tool_use' | 'agent.custom_tool_use' }
+>;
 
 function opened(
   thread: ThreadState,
-  { id, name, input }: ToolUse,
-  how: Omit<OpenCall, 'id' | 'name' | 'input' | 'begun'>,
+  use: ToolUse,
+  how: Omit<OpenCall, 'id' | 'name' | 'server' | 'input' | 'begun'>,
 ): ThreadState {
-  const calls = [...thread.calls, { id, name, input, begun: false, ...how }];
+  const { id, name, input } = use;
+  const server = use.type === 'agent.mcp_tool_use' ? { server: use.mcp_server_name } : {};
+  const calls = [...thread.calls, { id, name, ...server, input, begun: false, ...how }];
   return progressed({ ...thread, calls, compactions: 0 });
 }
 
 function whomFor(
-  event: Extract<ToolUse, { type: 'agent.tool_use' }>,
+  event: Exclude<ToolUse, { type: 'agent.custom_tool_use' }>,
   note: Note | undefined,
 ): Pick<OpenCall, 'waitsFor' | 'remote' | 'since'> {
   const remote = note?.remote ? { remote: note.remote } : {};

@@ -124,6 +124,7 @@ class Grading {
     const call = {
       sessionId: desk.spec.sessionId,
       threadId: thread.id,
+      turnId: turn.id,
       agent: { ...agent, system: INSTRUCTIONS, tools: READERS },
       context: this.#items,
       tools: [TOOL],
@@ -156,8 +157,12 @@ class Grading {
         const { name, input } = output;
         this.#items.push({ type: 'tool_call', callId: effectId, name, input: input ?? {}, ...kept(output) });
         const allowed = READING.has(name) && input !== null;
+        const context = async () => this.#items;
         const done = allowed
-          ? await desk.harness.perform({ effectId, name, input, agent, shell: 'grader' }, turn.signal)
+          ? await desk.harness.perform(
+              { effectId, name, input, agent, context, shell: 'grader' },
+              turn.signal,
+            )
           : { content: [{ type: 'text' as const, text: refusalOf(output) }], isError: true };
         this.#items.push({ type: 'tool_result', callId: effectId, ...done });
       }

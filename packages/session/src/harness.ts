@@ -16,7 +16,15 @@ export type ContextItem =
   | { type: 'system'; text: string }
   | { type: 'message'; text: string; opaque?: Opaque }
   | { type: 'thinking'; opaque?: Opaque }
-  | { type: 'tool_call'; callId: string; name: string; input: Record<string, unknown>; opaque?: Opaque }
+  | {
+      type: 'tool_call';
+      callId: string;
+      name: string;
+      /** The MCP server whose tool it is. */
+      server?: string;
+      input: Record<string, unknown>;
+      opaque?: Opaque;
+    }
   | { type: 'tool_result'; callId: string; content: ToolResultContent[]; isError: boolean };
 
 /** List prices in nano-USD per token: $3 per million tokens is 3,000. */
@@ -55,6 +63,8 @@ export interface EngineTool {
 export interface ModelCall {
   sessionId: string;
   threadId: string;
+  /** A stretch of the thread's work: what could not be reached is tried again in the next. */
+  turnId: string;
   agent: ThreadAgent;
   context: readonly ContextItem[];
   tools: readonly EngineTool[];
@@ -76,6 +86,8 @@ export type ModelOutput =
   | {
       type: 'tool_call';
       name: string;
+      /** The MCP server whose tool it is; `name` is then what the server calls it. */
+      server?: string;
       input: Record<string, unknown> | null;
       problem?: string;
       opaque?: Opaque;
@@ -92,8 +104,12 @@ export interface ToolCall {
   /** The id of the use event: the tool's idempotency key. */
   effectId: string;
   name: string;
+  /** The MCP server whose tool it is. */
+  server?: string;
   input: Record<string, unknown>;
   agent: ThreadAgent;
+  /** What the model has been shown, the call's own reply included. */
+  context(): Promise<readonly ContextItem[]>;
   /** The persistent shell of its thread, 1-32 of `a-z0-9_-`. */
   shell: string;
 }

@@ -70,7 +70,7 @@ async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): P
     return;
   }
   if (thread.openSpan === null && !(await begin(turn, desk, { estimate }))) return;
-  const end = await stream(turn, desk, { call: await toCall(desk, thread), previews });
+  const end = await stream(turn, desk, { call: await toCall(turn, desk, thread), previews });
   if (turn.signal.aborted) return;
   const named = end.outputs.map((output, index) => identified(output, previews.idOf(index)));
   const outputs = await Promise.all(named);
@@ -88,7 +88,7 @@ async function begin(turn: Turn, desk: Desk, { estimate }: Beginning): Promise<b
   return entries.some(({ event }) => event.type === 'span.model_request_start');
 }
 
-async function toCall(desk: Desk, thread: ThreadState): Promise<ModelCall> {
+async function toCall(turn: Turn, desk: Desk, thread: ThreadState): Promise<ModelCall> {
   const { spec } = desk;
   const placed = await desk.context(thread.id).items();
   const shown = placed.findIndex(({ seq }) => seq > thread.mediaFrom);
@@ -96,6 +96,7 @@ async function toCall(desk: Desk, thread: ThreadState): Promise<ModelCall> {
   return {
     sessionId: spec.sessionId,
     threadId: thread.id,
+    turnId: turn.id,
     agent: agentOf(spec, thread),
     context: placed.map(({ item }) => item),
     tools: delegationTools(spec.agent, thread),

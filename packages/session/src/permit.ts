@@ -1,14 +1,20 @@
 // Who has to agree before a tool call runs. Fails closed: what is not plainly allowed is asked, what is unknown is refused.
 import type { ThreadAgent } from '@capstan/schema/agents';
-import { builtInSettings, builtInTool } from '@capstan/schema/tools';
+import { mcpSettings } from '@capstan/schema/mcp-servers';
+import { builtInSettings, builtInTool, type PermissionPolicy } from '@capstan/schema/tools';
 
 /** `client`: a custom tool, whose result the client sends. */
 export type Permit = 'allow' | 'ask' | 'deny' | 'client';
 
-export function permit(agent: ThreadAgent, toolName: string): Permit {
-  if (agent.tools.some((tool) => tool.type === 'custom' && tool.name === toolName)) return 'client';
-  const builtIn = builtInTool.safeParse(toolName);
-  const policy = builtIn.success ? builtInSettings(agent.tools, builtIn.data) : null;
+/** `server`: the MCP server whose tool it is. */
+export function permit({ tools }: ThreadAgent, { name, server }: { name: string; server?: string }): Permit {
+  if (server !== undefined) return permitOf(mcpSettings(tools, { server, name }));
+  if (tools.some((tool) => tool.type === 'custom' && tool.name === name)) return 'client';
+  const builtIn = builtInTool.safeParse(name);
+  return permitOf(builtIn.success ? builtInSettings(tools, builtIn.data) : null);
+}
+
+function permitOf(policy: PermissionPolicy | null): Permit {
   if (policy === null) return 'deny';
   return policy.type === 'always_allow' ? 'allow' : 'ask';
 }

@@ -74,7 +74,7 @@ function toEntries(output: IdentifiedOutput, context: Context, thread: ThreadSta
       const sent = delegation(output, context, thread);
       if (Array.isArray(sent)) return { entries: sent, refusal: null };
       const { entry, refusal } = toolUse(output, context, { thread, refusal: sent });
-      const asked = entry.event.type === 'agent.tool_use' && entry.event.evaluated_permission === 'ask';
+      const asked = 'evaluated_permission' in entry.event && entry.event.evaluated_permission === 'ask';
       const shared = asked || entry.event.type === 'agent.custom_tool_use' || entry.note?.remote === true;
       return { entries: ownedBy(thread, [noted(entry, note)], shared), refusal };
     }
@@ -102,25 +102,29 @@ function toolUse(
   use: Use,
 ): { entry: Entry; refusal: string | null } {
   const { thread } = use;
-  const { id, name, hash } = output;
+  const { id, name, server, hash } = output;
   const input = output.input ?? {};
   const granted: Permit =
-    output.input === null || use.refusal !== null ? 'deny' : permit(agentOf(spec, thread), name);
+    output.input === null || use.refusal !== null ? 'deny' : permit(agentOf(spec, thread), output);
   const routed = thread.parentId === null ? {} : { session_thread_id: thread.id };
   if (granted === 'client') {
     return { entry: made(stamp, 'agent.custom_tool_use', { id, name, input, ...routed }), refusal: null };
   }
-  const remote = granted !== 'deny' && isRemote(spec, name);
-  const entry = made(stamp, 'agent.tool_use', {
+  const remote = granted !== 'deny' && server === undefined && isRemote(spec, name);
+  const body = {
     id,
     name,
     input,
     evaluated_permission: granted,
-    ...(granted === 'allow' ? { evaluation: { type: 'always_allow' } } : {}),
-    ...(granted === 'ask' ? { evaluation: { type: 'always_ask' } } : {}),
+    ...(granted === 'allow' ? { evaluation: { type: 'always_allow' as const } } : {}),
+    ...(granted === 'ask' ? { evaluation: { type: 'always_ask' as const } } : {}),
     ...(granted === 'ask' || remote ? routed : {}),
     ...(granted === 'ask' && hash !== undefined ? { capstan: { input_sha256: hash } } : {}),
-  });
+  };
+  const entry =
+    server === undefined
+      ? made(stamp, 'agent.tool_use', body)
+      : made(stamp, 'agent.mcp_tool_use', { mcp_server_name: server, ...body });
   if (granted !== 'deny') return { entry: remote ? noted(entry, { remote }) : entry, refusal: null };
   const why = use.refusal ?? output.problem ?? `The tool "${name}" is not enabled for this agent.`;
   return { entry, refusal: why };
@@ -129,8 +133,8 @@ function toolUse(
 /** A call that may not run gets its error result at once, so that the model can mend it. */
 function refuse(
   thread: ThreadState,
-  { id }: CallOutput,
+  { id, server }: CallOutput,
   { text, stamp }: { text: string; stamp: Context['stamp'] },
 ): Entry[] {
-  return closeCalls(thread, { calls: [{ id, waitsFor: 'nobody' }], text }, stamp);
+  return closeCalls(thread, { calls: [{ id, server, waitsFor: 'nobody' }], text }, stamp);
 }

@@ -1,4 +1,4 @@
-// News of the sandbox, as a session tells them: each once, on its log while it runs; and with the next result of a tool,
+// News of the sandbox and of MCP servers, as a session tells them: each once, on its log while it runs; and with the next result of a tool,
 // once to each agent that may have lost something.
 import type { SandboxReplacement } from '@capstan/schema/events/sandbox-events';
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
@@ -29,11 +29,11 @@ function toEntry(news: SandboxNews, stamp: Stamp): Entry {
   if (news.kind === 'replaced') {
     return noted(made(stamp, 'session.sandbox_replaced', { id, ...news.replacement }), { news: true });
   }
-  const error = {
-    type: 'environment_image_error' as const,
-    message: news.message,
-    retry_status: { type: 'retrying' as const },
-  };
+  const report = { message: news.message, retry_status: { type: 'retrying' as const } };
+  const error =
+    news.kind === 'mcp_failed'
+      ? { type: news.type, mcp_server_name: news.server, ...report }
+      : { type: 'environment_image_error' as const, ...report };
   return noted(made(stamp, 'session.error', { id, error }), { news: true });
 }
 

@@ -36,6 +36,8 @@ export interface OpenCall {
   /** The id of its use event, and the effect id of what it does. */
   id: string;
   name: string;
+  /** The MCP server whose tool it is. */
+  server?: string;
   input: Record<string, unknown>;
   /** Where a large input is kept: `input` is empty then. */
   spill?: readonly Spilled[];

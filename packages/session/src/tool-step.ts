@@ -70,7 +70,12 @@ function toToolCall(desk: Desk, open: OpenCall, input: ToolCall['input']): ToolC
   return {
     effectId: open.id,
     name: open.name,
+    ...(open.server === undefined ? {} : { server: open.server }),
     input,
+    context: async () => {
+      const placed = thread === null ? [] : await desk.context(thread.id).items();
+      return placed.map(({ item }) => item);
+    },
     agent: agentOf(desk.spec, { member }),
     shell: shellOf(desk, open),
   };

@@ -4,7 +4,7 @@ import type { StopDetails } from '@capstan/schema/events/session-events';
 import type { ModelUsage } from '@capstan/schema/usage';
 import { type Estimate, grant } from './budget.ts';
 import { compacted, compactionLimit } from './compaction-commands.ts';
-import { type Failure, fail, giveUp, idle, report, waiting } from './endings.ts';
+import { type Failure, fail, giveUp, idle, report, toolResult, waiting } from './endings.ts';
 import { type Bill, type Carried, type Entry, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import { type Context, conclude, pause } from './frame.ts';
@@ -59,11 +59,11 @@ function decideStep(command: TurnStep, context: Context, thread: ThreadState): E
     case 'compacted':
       return compacted(command, thread, stamp);
     case 'tool_result': {
-      if (!thread.calls.some((call) => call.id === command.callId)) return [];
+      const call = thread.calls.find(({ id }) => id === command.callId);
+      if (call === undefined) return [];
       const { content, isError } = toldWith(command.outcome, thread);
-      const shared = thread.calls.find((call) => call.id === command.callId)?.hash !== undefined;
-      const result = { tool_use_id: command.callId, content, is_error: isError };
-      const row = made(stamp, 'agent.tool_result', result);
+      const shared = call.hash !== undefined;
+      const row = toolResult(call, { content, is_error: isError }, stamp);
       const told = thread.missing === null ? row : noted(row, { heard: true });
       const entries = ownedBy(thread, [told], shared);
       return settled(context, thread, { entries, refusal: null, outputs: [] });

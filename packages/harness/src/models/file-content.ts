@@ -90,7 +90,7 @@ function note({ type }: FileBlock, fileId: string, why: string): UserContent {
   return { type: 'text', text: `[${type} ${fileId} not shown: ${why}]` };
 }
 
-function toBase64(bytes: Uint8Array): string {
+export function toBase64(bytes: Uint8Array): string {
   let binary = '';
   for (let at = 0; at < bytes.length; at += 8_192) {
     binary += String.fromCharCode(...bytes.subarray(at, at + 8_192));

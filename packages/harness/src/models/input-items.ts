@@ -5,6 +5,7 @@
 //   I4 The same context makes the same items, and a longer one the same first ones: prompt caches live of it.
 import type { ContextItem, ModelCall } from '@capstan/session/harness';
 import type { AgentInputItem } from '@openai/agents-core';
+import { modelToolName } from '../mcp/tool-names.ts';
 import { type InputPart, toParts, withheld } from './media.ts';
 import { replay } from './replay.ts';
 import type { ModelRoute } from './route.ts';
@@ -86,11 +87,16 @@ function callItem(call: Call, route: ModelRoute): AgentInputItem {
   return {
     type: 'function_call',
     callId: kept?.id ?? call.callId,
-    name: call.name,
+    name: nameOf(call),
     arguments: kept?.args ?? JSON.stringify(call.input),
     status: 'completed',
     ...(kept?.data === undefined ? {} : { providerData: kept.data }),
   };
+}
+
+/** As the model has called it. */
+function nameOf({ name, server }: Call): string {
+  return server === undefined ? name : modelToolName({ server, name });
 }
 
 function resultItems(

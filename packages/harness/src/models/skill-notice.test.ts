@@ -22,6 +22,7 @@ const callWith = (
 ) => ({
   sessionId: 's',
   threadId: 't',
+  turnId: 'turn',
   agent: {
     ...agentOf({ id: 'm' }),
     system,

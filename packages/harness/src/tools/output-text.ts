@@ -3,7 +3,7 @@
 /** The most characters of one result. What is longer is in a file of the sandbox, and the result begins it. */
 export const MAX_RESULT_CHARS = 100_000;
 /** How much of a longer output the result still shows. */
-const PREVIEW_CHARS = 20_000;
+export const PREVIEW_CHARS = 20_000;
 /** Read of an output: enough to know that it is over the limit, whatever its characters take. */
 export const MAX_RESULT_BYTES = 4 * MAX_RESULT_CHARS + 4;
 

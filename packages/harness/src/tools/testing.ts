@@ -62,7 +62,14 @@ let calls = 0;
 
 export function callOf(name: string, input: Record<string, unknown>): ToolCall {
   calls += 1;
-  return { effectId: `sevt_${calls}`, name, input, agent: agentOf({ id: 'm' }), shell: 'main' };
+  return {
+    effectId: `sevt_${calls}`,
+    name,
+    input,
+    agent: agentOf({ id: 'm' }),
+    context: async () => [],
+    shell: 'main',
+  };
 }
 
 export function textOf(outcome: ToolOutcome | null): string {

@@ -42,6 +42,7 @@ export const agentEvents = [
     input: toolInput,
     ...evaluation,
     ...routedThreadId,
+    capstan: approvable,
   }),
   serverEvent('agent.mcp_tool_result', { mcp_tool_use_id: idSchema('event'), ...result }),
   serverEvent('agent.custom_tool_use', { name: z.string(), input: toolInput, ...routedThreadId }),

@@ -38,6 +38,7 @@ const plain = [
   'compaction_limit_reached_error',
 ] as const;
 const mcp = ['mcp_connection_failed_error', 'mcp_authentication_failed_error'] as const;
+export type McpErrorType = (typeof mcp)[number];
 const repository = [
   'repository_authentication_error',
   'repository_forbidden_error',

@@ -12,7 +12,7 @@ import type { Answer } from './recorded-harness.ts';
 export type Rows = readonly LoggedEntry[];
 
 export function toOutcome(
-  { content = [], is_error }: Extract<SessionEvent, { type: 'agent.tool_result' }>,
+  { content = [], is_error }: Extract<SessionEvent, { type: 'agent.tool_result' | 'agent.mcp_tool_result' }>,
   note: Note | undefined,
 ): ToolOutcome {
   // What the session told of its sandbox comes before what the call brought.
@@ -82,6 +82,7 @@ function toOutputs({ event, note }: LoggedEntry, rows: Rows): ModelOutput[] {
     case 'agent.custom_tool_use':
       return [{ type: 'tool_call', name: event.name, input: event.input, ...opaque }];
     case 'agent.tool_use':
+    case 'agent.mcp_tool_use':
       return [{ ...toCall(event, rows), ...opaque }];
     case 'agent.thread_message_sent':
       return note?.call ? [{ ...toDelegation(event, note.call), ...opaque }] : [];
@@ -98,18 +99,28 @@ function toDelegation({ content }: Sent, { name, input }: NonNullable<Note['call
 }
 
 type ToolOutput = Extract<ModelOutput, { type: 'tool_call' }>;
-type Use = Extract<SessionEvent, { type: 'agent.tool_use' }>;
+type Use = Extract<SessionEvent, { type: 'agent.tool_use' | 'agent.mcp_tool_use' }>;
 
 /** A call that was refused had an input that is none, or a reason of the session's own. */
-function toCall({ id, name, input, evaluated_permission }: Use, rows: Rows): ToolOutput {
-  if (evaluated_permission !== 'deny') return { type: 'tool_call', name, input };
-  const result = rows.find(
-    ({ event }) => event.type === 'agent.tool_result' && event.tool_use_id === id,
-  )?.event;
-  const words = result?.type === 'agent.tool_result' ? (result.content ?? []) : [];
+function toCall(use: Use, rows: Rows): ToolOutput {
+  const { id, name, input, evaluated_permission: granted } = use;
+  const of = { name, ...(use.type === 'agent.mcp_tool_use' ? { server: use.mcp_server_name } : {}) };
+  if (granted !== 'deny') return { type: 'tool_call', ...of, input };
+  const words = rows.flatMap(({ event }) => (answeredId(event) === id ? contentOf(event) : []));
   const problem = words.map((block) => (block.type === 'text' ? block.text : '')).join('');
   const none = Object.keys(input).length === 0 && name !== DELEGATE;
-  return { type: 'tool_call', name, input: none ? null : input, problem };
+  return { type: 'tool_call', ...of, input: none ? null : input, problem };
+}
+
+/** The call that the platform answered with this; null: it answered none. */
+export function answeredId(event: SessionEvent): string | null {
+  if (event.type === 'agent.tool_result') return event.tool_use_id;
+  return event.type === 'agent.mcp_tool_result' ? event.mcp_tool_use_id : null;
+}
+
+function contentOf(event: SessionEvent) {
+  const answers = event.type === 'agent.tool_result' || event.type === 'agent.mcp_tool_result';
+  return answers ? (event.content ?? []) : [];
 }
 
 function toFailure(rows: Rows, at: number): ModelFailure {

@@ -102,7 +102,9 @@ function timeless({ event, note = {} }: Entry, estimated: boolean): unknown {
       ...event,
       processed_at: event.processed_at === null ? null : SOME_TIME,
       // Of an input that has ids in it, which differ.
-      ...(event.type === 'agent.tool_use' && ID.test(JSON.stringify(event.input)) ? { capstan: null } : {}),
+      ...('capstan' in event && 'input' in event && ID.test(JSON.stringify(event.input))
+        ? { capstan: null }
+        : {}),
       ...(event.type === 'session.usage'
         ? { usage: estimated ? null : { ...event.usage, active_seconds: SOME_TIME } }
         : {}),

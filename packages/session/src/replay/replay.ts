@@ -176,7 +176,7 @@ class Replay {
   async #finish(callId: string): Promise<void> {
     const { event, note } = this.#row ?? {};
     await this.#until(async () => this.#harness.runs(callId));
-    if (event?.type === 'agent.tool_result')
+    if (event?.type === 'agent.tool_result' || event?.type === 'agent.mcp_tool_result')
       this.#harness.finish(callId, this.#likeness.translated(toOutcome(event, note)));
   }
 

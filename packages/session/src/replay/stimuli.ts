@@ -13,6 +13,7 @@ import type { Draft } from '../ports.ts';
 import { type Choose, withRequests } from '../requests.ts';
 import type { SessionChange } from '../service.ts';
 import { livingChildren, threadById } from '../thread.ts';
+import { answeredId } from './answers.ts';
 import type { Likeness } from './likeness.ts';
 import type { Recording } from './recording.ts';
 
@@ -134,7 +135,12 @@ function told({ event }: LoggedEntry): Stimulus {
     const { restored, lost } = event;
     return { kind: 'news', news: { id, kind: 'replaced', replacement: { restored, lost } } };
   }
-  const message = event.type === 'session.error' ? event.error.message : '';
+  const error = event.type === 'session.error' ? event.error : { type: 'unknown_error', message: '' };
+  const { type, message } = error;
+  if (type === 'mcp_connection_failed_error' || type === 'mcp_authentication_failed_error') {
+    const server = 'mcp_server_name' in error ? error.mcp_server_name : '';
+    return { kind: 'news', news: { id, kind: 'mcp_failed', type, server, message } };
+  }
   return { kind: 'news', news: { id, kind: 'image_failed', message } };
 }
 
@@ -177,8 +183,9 @@ function shown({ recording, likeness, place }: Standing): Draft[] {
 
 function called(row: LoggedEntry, { likeness, recording }: Standing, { state }: Context): Stimulus {
   const { event } = row;
-  if (event.type === 'agent.tool_result') {
-    const callId = likeness.replayedId(event.tool_use_id);
+  const answered = answeredId(event);
+  if (answered !== null) {
+    const callId = likeness.replayedId(answered);
     const calls = state.threads.flatMap((thread) => thread.calls);
     if (calls.some((call) => call.id === callId && call.waitsFor === 'nobody'))
       return { kind: 'tool', callId };
