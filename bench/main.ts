@@ -1,9 +1,10 @@
 // `npx -y pnpm@12.21.0 bench` measures the platform as a whole, `… bench engine` its session engine, `… bench sandboxes`
-// its sandboxes.
+// its sandboxes, `… bench files` its files.
 import { argv } from 'node:process';
 
 const PARTS = new Map([
   ['engine', './engine.ts'],
   ['sandboxes', './sandboxes.ts'],
+  ['files', './files.ts'],
 ]);
 await import(PARTS.get(argv[2] ?? '') ?? './run.ts');

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Anthropic, { toFile } from '@anthropic-ai/sdk';
 import { extractSkillArchive } from '@anthropic-ai/sdk/tools/agent-toolset/node';
+import { WorkerKeys } from '@capstan/api/auth/worker-keys';
 import { blobDebts, files } from '@capstan/db/tables/files';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { openWorld, type World } from './testing/world.ts';
+import { openWorld, ROOT_SECRET, type World } from './testing/world.ts';
 
 let world: World;
 let client: Anthropic;
@@ -357,5 +358,32 @@ describe('skills of an agent', () => {
     expect(await world.blobs.head(copy?.blob ?? '')).not.toBeNull();
     await client.beta.sessions.delete(led.id);
     await expect.poll(() => world.blobs.head(copy?.blob ?? '')).toBeNull();
+  });
+
+  it('are given to the worker of its session, also when they are deleted, and no others are', async () => {
+    const skill = await create('worked');
+    const other = await create('unworked');
+    const agent = await agentWith([{ type: 'custom', skill_id: skill.id }]);
+    const config = { type: 'self_hosted' as const };
+    const { id: environment_id } = await client.beta.environments.create({ name: 'Own', config });
+    const { id: sessionId } = await client.beta.sessions.create({ agent: agent.id, environment_id });
+    const headers = { 'x-api-key': world.key };
+    const made = await world.fetch(`/v1/environments/${environment_id}/keys`, { method: 'POST', headers });
+    const { id: keyId = '' }: { id?: string } = await made.json();
+    const secrets = { root: ROOT_SECRET, bootstrapKeyHash: null };
+    const keys = new WorkerKeys({ db: world.db, clock: Date, secrets });
+    const principal = { tenantId: 'tnt_default', apiKey: { id: keyId, name: '', lastFour: '' } };
+    const token = await keys.tokenFor(principal, environment_id, { workId: 'work_1', sessionId, offer: 0 });
+    const worker = new Anthropic({ apiKey: token, baseURL: world.url, maxRetries: 0 });
+    const [pinned = { skill_id: '', version: '' }] = agent.skills;
+    const expected = await client.skills.versions.retrieve(pinned.version, pinned);
+    await client.skills.delete(skill.id);
+    const { created_at: _, ...same } = expected;
+    expect(await worker.beta.skills.versions.retrieve(pinned.version, pinned)).toMatchObject(same);
+    const archive = await worker.beta.skills.versions.download(pinned.version, pinned);
+    expect(Buffer.from(await archive.arrayBuffer()).toString('latin1')).toContain('worked/SKILL.md');
+    const foreign = worker.skills.versions.retrieve(other.latest_version_id, { skill_id: other.id });
+    await expect(foreign).rejects.toMatchObject({ status: 404 });
+    await expect(worker.skills.list()).rejects.toMatchObject({ status: 403 });
   });
 });

@@ -45,6 +45,11 @@ export interface NewSkill extends NewVersion {
   source: OwnSource;
 }
 
+export interface FoundVersion {
+  version: SkillVersion;
+  archive: FileRow;
+}
+
 export interface PageWanted {
   limit: number;
   page?: string | undefined;
@@ -149,17 +154,29 @@ export class SkillStore {
     return { data: rows.map(toSkillVersion), next_page: next };
   }
 
-  /** A version, or `latest`. */
-  async version(skillId: string, version: string): Promise<SkillVersion> {
-    return toSkillVersion(await this.#version(skillId, version));
-  }
-
   /** A version, or `latest`, with its archive. */
-  async archive(skillId: string, version: string): Promise<{ version: SkillVersion; archive: FileRow }> {
+  async archive(skillId: string, version: string): Promise<FoundVersion> {
     const row = await this.#version(skillId, version);
     const [archive] = await this.#scope.db.select().from(files).where(eq(files.id, row.fileId));
     if (archive) return { version: toSkillVersion(row), archive };
     throw unknownVersion(skillId, version);
+  }
+
+  /** The copy that a session has of a version. Refuses (`not_found`) what it does not have. */
+  async copy(
+    skillId: string,
+    { version: id, sessionId }: { version: string; sessionId: string },
+  ): Promise<FoundVersion> {
+    const copies = await this.ofSession(sessionId);
+    const copy = copies.find((skill) => skill.id === id);
+    const [archive] = await this.#scope.db
+      .select()
+      .from(files)
+      .where(eq(files.id, copy?.fileId ?? ''));
+    if (copy === undefined || archive === undefined) throw unknownVersion(skillId, id);
+    const { name, description } = copy;
+    const shown = { id, name, description, createdAt: archive.createdAt };
+    return { version: toSkillVersion({ ...shown, source: 'custom', skillId }), archive };
   }
 
   /** Those that a session has copies of, by name. */

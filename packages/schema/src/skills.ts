@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { pageOf, pageQuery, timestamp } from './page.ts';
-import { defineRoute } from './route.ts';
+import { CREDENTIALS, defineRoute } from './route.ts';
 
 /** What one version may have, all files together, and its upload. */
 export const MAX_SKILL_BYTES = 30 * 1024 * 1024;
@@ -173,6 +173,7 @@ export const skillRoutes = {
     summary: 'Retrieve a version of a skill, or `latest`',
     tag,
     access: 'key',
+    callers: CREDENTIALS,
     params: versionParams,
     response: skillVersion,
     errors: ['not_found'],
@@ -184,6 +185,7 @@ export const skillRoutes = {
     summary: 'Download the files of a version, or of `latest`, as a zip archive',
     tag,
     access: 'key',
+    callers: CREDENTIALS,
     params: versionParams,
     bytes: true,
     response: z.string().meta({ format: 'binary' }),

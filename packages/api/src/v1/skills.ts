@@ -1,9 +1,10 @@
 // Skills over HTTP. An upload is checked and written as one archive: the archive is there before its row, and goes after it.
 import type { Shelf } from '@capstan/db/blob-debts';
+import type { FoundVersion } from '@capstan/db/skills';
 import { stores } from '@capstan/db/stores';
 import { ApiError, isApiError } from '@capstan/schema/error';
 import { type Skill, type SkillVersion, skillFields, skillRoutes } from '@capstan/schema/skills';
-import type { Call } from '../call.ts';
+import type { Call, Principal } from '../call.ts';
 import { answer, readClaim } from '../claim.ts';
 import { describeIssues } from '../issues.ts';
 import { mount } from '../mount.ts';
@@ -39,12 +40,11 @@ export function mountSkills(surface: Surface): void {
   );
 
   mount(surface, skillRoutes.retrieveVersion, ({ principal, params }) =>
-    stores(db, principal.tenantId).skills.version(params.skill_id, params.version),
+    found(db, principal, params).then(({ version }) => version),
   );
 
   mount(surface, skillRoutes.download, async ({ principal, params, request }) => {
-    const { skills } = stores(db, principal.tenantId);
-    const { archive } = await skills.archive(params.skill_id, params.version);
+    const { archive } = await found(db, principal, params);
     const open = async (range?: { offset: number; length: number }) => {
       const body = archive.blob === null ? null : await blobs.get(archive.blob, range);
       if (body !== null) return body;
@@ -59,6 +59,17 @@ export function mountSkills(surface: Surface): void {
     await settleOrLeave(shelf, { owed, logger });
     return { id, type: 'skill_version_deleted' as const };
   });
+}
+
+/** The worker of a session has what the session has, also of a version that was deleted since, and nothing else. */
+function found(
+  db: Shelf['db'],
+  { tenantId, worker }: Principal,
+  { skill_id: id, version }: { skill_id: string; version: string },
+): Promise<FoundVersion> {
+  const { skills } = stores(db, tenantId);
+  const sessionId = worker?.item?.sessionId;
+  return sessionId === undefined ? skills.archive(id, version) : skills.copy(id, { version, sessionId });
 }
 
 function create(shelf: Shelf, call: Call<typeof skillRoutes.create>): Promise<Skill> {
