@@ -4,6 +4,7 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import { sweepBlobs } from '@capstan/db/blob-debts';
 import { openD1 } from '@capstan/db/d1';
 import { LoginCodeStore } from '@capstan/db/login-codes';
+import { sweepMemories } from '@capstan/db/memory-sweep';
 import { openR2 } from '@capstan/db/r2';
 import type { DeploymentAddress, DeploymentClocks } from '@capstan/schema/deployments';
 import type { BackendHealth, HealthSource } from '@capstan/schema/health';
@@ -38,7 +39,8 @@ export default {
     const db = openD1(env.DB);
     const codes = await new LoginCodeStore(db).sweep(controller.scheduledTime);
     const blobs = await sweepBlobs({ db, blobs: openR2(env.BLOBS) }, controller.scheduledTime);
-    logger.info('sweep.ended', { outcome: 'ok', login_codes: codes, blobs });
+    const versions = await sweepMemories(db, controller.scheduledTime);
+    logger.info('sweep.ended', { outcome: 'ok', login_codes: codes, blobs, memory_versions: versions });
   },
 
   /** Nothing produces messages yet: one that arrives is of another release, and waits for it in the queue's retries. */

@@ -121,8 +121,8 @@ describe('a session with resources', () => {
     await refused([{ type: 'file', file_id, mount_path: '/a/../b' }], 400, /^resources\.0\.mount_path/);
     await refused(
       [{ type: 'memory_store', memory_store_id: 'memstore_1' }],
-      400,
-      /not supported by this server yet/,
+      404,
+      /^resources\.0\.memory_store_id/,
     );
     expect(await sessions()).toBe(before);
   });

@@ -74,9 +74,11 @@ function refusals({ access, params, query, body, once, errors = [] }: RouteSpec)
     ...(once ? (['idempotency_mismatch'] as const) : []),
     ...errors,
   ];
-  const entries = codes.map((code) => {
-    const { status, type } = ERRORS[code];
-    return [status, { description: type, content: { 'application/json': { schema: errorEnvelope } } }];
+  const content = { 'application/json': { schema: errorEnvelope } };
+  const byStatus = Map.groupBy(new Set(codes), (code) => ERRORS[code].status);
+  const entries = [...byStatus].map(([status, some]) => {
+    const types = new Set(some.map((code) => ERRORS[code].type));
+    return [status, { description: [...types].join(' or '), content }];
   });
   return Object.fromEntries(entries);
 }

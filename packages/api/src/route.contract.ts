@@ -207,6 +207,7 @@ function example(route: RouteSpec): unknown {
     createVaultCredential: {
       auth: { type: 'static_bearer', mcp_server_url: 'https://mcp.example.com', token: 'token' },
     },
+    createMemory: { path: '/a', content: 'text' },
     forkSession: { at: 'sevt_1' },
     updateWork: { metadata: {} },
     sendEvents: { events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }] },

@@ -16,7 +16,7 @@ import { MOST_BYTES, requireFit, sizeOf } from './fit.ts';
 import { announce, exists } from './outbox.ts';
 import { keepReceipt, type Made } from './receipts.ts';
 import { type NewResource, showNew } from './resource-rows.ts';
-import { filesAreThere, give } from './resource-statements.ts';
+import { filesAreThere, give, storesAreOpen } from './resource-statements.ts';
 import { snapshot } from './roster.ts';
 import type { Scope } from './scope.ts';
 import { toSession } from './session-resource.ts';
@@ -191,7 +191,7 @@ function fromAgent(scope: Scope, input: NewSession): Source {
     rows: sql`FROM ${agents}
       JOIN ${agentVersions} ON ${agent.version}
       JOIN ${environments} ON ${environment} AND ${isNull(environments.archivedAt)}
-      WHERE ${and(agent.found, isNull(agents.archivedAt), withRoom(scope, input), withFiles(scope, input), withPlace(input), input.run && mayRun(scope, input.run))}`,
+      WHERE ${and(agent.found, isNull(agents.archivedAt), withRoom(scope, input), withResources(scope, input), withPlace(input), input.run && mayRun(scope, input.run))}`,
   };
 }
 
@@ -202,15 +202,15 @@ function withRoom(scope: Scope, { initialEvents = [] }: NewSession): SQL | undef
   return sql`${copied} <= ${MOST_BYTES - sizeOf(initialEvents)}`;
 }
 
-/** Without a sandbox there is no place for what would be mounted in one. */
+/** Without a sandbox there is no place for what would be mounted in one; memory stores whoever works may fetch. */
 function withPlace({ resources = [] }: NewSession): SQL | undefined {
-  return resources.length === 0 ? undefined : ne(configType, 'self_hosted');
+  return resources.every(({ type }) => type === 'memory_store') ? undefined : ne(configType, 'self_hosted');
 }
 
 const configType = sql<string>`json_extract(${environments.config}, '$.type')`;
 
-function withFiles(scope: Scope, { resources = [], now }: NewSession): SQL | undefined {
-  return filesAreThere(scope, resources, now);
+function withResources(scope: Scope, { resources = [], now }: NewSession): SQL | undefined {
+  return and(filesAreThere(scope, resources, now), storesAreOpen(scope, resources));
 }
 
 /** Nothing is given to a session that was not made. */
@@ -360,7 +360,7 @@ function check({ agent, environment }: Parents, input: NewSession): void {
     const reason = 'environment_archived';
     throw new ApiError('invalid_request', 'environment_id: the environment is archived', { reason });
   }
-  const mounted = input.resources?.[0];
+  const mounted = input.resources?.find(({ type }) => type !== 'memory_store');
   if (environment?.type === 'self_hosted' && mounted) {
     throw new ApiError(
       'invalid_request',

@@ -1,5 +1,5 @@
 // A session resource's row, and the resource as the API shows it. Sessions are read together with theirs, in one query.
-import type { Checkout, FileResource, SessionResource } from '@capstan/schema/resources';
+import type { AttachedMemoryStore, Checkout, FileResource, SessionResource } from '@capstan/schema/resources';
 import { type SQL, sql } from 'drizzle-orm';
 import type { sessionResources } from './tables/resources.ts';
 import { toTimestamp } from './timestamp.ts';
@@ -10,7 +10,10 @@ export type ResourceRow = typeof sessionResources.$inferSelect;
 export type NewResource = { id: string; mountPath: string } & (
   | { type: 'file' /** The file that is copied. */; source: string /** The copy. */; fileId: string }
   | { type: 'github_repository'; url: string; checkout: Checkout | null /** Sealed. */; token: string | null }
+  | ({ type: 'memory_store' } & Attachment)
 );
+
+type Attachment = Omit<AttachedMemoryStore, 'mountPath'>;
 
 export type NewFileResource = Extract<NewResource, { type: 'file' }>;
 
@@ -19,28 +22,51 @@ export function tokenIdentity(tenantId: string, resourceId: string): string {
   return `${tenantId}/session_resources/${resourceId}/token`;
 }
 
-type Shown = Omit<ResourceRow, 'tenantId' | 'sessionId' | 'token' | 'memoryStoreId'>;
+type Shown = Omit<ResourceRow, 'tenantId' | 'sessionId' | 'token'>;
 
 export function toResource(row: Shown): SessionResource {
-  const { id, mountPath } = row;
+  const { id, type, mountPath } = row;
   const times = { created_at: toTimestamp(row.createdAt), updated_at: toTimestamp(row.updatedAt) };
-  return row.type === 'file'
-    ? { id, type: 'file', file_id: row.fileId ?? '', mount_path: mountPath, ...times }
-    : {
-        id,
-        type: 'github_repository',
-        url: row.url ?? '',
-        mount_path: mountPath,
-        checkout: row.checkout,
-        ...times,
-      };
+  switch (type) {
+    case 'file':
+      return { id, type, file_id: row.fileId ?? '', mount_path: mountPath, ...times };
+    case 'github_repository': {
+      const { url, checkout } = row;
+      return { id, type, url: url ?? '', mount_path: mountPath, checkout, ...times };
+    }
+    case 'memory_store': {
+      const { memoryStoreId, ...attached } = toAttachedStore(row);
+      return { type, memory_store_id: memoryStoreId, ...attached, mount_path: mountPath };
+    }
+  }
 }
+
+type AttachedRow = Pick<ResourceRow, keyof Attachment>;
+
+export function toAttachedStore(row: AttachedRow): Attachment {
+  return {
+    memoryStoreId: row.memoryStoreId ?? '',
+    access: row.access ?? 'read_only',
+    instructions: row.instructions,
+    name: row.name ?? '',
+    description: row.description ?? '',
+  };
+}
+
+const NOTHING: Omit<Shown, 'id' | 'type' | 'mountPath' | 'createdAt' | 'updatedAt'> = {
+  fileId: null,
+  url: null,
+  checkout: null,
+  memoryStoreId: null,
+  access: null,
+  instructions: null,
+  name: null,
+  description: null,
+};
 
 /** A new one as it is shown. `now` is epoch ms. */
 export function showNew(resource: NewResource, now: number): SessionResource {
-  if (resource.type === 'file') return showNewFile(resource, now);
-  const { id, type, url, checkout, mountPath } = resource;
-  return toResource({ id, type, fileId: null, url, checkout, mountPath, createdAt: now, updatedAt: now });
+  return toResource({ ...NOTHING, ...resource, createdAt: now, updatedAt: now });
 }
 
 export function showNewFile({ id, fileId, mountPath }: NewFileResource, now: number): FileResource {
@@ -60,46 +86,46 @@ export type Mountable =
       hasToken: boolean;
     };
 
-/** `sizeBytes` null: the file is gone, and its content with it. */
-export function toMountable(row: ResourceRow, sizeBytes: number | null): Mountable {
-  const { id, mountPath, fileId, url, checkout, token } = row;
-  return row.type === 'file'
-    ? { type: 'file', id, mountPath, fileId: fileId ?? '', sizeBytes: sizeBytes ?? 0 }
-    : { type: 'github_repository', id, mountPath, url: url ?? '', checkout, hasToken: token !== null };
+/** `sizeBytes` null: the file is gone, and its content with it. Memory stores are of the session's definition. */
+export function toMountable(row: ResourceRow, sizeBytes: number | null): Mountable[] {
+  const { id, type, mountPath, fileId, url, checkout, token } = row;
+  switch (type) {
+    case 'file':
+      return [{ type, id, mountPath, fileId: fileId ?? '', sizeBytes: sizeBytes ?? 0 }];
+    case 'github_repository':
+      return [{ type, id, mountPath, url: url ?? '', checkout, hasToken: token !== null }];
+    case 'memory_store':
+      return [];
+  }
 }
 
-type Columns = [
-  string,
-  SessionResource['type'],
-  string | null,
-  string | null,
-  string | null,
-  string,
-  number,
-  number,
-];
+/** Everything that is shown, by the names of the row; `checkout` is JSON here. */
+type Columns = Omit<Shown, 'checkout'> & { checkout: string | null };
 
 /** All of a session's, in the order they were given, as a column of a query over sessions. */
 export const resourcesOfSession: SQL<SessionResource[]> = sql`(
-  SELECT json_group_array(json_array(id, type, file_id, url, checkout, mount_path, created_at, updated_at))
+  SELECT json_group_array(json_object('id', id, 'type', type, 'fileId', file_id, 'url', url, 'checkout', checkout,
+    'mountPath', mount_path, 'createdAt', created_at, 'updatedAt', updated_at, 'memoryStoreId', memory_store_id,
+    'access', access, 'instructions', instructions, 'name', name, 'description', description))
   FROM (SELECT * FROM session_resources AS r WHERE r.session_id = sessions.id ORDER BY r.id)
 )`.mapWith((text: string) => {
   const rows: Columns[] = JSON.parse(text);
-  return rows.map(([id, type, fileId, url, checkout, mountPath, createdAt, updatedAt]) =>
-    toResource({
-      id,
-      type,
-      fileId,
-      url,
-      checkout: checkout === null ? null : JSON.parse(checkout),
-      mountPath,
-      createdAt,
-      updatedAt,
-    }),
-  );
+  return rows.map((row) => {
+    const checkout = row.checkout === null ? null : JSON.parse(row.checkout);
+    return toResource({ ...row, checkout });
+  });
 });
 
 /** What the resources of a session take in an answer, roughly, in bytes. */
 export const sizeOfResources: SQL<number> = sql`(
-  SELECT count(*) * 300 FROM session_resources AS r WHERE r.session_id = sessions.id
+  SELECT coalesce(sum(300 + coalesce(octet_length(instructions) + octet_length(description), 0)), 0)
+  FROM session_resources AS r WHERE r.session_id = sessions.id
 )`;
+
+/** The memory stores of a session, in the order they were given, as a column of a query over sessions. */
+export const memoryStoresOfSession: SQL<AttachedMemoryStore[]> = sql`(
+  SELECT json_group_array(json_object('memoryStoreId', memory_store_id, 'access', access, 'instructions', instructions,
+    'name', name, 'description', description, 'mountPath', mount_path))
+  FROM (SELECT * FROM session_resources AS r
+    WHERE r.session_id = sessions.id AND r.type = 'memory_store' ORDER BY r.id)
+)`.mapWith((text: string): AttachedMemoryStore[] => JSON.parse(text));

@@ -1,5 +1,6 @@
 // Statements that give sessions their resources. However many they are, they travel as one parameter.
 import { and, eq, gt, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm';
+import { isOpen } from './memory-statements.ts';
 import type { NewResource } from './resource-rows.ts';
 import type { Scope } from './scope.ts';
 import { files } from './tables/files.ts';
@@ -31,6 +32,15 @@ export function filesAreThere(
     JOIN ${files} ON ${files.id} = wanted.value AND ${there}) = ${sources.length}`;
 }
 
+/** True when each of these memory stores is there, and not archived. */
+export function storesAreOpen(scope: Scope, resources: readonly NewResource[]): SQL | undefined {
+  return and(
+    ...resources.flatMap((resource) =>
+      resource.type === 'memory_store' ? [isOpen(scope, resource.memoryStoreId)] : [],
+    ),
+  );
+}
+
 /** Copies the files and inserts the resources; gives the ids of these. */
 export function give({ db, tenantId }: Scope, { sessionId, resources, when, now }: Giving) {
   const text = JSON.stringify(resources);
@@ -46,7 +56,9 @@ export function give({ db, tenantId }: Scope, { sessionId, resources, when, now 
       .insert(sessionResources)
       .select(sql`SELECT given.value ->> 'id', ${tenantId}, ${sessionId}, given.value ->> 'type', given.value ->> 'fileId',
         given.value ->> 'url', given.value -> 'checkout', given.value ->> 'mountPath', given.value ->> 'token',
-        ${now}, ${now}, given.value ->> 'memoryStoreId' FROM json_each(${text}) AS given WHERE ${when} AND (given.value ->> 'fileId' IS NULL
+        ${now}, ${now}, given.value ->> 'memoryStoreId', given.value ->> 'access', given.value ->> 'instructions',
+        given.value ->> 'name', given.value ->> 'description'
+        FROM json_each(${text}) AS given WHERE ${when} AND (given.value ->> 'fileId' IS NULL
         OR EXISTS (SELECT 1 FROM files AS copy WHERE copy.id = given.value ->> 'fileId'))`)
       .returning({ id: sessionResources.id }),
   };

@@ -79,7 +79,7 @@ export class ResourceStore {
       .leftJoin(files, eq(files.id, sessionResources.fileId))
       .where(this.#ofSession(sessionId))
       .orderBy(asc(sessionResources.id));
-    return found.map(({ row, sizeBytes }) => toMountable(row, sizeBytes));
+    return found.flatMap(({ row, sizeBytes }) => toMountable(row, sizeBytes));
   }
 
   /** All of a session's, in the order they were given. */

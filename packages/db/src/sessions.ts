@@ -9,6 +9,7 @@ import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds } from '@capstan/schema/page';
+import type { AttachedMemoryStore } from '@capstan/schema/resources';
 import type { ForkedSession, Session, SessionStatus } from '@capstan/schema/sessions';
 import type { Announcement } from '@capstan/schema/webhook-events';
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
@@ -19,7 +20,7 @@ import { fitting, MOST_BYTES } from './fitting.ts';
 import { type LedgerEntry, LedgerStore } from './ledger.ts';
 import { createSession, forkSession, type NewFork, type NewSession, readSnapshot } from './new-sessions.ts';
 import { announceAll } from './outbox.ts';
-import { sizeOfResources } from './resource-rows.ts';
+import { memoryStoresOfSession, sizeOfResources } from './resource-rows.ts';
 import type { Scope } from './scope.ts';
 import { type SessionIndex, type SessionRow, shownColumns, toSession } from './session-resource.ts';
 import { removeSkills } from './session-skills.ts';
@@ -57,6 +58,7 @@ export interface SessionDefinition {
   vaultIds: string[];
   /** The session whose log it begins with, the last event it takes over, and the snapshot its sandbox begins with. */
   origin: Origin | null;
+  memoryStores: AttachedMemoryStore[];
   /** Epoch ms. */
   createdAt: number;
 }
@@ -122,6 +124,7 @@ export class SessionStore {
         initialEvents,
         vaultIds,
         origin,
+        memoryStores: memoryStoresOfSession,
       })
       .from(sessions)
       .where(this.#named(sessionId));

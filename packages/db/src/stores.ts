@@ -8,6 +8,9 @@ import { EnvironmentKeyStore } from './environment-keys.ts';
 import { EnvironmentStore } from './environments.ts';
 import { FileStore } from './files.ts';
 import { LedgerStore } from './ledger.ts';
+import { MemoriesStore } from './memories.ts';
+import { MemoryStoresStore } from './memory-stores.ts';
+import { MemoryVersionsStore } from './memory-versions.ts';
 import { ReceiptStore } from './receipts.ts';
 import { ResourceStore } from './resources.ts';
 import { SessionStore } from './sessions.ts';
@@ -34,6 +37,9 @@ export interface Stores {
   webhookDeliveries: WebhookDeliveryStore;
   vaults: VaultStore;
   credentials: CredentialStore;
+  memoryStores: MemoryStoresStore;
+  memories: MemoriesStore;
+  memoryVersions: MemoryVersionsStore;
 }
 
 export function stores(db: Database, tenantId: string): Stores {
@@ -55,5 +61,8 @@ export function stores(db: Database, tenantId: string): Stores {
     webhookDeliveries: new WebhookDeliveryStore(scope),
     vaults: new VaultStore(scope),
     credentials: new CredentialStore(scope),
+    memoryStores: new MemoryStoresStore(scope),
+    memories: new MemoriesStore(scope),
+    memoryVersions: new MemoryVersionsStore(scope),
   };
 }

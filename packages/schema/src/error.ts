@@ -11,6 +11,8 @@ export const ERRORS = {
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
   conflict: { status: 409, type: 'invalid_request_error' },
   precondition_failed: { status: 412, type: 'invalid_request_error' },
+  memory_path_conflict: { status: 409, type: 'memory_path_conflict_error' },
+  memory_precondition_failed: { status: 409, type: 'memory_precondition_failed_error' },
   too_large: { status: 413, type: 'request_too_large' },
   unsupported_media_type: { status: 415, type: 'invalid_request_error' },
   range_not_satisfiable: { status: 416, type: 'invalid_request_error' },
@@ -29,8 +31,10 @@ export interface ErrorOptions {
   cause?: unknown;
   /** Machine-readable reason, sent as `error.details.error_code`. */
   reason?: string;
-  /** More for machines, sent in `error.details` beside it. */
-  details?: Record<string, unknown>;
+  /** More for machines, sent beside `error_code` in `error.details`. */
+  details?: Readonly<Record<string, unknown>>;
+  /** What this type of error has beside its message, e.g. `conflicting_path`. */
+  members?: Readonly<Record<string, string>>;
   /** Sent as `retry-after`; also tells SDKs that a retry may help. */
   retryAfterSeconds?: number;
 }
@@ -39,7 +43,8 @@ export class ApiError extends Error {
   override name = 'ApiError';
   code: ErrorCode;
   reason: string | undefined;
-  details: Record<string, unknown> | undefined;
+  details: Readonly<Record<string, unknown>> | undefined;
+  members: Readonly<Record<string, string>> | undefined;
   retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
@@ -47,6 +52,7 @@ export class ApiError extends Error {
     this.code = code;
     this.reason = options.reason;
     this.details = options.details;
+    this.members = options.members;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
@@ -69,10 +75,10 @@ export function toApiError(error: unknown): ApiError {
 export const errorEnvelope = z
   .object({
     type: z.literal('error'),
-    error: z.object({
+    error: z.looseObject({
       type: z.string(),
       message: z.string(),
-      details: z.looseObject({ error_code: z.string() }).optional(),
+      details: z.looseObject({ error_code: z.string().optional() }).optional(),
     }),
     request_id: z.string(),
   })
@@ -81,22 +87,21 @@ export type ErrorEnvelope = z.infer<typeof errorEnvelope>;
 
 /** The Managed Agents form of an error. `request_id` equals the `request-id` header. */
 export function toEnvelope(error: ApiError, requestId: string): ErrorEnvelope {
+  const { reason, details: more, members } = error;
+  const code = reason === undefined ? {} : { error_code: reason };
+  const details = reason === undefined && more === undefined ? {} : { details: { ...code, ...more } };
   return {
     type: 'error',
-    error: {
-      type: ERRORS[error.code].type,
-      message: error.message,
-      ...(error.reason === undefined ? {} : { details: { error_code: error.reason, ...error.details } }),
-    },
+    error: { type: ERRORS[error.code].type, message: error.message, ...members, ...details },
     request_id: requestId,
   };
 }
 
 /** Statuses that SDKs try again by themselves, though nothing would change. */
-const FINAL: ReadonlySet<ErrorCode> = new Set(['conflict', 'not_implemented']);
+const FINAL: ReadonlySet<number> = new Set([409, 501]);
 
 /** Headers that tell Anthropic's SDKs whether a retry can help. */
 export function retryHeaders(error: ApiError): Record<string, string> {
   if (error.retryAfterSeconds !== undefined) return { 'retry-after': String(error.retryAfterSeconds) };
-  return FINAL.has(error.code) ? { 'x-should-retry': 'false' } : {};
+  return FINAL.has(ERRORS[error.code].status) ? { 'x-should-retry': 'false' } : {};
 }

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { collide, isWithin, mountPath, placeOfFile, UPLOADS_ROOT, WORKSPACE_ROOT } from './mount-path.ts';
+import {
+  collide,
+  isWithin,
+  mountPath,
+  placeOfFile,
+  placeOfMemoryStore,
+  UPLOADS_ROOT,
+  WORKSPACE_ROOT,
+} from './mount-path.ts';
 import { resourceParams } from './resources.ts';
 
 const problem = (path: string) => mountPath.safeParse(path).error?.issues[0]?.message;
@@ -104,12 +112,24 @@ describe('the resources of a new session', () => {
     expect(repository({ mount_path: '/workspace' })).toMatch(/workspace/);
   });
 
-  it('say that memory stores are not there yet, and how many of the others may be', () => {
-    expect(first({ type: 'memory_store', memory_store_id: 'memstore_1' })).toMatch(
-      /not supported by this server yet/,
-    );
+  it('say how many of them there may be', () => {
+    const stores = Array.from({ length: 9 }, () => ({ type: 'memory_store', memory_store_id: 'memstore_1' }));
+    expect(resourceParams.safeParse(stores).error?.issues[0]?.message).toBe('at most 8 memory stores');
+    expect(resourceParams.safeParse(stores.slice(1)).success).toBe(true);
     const files = Array.from({ length: 501 }, () => ({ type: 'file', file_id: 'file_1' }));
     expect(resourceParams.safeParse(files).error?.issues[0]?.message).toBe('at most 500 files');
     expect(resourceParams.safeParse(files.slice(1)).success).toBe(true);
+  });
+});
+
+describe('the place of a memory store', () => {
+  it('is its name in lower case with a hyphen for all else, told apart by a number', () => {
+    const first = placeOfMemoryStore('User Preferences (v2)!', []);
+    expect(first).toBe('/mnt/memory/user-preferences-v2-');
+    const second = placeOfMemoryStore('USER preferences: v2.', [first]);
+    expect(second).toBe('/mnt/memory/user-preferences-v2--2');
+    expect(placeOfMemoryStore('../日本', [first, second])).toBe('/mnt/memory/-');
+    const long = placeOfMemoryStore('x'.repeat(255), []);
+    expect(placeOfMemoryStore('x'.repeat(255), [long])).toBe(`/mnt/memory/${'x'.repeat(253)}-2`);
   });
 });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 export const UPLOADS_ROOT = '/mnt/session/uploads';
 export const WORKSPACE_ROOT = '/workspace';
+export const MEMORY_ROOT = '/mnt/memory';
 
 const MAX_CHARS = 1_024;
 const MAX_SEGMENT_CHARS = 255;
@@ -39,6 +40,16 @@ export function placeOfFile(path: string | null | undefined, fileId: string): st
 
 export function isWithin(path: string, root: string): boolean {
   return path.startsWith(`${root}/`);
+}
+
+/** Of memory stores: their name in lower case, each run of other characters than ASCII letters and digits one hyphen. */
+export function placeOfMemoryStore(name: string, taken: readonly string[]): string {
+  const slug = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  const place = (suffix: string) =>
+    `${MEMORY_ROOT}/${slug.slice(0, MAX_SEGMENT_CHARS - suffix.length)}${suffix}`;
+  let path = place('');
+  for (let number = 2; taken.includes(path); number++) path = place(`-${number}`);
+  return path;
 }
 
 /** Two resources cannot both have their place. */

@@ -6,6 +6,8 @@ import { queryInteger, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 
 export const MAX_FILE_RESOURCES = 500;
+export const MAX_MEMORY_STORE_RESOURCES = 8;
+export const MAX_INSTRUCTIONS_CHARS = 4_096;
 const MAX_REPOSITORIES = 20;
 
 const times = { created_at: timestamp, updated_at: timestamp };
@@ -43,7 +45,26 @@ const repositoryResource = z
     ...times,
   })
   .meta({ id: 'RepositoryResource' });
-export const sessionResource = z.discriminatedUnion('type', [fileResource, repositoryResource]);
+export const memoryAccess = z.enum(['read_write', 'read_only']);
+export type MemoryAccess = z.infer<typeof memoryAccess>;
+/** Given at the creation of a session, it stays as it is: there is nothing to name it by. */
+const memoryStoreResource = z
+  .object({
+    type: z.literal('memory_store'),
+    memory_store_id: idSchema('memoryStore'),
+    access: memoryAccess,
+    instructions: z.string().nullable(),
+    /** As the store was called then. */
+    name: z.string(),
+    description: z.string(),
+    mount_path: z.string().meta({ example: '/mnt/memory/user-preferences' }),
+  })
+  .meta({ id: 'MemoryStoreResource' });
+export const sessionResource = z.discriminatedUnion('type', [
+  fileResource,
+  repositoryResource,
+  memoryStoreResource,
+]);
 export type SessionResource = z.infer<typeof sessionResource>;
 
 const token = z
@@ -81,9 +102,27 @@ const repositoryParam = z
   .meta({ id: 'RepositoryResourceParam' });
 export type RepositoryResourceParam = z.infer<typeof repositoryParam>;
 
-const memoryStoreParam = z.object({
-  type: z.literal('memory_store').refine(() => false, 'memory stores are not supported by this server yet'),
-});
+const memoryStoreParam = z
+  .object({
+    type: z.literal('memory_store'),
+    memory_store_id: idSchema('memoryStore'),
+    /** Default `read_write`. */
+    access: memoryAccess.nullish(),
+    /** Told to the agent, with the name and description of the store. */
+    instructions: z.string().max(MAX_INSTRUCTIONS_CHARS).nullish(),
+  })
+  .meta({ id: 'MemoryStoreResourceParam' });
+export type MemoryStoreResourceParam = z.infer<typeof memoryStoreParam>;
+
+/** A memory store as the session that has it knows it. */
+export interface AttachedMemoryStore {
+  memoryStoreId: string;
+  access: MemoryAccess;
+  instructions: string | null;
+  name: string;
+  description: string;
+  mountPath: string;
+}
 
 /** What the sessions of a deployment are created with, as it is shown: no token is. */
 export const resourceConfig = z
@@ -103,6 +142,8 @@ export const resourceParams = z
     const refuse = (message: string) => context.addIssue({ code: 'custom', message });
     if (count('file') > MAX_FILE_RESOURCES) refuse(`at most ${MAX_FILE_RESOURCES} files`);
     if (count('github_repository') > MAX_REPOSITORIES) refuse(`at most ${MAX_REPOSITORIES} repositories`);
+    if (count('memory_store') > MAX_MEMORY_STORE_RESOURCES)
+      refuse(`at most ${MAX_MEMORY_STORE_RESOURCES} memory stores`);
   });
 
 export const addResource = z

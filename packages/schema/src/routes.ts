@@ -9,6 +9,9 @@ import { environmentRoutes } from './environments.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
 import { healthRoutes } from './health.ts';
+import { memoryRoutes } from './memories.ts';
+import { memoryStoreRoutes } from './memory-stores.ts';
+import { memoryVersionRoutes } from './memory-versions.ts';
 import { previewUrlRoutes } from './preview-urls.ts';
 import { resourceRoutes } from './resources.ts';
 import type { RouteSpec } from './route.ts';
@@ -37,6 +40,9 @@ export const ROUTES: readonly RouteSpec[] = [
   skillRoutes,
   deploymentRoutes,
   deploymentRunRoutes,
+  memoryStoreRoutes,
+  memoryRoutes,
+  memoryVersionRoutes,
   usageRoutes,
   healthRoutes,
   consoleRoutes,

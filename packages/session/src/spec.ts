@@ -4,6 +4,7 @@ import type { Budget } from '@capstan/schema/budgets';
 import type { EnvironmentConfig } from '@capstan/schema/environments';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Metadata } from '@capstan/schema/metadata';
+import type { AttachedMemoryStore } from '@capstan/schema/resources';
 import type { LentSnapshot } from './harness.ts';
 
 export interface SessionSpec {
@@ -23,6 +24,8 @@ export interface SessionSpec {
   vaultIds: string[];
   /** The session whose log it begins with, the last event it takes over, and the snapshot its sandbox begins with. */
   origin: { sessionId: string; eventId: string; snapshot?: LentSnapshot | null } | null;
+  /** Absent: none. */
+  memoryStores?: readonly AttachedMemoryStore[];
   /** Epoch ms. */
   createdAt: number;
 }

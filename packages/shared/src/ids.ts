@@ -4,9 +4,15 @@ import { ID_PREFIXES, type IdKind } from '@capstan/schema/ids';
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const TIME_CHARS = 10;
 const RANDOM_CHARS = 14;
+const LAST_TIME = 32 ** TIME_CHARS - 1;
 
 export function newId(kind: IdKind, now = Date.now()): string {
   return `${ID_PREFIXES[kind]}_${timePart(now)}${randomPart()}`;
+}
+
+/** Comes before every id of its kind that was made then or later, and after all that were made earlier. */
+export function firstId(kind: IdKind, at: number): string {
+  return `${ID_PREFIXES[kind]}_${timePart(Math.min(Math.max(0, at), LAST_TIME))}`;
 }
 
 function timePart(now: number): string {

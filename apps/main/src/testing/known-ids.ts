@@ -41,6 +41,13 @@ export async function knownIds(world: World): Promise<KnownIds> {
     initial_events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }],
   });
   const deployment_run_id = await post(`/v1/deployments/${deployment_id}/run`, {});
+  const memory_store_id = await post('/v1/memory_stores', { name: 'Contract' });
+  const written = await world.fetch(`/v1/memory_stores/${memory_store_id}/memories`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ path: '/contract', content: 'text' }),
+  });
+  const memory: { id: string; memory_version_id: string } = await written.json();
   const made = {
     agent_id,
     environment_id,
@@ -56,6 +63,9 @@ export async function knownIds(world: World): Promise<KnownIds> {
     work_id: 'work_1',
     deployment_id,
     deployment_run_id,
+    memory_store_id,
+    memory_id: memory.id,
+    memory_version_id: memory.memory_version_id,
   };
   const byPrefix = Object.values(made).map((id) => [id.replace(/_.*/, ''), [id]] as const);
   return {

@@ -48,7 +48,7 @@ export async function requireParts(
   { tenantId, agent, parts, now }: Looked,
 ): Promise<void> {
   const { db, blobs, sealer, sessions } = ports;
-  const { environments, sessions: store } = stores(db, tenantId);
+  const { environments, memoryStores, sessions: store } = stores(db, tenantId);
   if (parts.environment_id !== undefined) {
     const { archived_at } = await environments.retrieve(parts.environment_id);
     const reason = 'environment_archived';
@@ -60,7 +60,7 @@ export async function requireParts(
   const events = parts.initial_events ?? [];
   await withFiles({ db, blobs }, { tenantId, events, path: 'initial_events', now });
   const resources = parts.resources ?? [];
-  await toNewResources(resources, { tenantId, sealer, now });
+  await toNewResources(resources, { tenantId, sealer, now, memoryStores });
   await requireFiles(ports, { tenantId, resources, now });
   const snapshot = parts.budget?.max_list_cost ? await store.agentFor(agent) : null;
   if (snapshot) await requireBudgetable(sessions, { agent: snapshot, budget: parts.budget });

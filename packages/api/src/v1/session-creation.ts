@@ -36,14 +36,14 @@ export async function createSession(
   claim?: Claim,
 ): Promise<Session> {
   const { now, vaultIds, environmentId, budget } = wanted;
-  const { sessions: store } = stores(db, tenantId);
+  const { sessions: store, memoryStores } = stores(db, tenantId);
   const referring = { tenantId, events: wanted.initialEvents, path: 'initial_events', now };
   const initialEvents = await withFiles({ db, blobs }, referring);
   await requireVaults(db, { tenantId, vaultIds, environmentId });
   const made = {
     ...wanted,
     initialEvents,
-    resources: await toNewResources(resources, { tenantId, sealer, now }),
+    resources: await toNewResources(resources, { tenantId, sealer, now, memoryStores }),
   };
   const agent = budget?.max_list_cost ? await store.agentFor(wanted.agent) : null;
   if (agent) await requireBudgetable(sessions, { agent, budget });

@@ -1,5 +1,5 @@
 // What is mounted in sandboxes, and whose snapshots their images are.
-import type { Checkout, SessionResource } from '@capstan/schema/resources';
+import type { Checkout, MemoryAccess, SessionResource } from '@capstan/schema/resources';
 import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 
@@ -23,6 +23,11 @@ export const sessionResources = sqliteTable(
     updatedAt: integer('updated_at').notNull(),
     /** Of a memory store. */
     memoryStoreId: text('memory_store_id'),
+    /** This and the next three: of a memory store, the last two as it was called at the creation of the session. */
+    access: text().$type<MemoryAccess>(),
+    instructions: text(),
+    name: text(),
+    description: text(),
   },
   (t) => [
     uniqueIndex('session_resources_session').on(t.sessionId, t.id),
