@@ -1,9 +1,11 @@
 import { MAX_MEMORIES } from '@capstan/schema/memories';
 import type { Actor } from '@capstan/schema/memory-versions';
+import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sweepMemories } from './memory-sweep.ts';
 import { type Stores, stores } from './stores.ts';
 import { memories, memoryStores, memoryVersions } from './tables/memories.ts';
+import { outbox } from './tables/outbox.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
 
 let database: TestDatabase;
@@ -25,6 +27,8 @@ beforeEach(async () => {
 const DAY_MS = 86_400_000;
 const KEY: Actor = { type: 'api_actor', api_key_id: 'key_1' };
 const SESSION: Actor = { type: 'session_actor', session_id: 'sesn_1' };
+
+const endpoint = { id: 'whep_1', url: 'https://example.com/', name: '', description: '', secret: 's', now };
 
 async function newStore(): Promise<string> {
   const { id } = await own.memoryStores.create({ name: 'Notes', description: '', metadata: {}, now: ++now });
@@ -316,6 +320,24 @@ describe('a memory store', () => {
       description: 'more',
       updated_at: new Date(now + 9).toISOString(),
     });
+  });
+
+  it('is told of once when it is made, archived and deleted, and not of what it holds', async () => {
+    const heard = 'tnt_heard';
+    const { memoryStores: mine, memories: texts, webhooks } = stores(database.db, heard);
+    await webhooks.create({ ...endpoint, enabledEvents: ['*'] });
+    const { id } = await mine.create({ name: 'Notes', description: '', metadata: {}, now: ++now });
+    await texts.create({ storeId: id, path: '/a', content: '', actor: KEY, view: 'basic', now });
+    await mine.update(id, { name: 'More' }, ++now);
+    for (const _ of 'ab') await mine.archive(id, ++now);
+    await mine.delete(id, ++now);
+    await expect(mine.delete(id, ++now)).rejects.toMatchObject({ code: 'not_found' });
+    const rows = await database.db.select().from(outbox).where(eq(outbox.tenantId, heard));
+    expect(rows.map(({ type }) => type)).toEqual([
+      'memory_store.created',
+      'memory_store.archived',
+      'memory_store.deleted',
+    ]);
   });
 
   it('that is archived is read, deleted from and redacted, and not written', async () => {

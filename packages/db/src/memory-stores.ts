@@ -10,6 +10,7 @@ import { and, asc, desc, eq, gt, inArray, isNull, lt, type SQL, sql } from 'driz
 import { madeWithin } from './bounds.ts';
 import { type Listing, type Seek, seek, toPage } from './cursor.ts';
 import { clearStore } from './memory-sweep.ts';
+import { announce, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
 import { memories, memoryStores } from './tables/memories.ts';
@@ -61,6 +62,7 @@ export class MemoryStoresStore {
     const made = toMemoryStore(row);
     await db.batch([
       db.insert(memoryStores).values(row),
+      ...announce(this.#scope, { type: 'memory_store.created', id, now }),
       ...keepReceipt(this.#scope, claim, { id, reply: JSON.stringify(made), now }),
     ]);
     return made;
@@ -99,17 +101,23 @@ export class MemoryStoresStore {
   async archive(id: string, now: number): Promise<MemoryStore> {
     const { db } = this.#scope;
     const updatedAt = sql`max(${now}, ${memoryStores.updatedAt})`;
-    await db
-      .update(memoryStores)
-      .set({ archivedAt: now, updatedAt })
-      .where(and(this.#own(id), isNull(memoryStores.archivedAt)));
+    const open = and(this.#own(id), isNull(memoryStores.archivedAt));
+    await db.batch([
+      ...announce(this.#scope, { type: 'memory_store.archived', id, now }, exists(memoryStores, open)),
+      db.update(memoryStores).set({ archivedAt: now, updatedAt }).where(open),
+    ]);
     return this.retrieve(id);
   }
 
   /** With its memories and their versions. `not_found` when it is deleted already. */
   async delete(id: string, now: number): Promise<void> {
     const { db, tenantId } = this.#scope;
-    const [gone] = await db.batch([
+    const [, gone] = await db.batch([
+      ...announce(
+        this.#scope,
+        { type: 'memory_store.deleted', id, now },
+        exists(memoryStores, this.#own(id)),
+      ),
       db.update(memoryStores).set({ deletedAt: now }).where(this.#own(id)).returning({ id: memoryStores.id }),
       db.delete(memories).where(and(eq(memories.tenantId, tenantId), eq(memories.storeId, id))),
     ]);
