@@ -181,6 +181,8 @@ describe('secrets of tenants', () => {
     const text = await told();
     expect(text).toMatch(/CANARY=(capstan_ph_\w{32}) ANYWHERE=capstan_ph_\w{32} ARCHIVED=capstan_ph_\w{32}/);
     expect(text).toMatch(/CANARY=capstan_ph_\w{32} ARCHIVED=\[\]/);
+    expect(text).toContain('pong');
+    expect(new Set(seenByMcp)).toEqual(new Set([`Bearer ${SECRETS.bearer}`]));
     const betas: Anthropic.Beta.AnthropicBeta[] = ['managed-agents-2026-04-01'];
     const outputs = async () =>
       (await client.beta.files.list({ scope_id: conversation.id, betas })).data.length;

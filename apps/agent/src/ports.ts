@@ -14,7 +14,6 @@ import type { FileContents } from '@capstan/harness/models/file-content';
 import { NewsBoard, withBoard } from '@capstan/harness/news-board';
 import { NO_SANDBOX } from '@capstan/harness/no-machine';
 import { SessionSandbox } from '@capstan/harness/session-sandbox';
-import type { McpAuthorization } from '@capstan/harness/vault/mcp-authorization';
 import type { SessionFiles } from '@capstan/harness/workspace/session-files';
 import type { SessionSkills } from '@capstan/harness/workspace/session-skills';
 import { Workspace } from '@capstan/harness/workspace/workspace';
@@ -148,18 +147,11 @@ function openHarness(env: Env, spec: SessionSpec, tools: Tools): Harness {
     const config = readConfig(env);
     // Refused here, where the turn says what is missing.
     if (sandbox !== null) sandboxes();
-    const outside = openOutsideTools(env, spec, {
-      ...tools,
-      config,
-      report,
-      authorization: NO_AUTHORIZATION,
-    });
+    const outside = openOutsideTools(env, spec, { ...tools, config, report, sealer: openSealer(env) });
     return createHarness({ ...tools, config, outside });
   });
   return withHolding(workers, sandbox ?? withBoard(NO_SANDBOX, board));
 }
-
-const NO_AUTHORIZATION: McpAuthorization = { for: async () => null, renew: async () => null };
 
 /** Without the root secret it opens nothing. */
 function openSealer({ PLATFORM_ROOT_SECRET: root }: Env): Sealer {

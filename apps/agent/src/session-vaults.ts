@@ -3,7 +3,12 @@ import { type RenewalDeps, renewCredential } from '@capstan/db/credential-renewa
 import { type CredentialRow, openSecrets } from '@capstan/db/credential-secrets';
 import type { Database } from '@capstan/db/database';
 import { stores } from '@capstan/db/stores';
-import type { McpToken, McpTokens } from '@capstan/harness/vault/mcp-authorization';
+import {
+  createMcpAuthorization,
+  type McpAuthorization,
+  type McpToken,
+  type McpTokens,
+} from '@capstan/harness/vault/mcp-authorization';
 import type { VaultVariable, VaultVariables } from '@capstan/harness/vault/sandbox-variables';
 import type { SessionSpec } from '@capstan/session/spec';
 import type { Logger } from '@capstan/shared/logger';
@@ -44,7 +49,12 @@ function toVariable(sealer: Sealer, row: CredentialRow): VaultVariable[] {
   return [{ id, version, name, hosts, locations, open }];
 }
 
-export function vaultTokens(deps: VaultDeps, { tenantId, vaultIds }: Owner): McpTokens {
+/** Of the session's calls to MCP servers. */
+export function vaultAuthorization(deps: VaultDeps, owner: Owner): McpAuthorization {
+  return createMcpAuthorization(vaultTokens(deps, owner), deps.clock);
+}
+
+function vaultTokens(deps: VaultDeps, { tenantId, vaultIds }: Owner): McpTokens {
   const { db, sealer, logger } = deps;
   const { credentials } = stores(db, tenantId);
   const renewal = renewalDeps(deps, tenantId);
