@@ -2,8 +2,8 @@
 import { settle } from '@capstan/db/blob-debts';
 import { openD1 } from '@capstan/db/d1';
 import type { LedgerEntry } from '@capstan/db/ledger';
-import { tell } from '@capstan/db/outbox';
 import { openR2 } from '@capstan/db/r2';
+import { tell } from '@capstan/db/session-news';
 import { stores } from '@capstan/db/stores';
 import { ConfigFault, configFrom, type HarnessConfig } from '@capstan/harness/config';
 import { networkOf } from '@capstan/harness/environment-network';

@@ -366,6 +366,7 @@ function check({ agent, environment }: Parents, input: NewSession): void {
       'invalid_request',
       `resources: a ${mounted.type} is mounted in a sandbox, and sessions of a self_hosted environment have none; ` +
         'put it where the worker works',
+      { reason: 'self_hosted_resources_unsupported' },
     );
   }
 }

@@ -32,11 +32,6 @@ export function announceAll(
   return all.length === 0 ? [] : [telling(scope, all, when)];
 }
 
-/** Tells them by themselves. Rejects when that fails: may be repeated. */
-export async function tell(scope: Scope, all: readonly Announcement[]): Promise<void> {
-  await Promise.all(announceAll(scope, all));
-}
-
 /** Tells of each of `rows` (`FROM … WHERE …`), which `id` names: what it is that is told of, only the database knows. */
 export function announceFrom(
   { db, tenantId }: Scope,

@@ -78,7 +78,7 @@ export function refuseMissingSkill(error: unknown): never {
   throw new ApiError(
     'invalid_request',
     'agent: a version of one of its skills has been deleted; update the skills of the agent',
-    { cause: error },
+    { cause: error, reason: 'skill_not_found' },
   );
 }
 

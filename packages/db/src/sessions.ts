@@ -19,9 +19,9 @@ import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
 import { fitting, MOST_BYTES } from './fitting.ts';
 import { type LedgerEntry, LedgerStore } from './ledger.ts';
 import { createSession, forkSession, type NewFork, type NewSession, readSnapshot } from './new-sessions.ts';
-import { announceAll } from './outbox.ts';
 import { memoryStoresOfSession, sizeOfResources } from './resource-rows.ts';
 import type { Scope } from './scope.ts';
+import { tellOf } from './session-news.ts';
 import { type SessionIndex, type SessionRow, shownColumns, toSession } from './session-resource.ts';
 import { removeSkills } from './session-skills.ts';
 import { files } from './tables/files.ts';
@@ -164,7 +164,7 @@ export class SessionStore {
     await db.batch([
       put,
       ...new LedgerStore(this.#scope).statements(calls),
-      ...announceAll(this.#scope, announcements),
+      ...tellOf(this.#scope, announcements),
     ]);
   }
 

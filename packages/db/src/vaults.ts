@@ -164,10 +164,11 @@ export class VaultStore {
       .where(and(eq(vaults.tenantId, this.#scope.tenantId), inArray(vaults.id, [...ids])));
     for (const [index, id] of ids.entries()) {
       const row = found.find((vault) => vault.id === id);
-      if (row === undefined) throw new ApiError('not_found', `${field}.${index}: no vault ${id}`);
+      if (row === undefined)
+        throw new ApiError('not_found', `${field}.${index}: no vault ${id}`, { reason: 'vault_not_found' });
       if (row.archivedAt === null) continue;
       const message = `${field}.${index}: the vault ${id} is archived; leave it out or name another one`;
-      throw new ApiError('invalid_request', message);
+      throw new ApiError('invalid_request', message, { reason: 'vault_archived' });
     }
   }
 

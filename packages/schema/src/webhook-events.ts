@@ -121,7 +121,11 @@ export type WebhookNews = { id: string; now: number } & (
 );
 
 /** Told under an id that follows from what it tells of: announcing it again is harmless. */
-export type Announcement = WebhookNews & { eventId: string };
+export type Announcement = WebhookNews & {
+  eventId: string;
+  /** Of a session: how the run of a deployment that it is of ends with it; absent: it does not. */
+  ends?: 'succeeded' | 'failed';
+};
 
 /** What of an event's payload is about its resource. */
 export interface WebhookSubject {

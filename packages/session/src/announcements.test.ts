@@ -48,6 +48,18 @@ describe('what webhooks tell of a session', () => {
   });
 });
 
+describe('the run of a deployment', () => {
+  it.each<[Entry, string | undefined]>([
+    [idle('end_turn'), 'succeeded'],
+    [idle('budget_reached'), 'failed'],
+    [made(stamp, 'session.status_idle', waiting), undefined],
+    [terminated, 'failed'],
+    [made(stamp, 'session.status_running', {}), undefined],
+  ])('ends with %o: %s', (entry, how) => {
+    expect(announcementsOf(entry, 'sesn_1')[0]?.ends).toBe(how);
+  });
+});
+
 describe('a session', () => {
   it('has told of its turn when it is idle, of its end before it is erased, and of each once', async () => {
     const stage = await Stage.open();

@@ -36,7 +36,7 @@ export function announcementsOf(entry: Entry, sessionId: string): Announcement[]
 /** What is told beside the session and the time. */
 type News = WebhookNews extends infer Told
   ? Told extends unknown
-    ? Omit<Told, 'id' | 'now'>
+    ? Omit<Told, 'id' | 'now'> & Pick<Announcement, 'ends'>
     : never
   : never;
 
@@ -46,20 +46,22 @@ function newsOf({ event, note }: Entry): News[] {
       return [{ type: 'session.status_run_started' }];
     case 'session.status_idle': {
       const { type } = event.stop_reason;
-      if (type === 'requires_action' || type === 'budget_reached')
-        return [{ type: 'session.status_idled' }, { type: `session.${type}` }];
-      return [{ type: 'session.status_idled' }];
+      // Whoever waits for an answer has not ended.
+      if (type === 'requires_action') return [{ type: 'session.status_idled' }, { type: `session.${type}` }];
+      if (type === 'budget_reached')
+        return [{ type: 'session.status_idled', ends: 'failed' }, { type: `session.${type}` }];
+      return [{ type: 'session.status_idled', ends: type === 'end_turn' ? 'succeeded' : 'failed' }];
     }
     case 'session.status_rescheduled':
       return [{ type: 'session.status_rescheduled' }];
     case 'session.status_terminated':
       return note?.archived
-        ? [{ type: 'session.status_terminated' }, { type: 'session.archived' }]
-        : [{ type: 'session.status_terminated' }];
+        ? [{ type: 'session.status_terminated', ends: 'failed' }, { type: 'session.archived' }]
+        : [{ type: 'session.status_terminated', ends: 'failed' }];
     case 'session.updated':
       return note?.fork ? [] : [{ type: 'session.updated' }];
     case 'session.deleted':
-      return [{ type: 'session.deleted' }];
+      return [{ type: 'session.deleted', ends: 'failed' }];
     case 'session.thread_created':
       return [{ type: 'session.thread_created', threadId: event.session_thread_id }];
     case 'session.thread_status_idle':
