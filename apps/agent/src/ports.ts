@@ -22,6 +22,7 @@ import { NOTHING_RECORDED, REST_MS, type SandboxRecord } from '@capstan/sandbox/
 import type { Sandboxes } from '@capstan/sandbox/port';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import { ApiError } from '@capstan/schema/error';
+import { rosterOf } from '@capstan/schema/roster';
 import { objectName, type SessionAddress } from '@capstan/session/address';
 import type { Harness } from '@capstan/session/harness';
 import type { Alarm, Ledger, LedgerLine, Ports, SessionIndex } from '@capstan/session/ports';
@@ -124,8 +125,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
 
 /** Most have none, and ask nobody. */
 function hasSkills({ agent }: SessionSpec): boolean {
-  const called = agent.multiagent?.agents ?? [];
-  return [agent, ...called].some(({ skills }) => skills.length > 0);
+  return [agent, ...rosterOf(agent.multiagent)].some(({ skills }) => skills.length > 0);
 }
 
 interface Tools {

@@ -198,7 +198,7 @@ describe('an update of a session', () => {
 
   it.each([
     ['vault_ids', { vault_ids: [] }, /^vault_ids: /],
-    ['agent', { agent: { tools: [] } }, /^agent: /],
+    ['agent', { agent: { tools: [{ type: 'none' }] } }, /^agent\.tools\.0/],
     ['title', { title: 'x'.repeat(513) }, /^title: /],
     ['metadata', { metadata: { ['k'.repeat(65)]: 'v' } }, /^metadata\./],
     ['metadata', { metadata: { k: 5 } }, /^metadata\.k: /],

@@ -1,6 +1,7 @@
 import type { Agent } from '@capstan/schema/agents';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
+import { rosterOf } from '@capstan/schema/roster';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentChange, AgentSettings } from './agent-settings.ts';
 import { AgentStore } from './agents.ts';
@@ -136,12 +137,12 @@ describe('an updated roster', () => {
     const lead = await create({ multiagent: { type: 'coordinator', agents: [called.id, self] } });
     await update(called.id, { name: 'Newer' });
     const { multiagent } = await update(lead.id, { name: 'Lead' });
-    expect(multiagent?.agents).toEqual([
+    expect(rosterOf(multiagent)).toEqual([
       { type: 'agent', id: called.id, version: 1 },
       { type: 'agent', id: lead.id, version: 2 },
     ]);
     const repinned = await update(lead.id, { multiagent: coordinator(called.id) });
-    expect(repinned.multiagent?.agents).toEqual([{ type: 'agent', id: called.id, version: 2 }]);
+    expect(rosterOf(repinned.multiagent)).toEqual([{ type: 'agent', id: called.id, version: 2 }]);
     expect((await update(lead.id, { multiagent: null })).multiagent).toBeNull();
   });
 

@@ -1,10 +1,12 @@
 // Agents of one tenant. A version never changes once written; `agents` points at the current one.
+
+import { requireConsistent } from '@capstan/schema/agent-rules';
 import type { Agent, AgentDefinition } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
-import { mcpMismatch } from '@capstan/schema/mcp-servers';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
+import { rosterOf } from '@capstan/schema/roster';
 import type { AgentSkill } from '@capstan/schema/skills';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
@@ -145,7 +147,7 @@ export class AgentStore {
       })
       .from(page)
       .innerJoin(agentVersions, and(eq(agentId, id), eq(version, page.id)))
-      .innerJoin(agents, eq(agents.id, agentId))
+      .innerJoin(agents, and(eq(agents.id, agentId), isNull(agents.deletedAt)))
       .where(lt(page.before, MOST_BYTES))
       .orderBy(desc(version));
     if (found.length === 0) await this.#find(id);
@@ -176,7 +178,12 @@ export class AgentStore {
   /** With its deployments. Archiving again changes nothing. */
   async archive(id: string, now: number): Promise<Agent> {
     const { db, tenantId } = this.#scope;
-    const open = and(eq(agents.tenantId, tenantId), eq(agents.id, id), isNull(agents.archivedAt));
+    const open = and(
+      eq(agents.tenantId, tenantId),
+      eq(agents.id, id),
+      isNull(agents.archivedAt),
+      isNull(agents.deletedAt),
+    );
     await db.batch([
       ...announce(this.#scope, { type: 'agent.archived', id, now }, exists(agents, open)),
       db.update(agents).set({ archivedAt: now, updatedAt: now }).where(open),
@@ -185,9 +192,23 @@ export class AgentStore {
     return this.retrieve(id);
   }
 
+  /** With its deployments archived. Versions stay where a roster has pinned them. `not_found` when it is deleted already. */
+  async delete(id: string, now: number): Promise<void> {
+    const { db, tenantId } = this.#scope;
+    const there = and(eq(agents.tenantId, tenantId), eq(agents.id, id), isNull(agents.deletedAt));
+    const results = await db.batch([
+      db.select({ id: agents.id }).from(agents).where(there),
+      ...announce(this.#scope, { type: 'agent.deleted', id, now }, exists(agents, there)),
+      db.update(agents).set({ deletedAt: now }).where(there),
+      ...archiveOfAgent(this.#scope, id, now),
+    ]);
+    if (results[0].length === 0) throw new ApiError('not_found', `No agent ${id}`);
+  }
+
   #matching(filter: AgentFilter, at: Seek) {
     return and(
       eq(agents.tenantId, this.#scope.tenantId),
+      isNull(agents.deletedAt),
       filter.includeArchived ? undefined : isNull(agents.archivedAt),
       within(agents.createdAt, filter.created),
       at.id === null ? undefined : at.order === 'desc' ? lt(agents.id, at.id) : gt(agents.id, at.id),
@@ -200,13 +221,16 @@ export class AgentStore {
   ): Promise<AgentDefinition> {
     const { id, version } = owner;
     const skills = await pinSkills(this.#scope, named, owner.skills);
-    requireMcpServers(settings);
     const definition: AgentDefinition = { id, type: 'agent', version, ...settings, skills, multiagent: null };
+    requireConsistent(definition);
     requireFit(definition, 'agent');
     if (multiagent === null) return definition;
-    const pinned = await pinRoster(this.#scope, multiagent, owner);
+    const pinned = await pinRoster(this.#scope, multiagent, {
+      ...owner,
+      geo: settings.model.inference_geo,
+    });
     // A session keeps a copy of them all.
-    const own = pinned.multiagent.agents.some((entry) => entry.id === id) ? [definition] : [];
+    const own = rosterOf(pinned.multiagent).some((entry) => entry.id === id) ? [definition] : [];
     requireFit([definition, ...own], 'agent and those of its roster together', {
       what: 'the pinned ones',
       sizeBytes: pinned.sizeBytes,
@@ -219,7 +243,12 @@ export class AgentStore {
     const { db } = this.#scope;
     const { definition, createdAt: now } = next;
     const { version } = definition;
-    const still = and(eq(agents.id, agent.id), eq(agents.version, agent.version), isNull(agents.archivedAt));
+    const still = and(
+      eq(agents.id, agent.id),
+      eq(agents.version, agent.version),
+      isNull(agents.archivedAt),
+      isNull(agents.deletedAt),
+    );
     const row = { ...next, version };
     const made = toAgent({ agent: { ...agent, version, updatedAt: now }, version: row });
     const given = <K extends keyof typeof row>(name: K) =>
@@ -264,17 +293,8 @@ export class AgentStore {
         agentVersions,
         and(eq(agentVersions.agentId, agents.id), eq(agentVersions.version, version ?? agents.version)),
       )
-      .where(and(eq(agents.tenantId, tenantId), eq(agents.id, id)));
+      .where(and(eq(agents.tenantId, tenantId), eq(agents.id, id), isNull(agents.deletedAt)));
   }
-}
-
-/** Each server has a toolset and each toolset a server, whichever of the two was changed. */
-function requireMcpServers({
-  tools,
-  mcp_servers: servers,
-}: Pick<AgentSettings, 'tools' | 'mcp_servers'>): void {
-  const wrong = mcpMismatch(tools, servers);
-  if (wrong !== null) throw new ApiError('invalid_request', `${wrong.path}: ${wrong.message}`);
 }
 
 function requireChangeable({ id, version, archivedAt }: AgentRow['agent'], expected?: number): void {
@@ -300,6 +320,7 @@ function toAgent({ agent, version }: AgentRow): Agent {
     skills: definition.skills,
     multiagent: definition.multiagent,
     execution_identity: definition.execution_identity,
+    ...(definition.capstan && { capstan: definition.capstan }),
     metadata: version.metadata,
     created_at: toTimestamp(agent.createdAt),
     updated_at: toTimestamp(version.version === agent.version ? agent.updatedAt : version.createdAt),

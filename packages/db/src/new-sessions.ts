@@ -10,6 +10,7 @@ import type { ForkedSession, Session } from '@capstan/schema/sessions';
 import { ZERO_USAGE } from '@capstan/schema/usage';
 import { newId } from '@capstan/shared/ids';
 import { and, eq, getTableColumns, isNull, ne, type SQL, sql } from 'drizzle-orm';
+import { type AgentOverrides, overridden, pinned } from './agent-overrides.ts';
 import { mayRun, type NewRun, recordRun } from './deployment-runs.ts';
 import { EnvironmentStore } from './environments.ts';
 import { MOST_BYTES, requireFit, sizeOf } from './fit.ts';
@@ -40,7 +41,7 @@ interface Beginning {
 }
 
 export interface NewSession extends Beginning {
-  agent: { id: string; version?: number | undefined };
+  agent: { id: string; version?: number | undefined; overrides?: AgentOverrides | undefined };
   /** Null: the tenant's default environment. */
   environmentId: string | null;
   /** What starts it; null or absent: a caller of the API. */
@@ -72,7 +73,8 @@ const CREATE_ATTEMPTS = 3;
  * Refuses unknown agents and environments (`not_found`) and archived ones (`invalid_request`): only what it refuses is
  * looked at more closely.
  */
-export async function createSession(scope: Scope, input: NewSession, claim?: Claim): Promise<Session> {
+export async function createSession(scope: Scope, given: NewSession, claim?: Claim): Promise<Session> {
+  const input = await withCopy(scope, given);
   const { initialEvents = [], resources = [], now } = input;
   if (sizeOf(initialEvents) > MOST_BYTES) await prepare(scope, input);
   requireFit(initialEvents, 'initial_events');
@@ -131,7 +133,28 @@ export async function readSnapshot(
     .from(agents)
     .innerJoin(agentVersions, version)
     .where(found);
-  return row?.agent ?? null;
+  if (row === undefined) return null;
+  const { overrides } = reference;
+  if (overrides === undefined) return row.agent;
+  return overridden(row.agent, await pinned(scope, row.agent, overrides));
+}
+
+/** A session that is to be created, with the copy of its agent where that is not the agent itself. */
+interface Wanted extends NewSession {
+  /** Of the version that `agent` names. */
+  copy?: AgentSnapshot;
+}
+
+async function withCopy(scope: Scope, input: NewSession): Promise<Wanted> {
+  const { agent } = input;
+  const copy = agent.overrides === undefined ? null : await readSnapshot(scope, agent);
+  if (copy === null) return input;
+  requireFit(copy, 'agent');
+  return { ...input, agent: { id: copy.id, version: copy.version }, copy };
+}
+
+function agentOf(scope: Scope, { copy }: Wanted): SQL {
+  return copy === undefined ? snapshot(scope) : sql`${JSON.stringify(copy)}`;
 }
 
 function freshOf(
@@ -179,11 +202,11 @@ function insertCopy({ db }: Scope, fresh: Fresh, { columns, rows }: Source) {
     .returning(COPIED);
 }
 
-function fromAgent(scope: Scope, input: NewSession): Source {
+function fromAgent(scope: Scope, input: Wanted): Source {
   const { agent, environment } = wanted(scope, input);
   return {
     columns: {
-      agent: snapshot(scope),
+      agent: agentOf(scope, input),
       agentId: sql`${agents.id}`,
       environment: sql`${environments.config}`,
       environmentId: sql`${environments.id}`,
@@ -196,9 +219,10 @@ function fromAgent(scope: Scope, input: NewSession): Source {
 }
 
 /** What a session is sent with its creation stands beside the copies of its agent and its environment. */
-function withRoom(scope: Scope, { initialEvents = [] }: NewSession): SQL | undefined {
+function withRoom(scope: Scope, input: Wanted): SQL | undefined {
+  const { initialEvents = [] } = input;
   if (initialEvents.length === 0) return undefined;
-  const copied = sql`octet_length(${snapshot(scope)}) + octet_length(${environments.config})`;
+  const copied = sql`octet_length(${agentOf(scope, input)}) + octet_length(${environments.config})`;
   return sql`${copied} <= ${MOST_BYTES - sizeOf(initialEvents)}`;
 }
 
@@ -258,7 +282,7 @@ function answerTo(
 }
 
 /** Says why nothing was inserted, or makes the default environment that was missing. */
-async function prepare(scope: Scope, input: NewSession): Promise<void> {
+async function prepare(scope: Scope, input: Wanted): Promise<void> {
   const parents = await readParents(scope, input);
   check(parents, input);
   await requireFiles(scope, input);
@@ -305,7 +329,7 @@ function wanted(scope: Scope, { agent, environmentId }: NewSession) {
 
 function agentWanted({ tenantId }: Scope, { id, version }: NewSession['agent']) {
   return {
-    found: and(eq(agents.tenantId, tenantId), eq(agents.id, id)),
+    found: and(eq(agents.tenantId, tenantId), eq(agents.id, id), isNull(agents.deletedAt)),
     version: and(eq(agentVersions.agentId, agents.id), eq(agentVersions.version, version ?? agents.version)),
   };
 }
@@ -317,9 +341,9 @@ interface Parents {
   sizeBytes: number;
 }
 
-async function readParents(scope: Scope, input: NewSession): Promise<Parents> {
+async function readParents(scope: Scope, input: Wanted): Promise<Parents> {
   const { agent, environment } = wanted(scope, input);
-  const agentBytes = sql<number>`octet_length(${snapshot(scope)})`.as('agent_bytes');
+  const agentBytes = sql<number>`octet_length(${agentOf(scope, input)})`.as('agent_bytes');
   const configBytes = sql<number>`octet_length(${environments.config})`;
   const [[foundAgent], [foundEnvironment]] = await scope.db.batch([
     scope.db

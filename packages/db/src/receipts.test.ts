@@ -66,7 +66,7 @@ const sessionCount = async () => {
   return row?.total ?? 0;
 };
 
-const SHOWN = { title: null, metadata: {}, budget: null, outcomeEvaluations: [] };
+const SHOWN = { title: null, metadata: {}, budget: null, outcomeEvaluations: [], agentTools: null };
 
 describe('a create with a key', () => {
   it('is answered again, byte for byte, whatever has become of what it made', async () => {

@@ -1,6 +1,7 @@
 import type { ThreadAgent } from '@capstan/schema/agents';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { RosterEntry } from '@capstan/schema/multiagent';
+import { rosterOf } from '@capstan/schema/roster';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentSettings } from './agent-settings.ts';
 import { type Stores, stores } from './stores.ts';
@@ -136,7 +137,8 @@ describe('a session of a coordinator', () => {
     const called = await agentIn(ours);
     const lead = await coordinator(called.id);
     await ours.agents.archive(called.id, now);
-    expect((await session(lead.id)).agent.multiagent?.agents).toEqual([toThreadAgent(called, plain.name)]);
+    const { multiagent } = (await session(lead.id)).agent;
+    expect(rosterOf(multiagent)).toEqual([toThreadAgent(called, plain.name)]);
   });
 
   it('is answered again, byte for byte', async () => {

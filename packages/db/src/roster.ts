@@ -2,7 +2,15 @@
 // roster names can be read whenever a session wants a copy of it.
 import type { AgentSnapshot } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
-import type { AgentReference, Multiagent, MultiagentParam, RosterEntry } from '@capstan/schema/multiagent';
+import {
+  ADVISOR_NAME,
+  type AgentReference,
+  isAdvisor,
+  type Multiagent,
+  type MultiagentParam,
+  type RosterEntry,
+} from '@capstan/schema/multiagent';
+import { rosterOf } from '@capstan/schema/roster';
 import { and, eq, or, type SQL, sql } from 'drizzle-orm';
 import type { Scope } from './scope.ts';
 import { agents, agentVersions } from './tables/agents.ts';
@@ -11,7 +19,9 @@ import { agents, agentVersions } from './tables/agents.ts';
 export interface Owner {
   id: string;
   version: number;
-  /** The roster of the version before: what it names stays callable when it is archived. */
+  /** Where its own model is asked; undefined: anywhere. */
+  geo?: string | undefined;
+  /** The roster of the version before: what it names stays callable when it is archived or deleted. */
   roster?: Multiagent | null;
 }
 
@@ -26,47 +36,95 @@ type Named = { id: string; version?: number | undefined } | 'self';
 
 type Found = Awaited<ReturnType<typeof readNamed>>[number];
 
-const ROSTER = 'multiagent.agents';
+const PATHS = {
+  coordinator: 'multiagent.agents',
+  multiagent_20261001: 'multiagent.subagents.predefined_agents',
+} as const;
 
 /** Refuses unknown agents (`not_found`), and archived ones, coordinators and repetitions (`invalid_request`). */
-export async function pinRoster(
-  scope: Scope,
-  { type, agents: entries }: MultiagentParam,
-  owner: Owner,
-): Promise<Pinned> {
+export async function pinRoster(scope: Scope, param: MultiagentParam, owner: Owner): Promise<Pinned> {
+  if (param.type === 'coordinator') {
+    const called = param.agents.flatMap((entry) => (isAdvisor(entry) ? [] : [entry]));
+    const advisors = param.agents.filter(isAdvisor);
+    const { pinned, sizeBytes } = await pin(scope, { entries: called, path: PATHS.coordinator }, owner);
+    return { multiagent: { type: param.type, agents: [...pinned, ...advisors] }, sizeBytes };
+  }
+  const { type } = param;
+  const off = { type: 'disabled' as const };
+  const rest = { type, advisor: param.advisor ?? off, workflows: off };
+  const subagents = param.subagents ?? { type: 'enabled' as const };
+  if (subagents.type === 'disabled') return { multiagent: { ...rest, subagents }, sizeBytes: 0 };
+  const inline_agents = subagents.inline_agents ?? { type: 'enabled' as const };
+  const entries = subagents.predefined_agents ?? [];
+  if (inline_agents.type === 'disabled' && entries.length === 0) {
+    const hint = 'name at least one agent, enable inline_agents, or disable subagents';
+    throw new ApiError('invalid_request', `${PATHS[type]}: ${hint}`);
+  }
+  const { pinned, sizeBytes } = await pin(scope, { entries, path: PATHS[type] }, owner);
+  const enabled = { type: 'enabled' as const, inline_agents, predefined_agents: pinned };
+  return { multiagent: { ...rest, subagents: enabled }, sizeBytes };
+}
+
+interface Given {
+  entries: readonly RosterEntry[];
+  /** Where they are given. */
+  path: string;
+}
+
+async function pin(scope: Scope, { entries, path }: Given, owner: Owner) {
   const named = entries.map((entry) => toNamed(entry, owner));
-  requireDistinct(named.map((entry) => (entry === 'self' ? owner.id : entry.id)));
+  requireDistinct(
+    named.map((entry) => (entry === 'self' ? owner.id : entry.id)),
+    path,
+  );
   const found = await readNamed(scope, named);
   const pinned: AgentReference[] = [];
   let sizeBytes = 0;
+  let geo = owner.geo;
   for (const [index, entry] of named.entries()) {
     if (entry === 'self') {
       pinned.push({ type: 'agent', id: owner.id, version: owner.version });
       continue;
     }
-    const path = `${ROSTER}.${index}`;
+    const at = `${path}.${index}`;
     const row = requireFound(
-      found.find(({ id }) => id === entry.id),
+      found.find(({ id, deletedAt, version }) => {
+        return id === entry.id && (deletedAt === null || isKept({ id, version }, owner));
+      }),
       entry,
-      path,
+      at,
     );
-    if (!isKept(row, owner)) requireCallable(row, path);
+    if (!isKept(row, owner)) requireCallable(row, at);
+    requireGeo(row, geo, at);
+    geo ??= row.geo ?? undefined;
     pinned.push({ type: 'agent', id: row.id, version: row.version });
     sizeBytes += row.sizeBytes;
   }
-  return { multiagent: { type, agents: pinned }, sizeBytes };
+  return { pinned, sizeBytes };
 }
 
 /** A version's definition with those of the agents it may call, in the order of its roster: an expression over `agent_versions`. */
-export function snapshot({ tenantId }: Scope): SQL<AgentSnapshot> {
+export function snapshot(scope: Scope): SQL<AgentSnapshot> {
   const { definition } = agentVersions;
-  const called = sql`SELECT json_group_array(json_remove(called.definition, '$.multiagent') ORDER BY entry.key)
-    FROM json_each(${definition}, '$.multiagent.agents') AS entry
-    JOIN ${agentVersions} AS called
-      ON called.agent_id = entry.value ->> '$.id' AND called.version = entry.value ->> '$.version'
-    WHERE called.tenant_id = ${tenantId}`;
-  return sql<AgentSnapshot>`CASE json_type(${definition}, '$.multiagent') WHEN 'object'
-    THEN json_set(${definition}, '$.multiagent.agents', json((${called}))) ELSE ${definition} END`;
+  const older = '$.multiagent.agents';
+  const newer = '$.multiagent.subagents.predefined_agents';
+  return sql<AgentSnapshot>`CASE
+    WHEN json_type(${definition}, ${sql.raw(`'${older}'`)}) = 'array' THEN ${withCalled(scope, older)}
+    WHEN json_type(${definition}, ${sql.raw(`'${newer}'`)}) = 'array' THEN ${withCalled(scope, newer)}
+    ELSE ${definition} END`;
+}
+
+/** An advisor is no agent: it stays as it is. */
+function withCalled({ tenantId }: Scope, path: string): SQL {
+  const { definition } = agentVersions;
+  const at = sql.raw(`'${path}'`);
+  const called = sql`SELECT json_group_array(json(iif(entry.value ->> '$.type' = 'advisor', entry.value,
+      json_remove(called.definition, '$.multiagent'))) ORDER BY entry.key)
+    FROM json_each(${definition}, ${at}) AS entry
+    LEFT JOIN ${agentVersions} AS called ON called.agent_id = entry.value ->> '$.id'
+      AND called.version = entry.value ->> '$.version' AND called.tenant_id = ${tenantId}
+    WHERE called.agent_id IS NOT NULL OR entry.value ->> '$.type' = 'advisor'`;
+  return sql`json_set(${definition}, ${at}, json((${called})))`;
 }
 
 /** An agent's own current version is what is being saved: an answer's roster can be sent back as it is. */
@@ -79,17 +137,17 @@ function toNamed(entry: RosterEntry, owner: Owner): Named {
     : { id, version };
 }
 
-function isKept({ id, version }: Found, { roster }: Owner): boolean {
-  return roster?.agents.some((entry) => entry.id === id && entry.version === version) ?? false;
+function isKept({ id, version }: Pick<Found, 'id' | 'version'>, { roster = null }: Owner): boolean {
+  return rosterOf(roster).some((entry) => entry.id === id && entry.version === version);
 }
 
-function requireDistinct(ids: readonly string[]): void {
+function requireDistinct(ids: readonly string[], path: string): void {
   for (const [index, id] of ids.entries()) {
     const first = ids.indexOf(id);
     if (first === index) continue;
     throw new ApiError(
       'invalid_request',
-      `${ROSTER}.${index}: the same agent as ${ROSTER}.${first}; name each once`,
+      `${path}.${index}: the same agent as ${path}.${first}; name each once`,
     );
   }
 }
@@ -100,7 +158,7 @@ function requireFound(row: Found | undefined, { id, version }: Exclude<Named, 's
   throw new ApiError('not_found', `${path}: no agent ${id}${which}`);
 }
 
-function requireCallable({ id, archivedAt, coordinates }: Found, path: string): void {
+function requireCallable({ id, name, archivedAt, coordinates }: Found, path: string): void {
   if (archivedAt !== null) {
     throw new ApiError('invalid_request', `${path}: ${id} is archived and starts no new threads`);
   }
@@ -108,6 +166,20 @@ function requireCallable({ id, archivedAt, coordinates }: Found, path: string): 
     const hint = 'agents that are called cannot call others';
     throw new ApiError('invalid_request', `${path}: ${id} has a roster of its own (multiagent); ${hint}`);
   }
+  if (name === ADVISOR_NAME) {
+    const hint = 'give the agent another one';
+    throw new ApiError('invalid_request', `${path}: the name ${ADVISOR_NAME} is the advisor's; ${hint}`);
+  }
+}
+
+/** Of the agents that work together, those that say where their model is asked say the same. */
+function requireGeo({ id, geo }: Found, other: string | undefined, path: string): void {
+  if (geo === null || other === undefined || geo === other) return;
+  const hint = 'all of them have to say the same, or nothing';
+  throw new ApiError(
+    'invalid_request',
+    `${path}: ${id} has the inference_geo "${geo}", and another agent "${other}"; ${hint}`,
+  );
 }
 
 /** The definitions stay where they are: twenty of them are large. */
@@ -121,6 +193,9 @@ function readNamed({ db, tenantId }: Scope, named: readonly Named[]) {
       id: agents.id,
       version: agentVersions.version,
       archivedAt: agents.archivedAt,
+      deletedAt: agents.deletedAt,
+      name: sql<string>`${definition} ->> '$.name'`,
+      geo: sql<string | null>`${definition} ->> '$.model.inference_geo'`,
       coordinates: sql<number>`json_type(${definition}, '$.multiagent') = 'object'`,
       sizeBytes: sql<number>`octet_length(${definition})`,
     })

@@ -1,4 +1,5 @@
 // A session's row as the API shows it: what it was created with, and what is true of it now.
+import type { AgentTools } from '@capstan/schema/agents';
 import type { Budget } from '@capstan/schema/budgets';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
@@ -21,6 +22,8 @@ export interface SessionIndex {
   metadata: Metadata;
   budget: Budget | null;
   outcomeEvaluations: OutcomeEvaluation[];
+  /** Of its agent; null: as the session was created with it. */
+  agentTools: AgentTools | null;
 }
 
 const { environment, initialEvents, origin, ...shown } = getTableColumns(sessions);
@@ -38,14 +41,14 @@ export function toSession<Agent>(
   index: SessionIndex,
   now: number,
 ): Omit<Session, 'agent'> & { agent: Agent } {
-  const { title, metadata, budget, outcomeEvaluations } = index;
+  const { title, metadata, budget, outcomeEvaluations, agentTools } = index;
   // A session nothing was sent to has not been touched since it was created.
   const updatedAt = Math.max(row.createdAt, index.updatedAt);
   const until = index.status === 'terminated' ? updatedAt : Math.max(now, updatedAt);
   return {
     id: row.id,
     type: 'session',
-    agent: row.agent,
+    agent: agentTools === null ? row.agent : { ...row.agent, ...agentTools },
     environment_id: row.environmentId,
     status: index.status,
     title,

@@ -153,9 +153,9 @@ export class SessionStore {
   async putIndex(sessionId: string, index: SessionIndex, also: Accompaniment = {}): Promise<void> {
     const { db } = this.#scope;
     const { status, usage, activeSeconds, updatedAt, archivedAt } = index;
-    const { title, metadata, budget, outcomeEvaluations } = index;
+    const { title, metadata, budget, outcomeEvaluations, agentTools } = index;
     const row = { status, usage, activeSeconds, updatedAt, archivedAt };
-    const settings = { title, metadata, budget, outcomeEvaluations };
+    const settings = { title, metadata, budget, outcomeEvaluations, agentTools };
     const put = db
       .update(sessions)
       .set({ ...row, ...settings })
@@ -169,10 +169,11 @@ export class SessionStore {
   }
 
   /** Puts only what its owner has changed, so that lists show it while the session works. */
-  async putSettings(sessionId: string, { title, metadata, budget, updatedAt }: SessionIndex): Promise<void> {
+  async putSettings(sessionId: string, index: SessionIndex): Promise<void> {
+    const { title, metadata, budget, agentTools, updatedAt } = index;
     await this.#scope.db
       .update(sessions)
-      .set({ updatedAt: sql`${sessions.updatedAt}`, title, metadata, budget })
+      .set({ updatedAt: sql`${sessions.updatedAt}`, title, metadata, budget, agentTools })
       .where(and(this.#named(sessionId), lte(sessions.updatedAt, updatedAt)));
   }
 
@@ -200,8 +201,9 @@ export class SessionStore {
     const { db, tenantId } = this.#scope;
     const listing: Listing = { list: 'sessions', tenantId, ...filter };
     const at = seek(listing);
-    const { id, agent, outcomeEvaluations } = sessions;
-    const size = sql<number>`octet_length(${agent}) + octet_length(${outcomeEvaluations}) + ${sizeOfResources}`;
+    const { id, agent, agentTools, outcomeEvaluations } = sessions;
+    const size = sql<number>`octet_length(${agent}) + coalesce(octet_length(${agentTools}), 0)
+      + octet_length(${outcomeEvaluations}) + ${sizeOfResources}`;
     const page = fitting(db, { table: sessions, id, size, where: this.#matching(filter, at), at });
     const found = await db
       .select({ id, row: shownColumns, matched: page.matched })

@@ -171,7 +171,13 @@ describe('SessionStore', () => {
       explanation: 'It is one.',
       completed_at: at(30),
     };
-    const truth = { title: 'Named', metadata: { a: 'b' }, budget: null, outcomeEvaluations: [evaluation] };
+    const truth = {
+      title: 'Named',
+      metadata: { a: 'b' },
+      budget: null,
+      outcomeEvaluations: [evaluation],
+      agentTools: null,
+    };
     await ours.sessions.putIndex(created.id, { ...indexAt(now + 30), status: 'idle', ...truth });
     const filter = { limit: 1, order: 'desc' as const, includeArchived: false, created: {} };
     const [listed] = (await ours.sessions.list({ ...filter, agentId: agent.id }, now)).data;
@@ -285,7 +291,7 @@ describe('SessionStore', () => {
       list_cost: null,
       server_tool_use: null,
     };
-    const settings = { title: null, metadata: {}, budget: null, outcomeEvaluations: [] };
+    const settings = { title: null, metadata: {}, budget: null, outcomeEvaluations: [], agentTools: null };
     return { usage, activeSeconds: 1.5, updatedAt, archivedAt: null, ...settings };
   }
 });

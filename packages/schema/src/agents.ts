@@ -1,9 +1,10 @@
 // Agents: versioned configurations a session is started from (spec §5.1).
 import { z } from 'zod';
+import { agentOptions } from './agent-options.ts';
 import { idSchema } from './ids.ts';
 import { mcpServer, mcpServersParam } from './mcp-servers.ts';
 import { metadata, metadataPatch } from './metadata.ts';
-import { type Multiagent, multiagent, multiagentParam } from './multiagent.ts';
+import { type Multiagent, multiagent, multiagentOf, multiagentParam } from './multiagent.ts';
 import { createdAtBounds, pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 import { agentSkill, skillParams } from './skills.ts';
@@ -14,7 +15,7 @@ const modelId = z.string().min(1).max(256);
 const speed = z.enum(['standard', 'fast']);
 const inferenceGeo = z.enum(['us', 'global']);
 
-const modelParam = z.union([
+export const modelParam = z.union([
   modelId,
   z.object({
     id: modelId,
@@ -30,9 +31,14 @@ export const model = z.object({
   effort: z.object({ type: effortLevel }).optional(),
 });
 export type Model = z.infer<typeof model>;
+export type ModelParam = z.infer<typeof modelParam>;
 
+export const MAX_SYSTEM_CHARS = 100_000;
+export const MAX_TOOLS = 256;
+
+/** No runs carry an identity of a cloud provider: there is nothing here that could assume one. */
 const executionIdentity = z.object({
-  type: z.literal('service_account', 'only "service_account" is supported by this server yet'),
+  type: z.literal('service_account', 'only "service_account" is supported: this server assumes no AWS roles'),
 });
 
 const definition = {
@@ -47,6 +53,8 @@ const definition = {
   mcp_servers: z.array(mcpServer),
   skills: z.array(agentSkill),
   execution_identity: executionIdentity,
+  /** Our extension: what neither the model nor the tools say. Absent: nothing is set. */
+  capstan: agentOptions.optional(),
 };
 
 /** The agent of one thread. Whom it may call is not said here: that is the session's affair. */
@@ -57,10 +65,7 @@ export type ThreadAgent = z.infer<typeof threadAgent>;
 export const agentSnapshot = z
   .object({
     ...definition,
-    multiagent: z
-      .object({ type: z.literal('coordinator'), agents: z.array(threadAgent) })
-      .meta({ id: 'MultiagentSnapshot' })
-      .nullable(),
+    multiagent: multiagentOf(threadAgent).meta({ id: 'MultiagentSnapshot' }).nullable(),
   })
   .meta({ id: 'AgentSnapshot' });
 export type AgentSnapshot = z.infer<typeof agentSnapshot>;
@@ -88,13 +93,14 @@ export const createAgent = z
     name: z.string().min(1).max(256),
     model: modelParam,
     description: z.string().max(4096).nullish(),
-    system: z.string().max(100_000).nullish(),
-    tools: z.array(toolParam).max(256).nullish(),
+    system: z.string().max(MAX_SYSTEM_CHARS).nullish(),
+    tools: z.array(toolParam).max(MAX_TOOLS).nullish(),
     metadata: metadata.optional(),
     mcp_servers: mcpServersParam.nullish(),
     skills: skillParams.nullish(),
     multiagent: multiagentParam.nullish(),
     execution_identity: executionIdentity.nullish(),
+    capstan: agentOptions.nullish(),
   })
   .meta({ id: 'CreateAgent' });
 export type CreateAgent = z.infer<typeof createAgent>;
@@ -107,13 +113,15 @@ export const updateAgent = z
     name: z.string().min(1).max(256).optional(),
     model: modelParam.optional(),
     description: z.string().max(4096).nullish(),
-    system: z.string().max(100_000).nullish(),
-    tools: z.array(toolParam).max(256).nullish(),
+    system: z.string().max(MAX_SYSTEM_CHARS).nullish(),
+    tools: z.array(toolParam).max(MAX_TOOLS).nullish(),
     metadata: metadataPatch.nullish(),
     mcp_servers: mcpServersParam.nullish(),
     skills: skillParams.nullish(),
     multiagent: multiagentParam.nullish(),
     execution_identity: executionIdentity.nullish(),
+    /** Replaces all of it; null clears. */
+    capstan: agentOptions.nullish(),
   })
   .meta({ id: 'UpdateAgent' });
 export type UpdateAgent = z.infer<typeof updateAgent>;
@@ -193,6 +201,17 @@ export const agentRoutes = {
     access: 'key',
     params,
     response: agent,
+    errors: ['not_found'],
+  }),
+  delete: defineRoute({
+    method: 'delete',
+    path: '/v1/agents/{agent_id}',
+    operationId: 'deleteAgent',
+    summary: 'Delete an agent with its versions: sessions and rosters keep the copies they have',
+    tag,
+    access: 'key',
+    params,
+    response: z.object({ id: idSchema('agent'), type: z.literal('agent_deleted') }),
     errors: ['not_found'],
   }),
 };

@@ -6,9 +6,19 @@ export const delegateInput = z.object({
   agent: z.string().nullish(),
   /** A thread that exists: goes on with it. */
   thread_id: z.string().nullish(),
+  /** Describes an agent of its own: begins a new thread. */
+  new_agent: z
+    .object({
+      name: z.string().min(1).max(256),
+      description: z.string().max(4096).nullish(),
+      system: z.string().min(1).max(100_000),
+    })
+    .nullish(),
   message: z.string().min(1, 'must not be empty'),
 });
 export type DelegateInput = z.infer<typeof delegateInput>;
+
+export const consultInput = z.object({ question: z.string().min(1, 'must not be empty') });
 
 export const gradeInput = z.object({
   result: z.enum(['satisfied', 'needs_revision', 'failed']),

@@ -1,15 +1,18 @@
 // Sessions: one durable conversation of an agent in an environment (spec §5.2).
 import { z } from 'zod';
-import { agentSnapshot } from './agents.ts';
+import { agentSnapshot, MAX_SYSTEM_CHARS, MAX_TOOLS, modelParam } from './agents.ts';
 import { budget } from './budgets.ts';
 import { initialEvents } from './events/user-events.ts';
 import { exportLine } from './exports.ts';
 import { idSchema } from './ids.ts';
+import { mcpServersParam } from './mcp-servers.ts';
 import { metadata, metadataPatch } from './metadata.ts';
 import { outcomeEvaluation } from './outcomes.ts';
 import { createdAtBounds, order, pageQuery, queryBoolean, queryInteger, timestamp } from './page.ts';
 import { resourceParams, sessionResource } from './resources.ts';
 import { CREDENTIALS, defineRoute } from './route.ts';
+import { skillParams } from './skills.ts';
+import { toolParam } from './tools.ts';
 import { sessionUsage } from './usage.ts';
 
 export const sessionStatus = z.enum(['rescheduling', 'running', 'idle', 'terminated']);
@@ -43,14 +46,25 @@ export const MAX_VAULTS = 50;
 
 const title = z.string().max(512);
 
+const named = { id: idSchema('agent'), version: z.int().min(1).optional() };
+
 const agentReference = z.union([
   idSchema('agent'),
-  z.object({
-    type: z.literal('agent'),
-    id: idSchema('agent'),
-    version: z.int().min(1).optional(),
-  }),
+  z.discriminatedUnion('type', [
+    z.object({ type: z.literal('agent'), ...named }),
+    /** What is absent is as the agent has it; what is given replaces the whole, for this session alone (spec §8.8). */
+    z.object({
+      type: z.literal('agent_with_overrides'),
+      ...named,
+      model: modelParam.nullish(),
+      system: z.string().max(MAX_SYSTEM_CHARS).nullish(),
+      tools: z.array(toolParam).max(MAX_TOOLS).nullish(),
+      mcp_servers: mcpServersParam.nullish(),
+      skills: skillParams.nullish(),
+    }),
+  ]),
 ]);
+export type AgentReferenceParam = z.infer<typeof agentReference>;
 
 export const createSession = z
   .object({
@@ -83,7 +97,13 @@ export const updateSession = z
     /** An object replaces the budget or adds one, null removes it. */
     budget: budget.nullish(),
     vault_ids: z.null('cannot be changed after the session was created').optional(),
-    agent: z.null("changing a session's tools or MCP servers is not supported by this server yet").optional(),
+    /** Each list replaces the one there is, from the next turn on; the session has to be idle. */
+    agent: z
+      .object({
+        tools: z.array(toolParam).max(MAX_TOOLS).nullish(),
+        mcp_servers: mcpServersParam.nullish(),
+      })
+      .nullish(),
   })
   .meta({ id: 'UpdateSession' });
 export type UpdateSession = z.infer<typeof updateSession>;
@@ -170,7 +190,7 @@ export const sessionRoutes = {
     method: 'post',
     path: '/v1/sessions/{session_id}',
     operationId: 'updateSession',
-    summary: "Change a session's title, metadata or budget",
+    summary: "Change a session's title, metadata, budget or tools",
     tag,
     access: 'key',
     params,

@@ -3,10 +3,20 @@ import { z } from 'zod';
 import { threadAgent } from './agents.ts';
 import { eventListQuery, eventStreamQuery, sessionEvent, streamEvent } from './events.ts';
 import { idSchema } from './ids.ts';
+import { advisor } from './multiagent.ts';
 import { pageOf, pageQuery, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 import { sessionStatus } from './sessions.ts';
 import { sessionUsage } from './usage.ts';
+
+/** An agent that another wrote for one thread: it has no id and no versions. */
+const inlineAgent = threadAgent
+  .omit({ id: true, version: true })
+  .extend({ type: z.literal('inline') })
+  .meta({ id: 'InlineAgent' });
+
+export const threadOwner = z.discriminatedUnion('type', [threadAgent, advisor, inlineAgent]);
+export type ThreadOwner = z.infer<typeof threadOwner>;
 
 export const thread = z
   .object({
@@ -15,7 +25,7 @@ export const thread = z
     session_id: idSchema('session'),
     /** Null: the primary thread. */
     parent_thread_id: idSchema('thread').nullable(),
-    agent: threadAgent,
+    agent: threadOwner,
     status: sessionStatus,
     /** Null until it first runs. */
     stats: z

@@ -61,8 +61,12 @@ export const mcpToolsetParam = z.object({
 });
 
 /** Tools that the engine itself performs: no agent can have one of its own by such a name. */
-export const ENGINE_TOOL_NAMES = ['delegate', 'grade_outcome'] as const;
+export const ENGINE_TOOL_NAMES = ['delegate', 'consult_advisor', 'grade_outcome'] as const;
 const RESERVED: ReadonlySet<string> = new Set(ENGINE_TOOL_NAMES);
+
+const propertyName = z
+  .string()
+  .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'a property name must be 1-64 letters, digits, "_", "." or "-"');
 
 export const customToolParam = z.object({
   type: z.literal('custom'),
@@ -75,7 +79,11 @@ export const customToolParam = z.object({
       `is the name of a tool of the engine (${ENGINE_TOOL_NAMES.join(', ')}): choose another`,
     ),
   description: z.string().min(1),
-  input_schema: z.looseObject({ type: z.literal('object') }),
+  input_schema: z.looseObject({
+    type: z.literal('object'),
+    properties: z.record(propertyName, z.unknown()).nullish(),
+    required: z.array(z.string()).nullish(),
+  }),
 });
 
 /** `{"type":"bash"}` and its siblings: shorthand for a toolset with just those tools. */

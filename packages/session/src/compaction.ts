@@ -156,7 +156,7 @@ async function summarise(turn: Turn, desk: Desk, { thread, transcript, maxTokens
     sessionId: desk.spec.sessionId,
     threadId: thread.id,
     turnId: turn.id,
-    agent: { ...agentOf(desk.spec, thread), system: INSTRUCTIONS },
+    agent: { ...agentOf({ spec: desk.spec, state: desk.state() }, thread), system: INSTRUCTIONS },
     context: [{ type: 'user' as const, content: [{ type: 'text' as const, text: transcript }] }],
     tools: [],
     builtIn: false,

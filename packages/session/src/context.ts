@@ -189,7 +189,9 @@ function toItems({ event, note }: Entry): ContextItem[] {
     case 'agent.thread_message_sent': {
       if (!note?.call) return [];
       const { name, answer } = note.call;
-      const input = { ...note.call.input, message: textOf(event.content) };
+      // Its words are there under the name the call has for them.
+      const words = 'question' in note.call.input ? 'question' : 'message';
+      const input = { ...note.call.input, [words]: textOf(event.content) };
       const content = [{ type: 'text' as const, text: answer }];
       return [
         { type: 'tool_call', callId: event.id, name, input, ...opaque },

@@ -1,3 +1,4 @@
+import { rosterOf } from '@capstan/schema/roster';
 import { describe, expect, it } from 'vitest';
 import { delegationTools, MAX_CHILDREN, MAX_RELAYED } from './delegation.ts';
 import type { Entry } from './entry.ts';
@@ -20,7 +21,10 @@ describe('what a thread can hand on', () => {
   it('describes the agents that have a description', () => {
     const { agent } = coordinator();
     const machine = new Machine({ agent });
-    const agents = agent?.multiagent?.agents.map((one) => ({ ...one, description: 'looks around' })) ?? [];
+    const agents = rosterOf(agent?.multiagent ?? null).map((one) => ({
+      ...one,
+      description: 'looks around',
+    }));
     const multiagent = { type: 'coordinator' as const, agents };
     const [tool] = delegationTools({ multiagent }, machine.primary);
     expect(tool?.description).toContain('- scout (agent_scout): looks around');
@@ -49,7 +53,7 @@ const use = (input: Record<string, unknown>, more: { id?: string; opaque?: strin
 /** With a second agent on its roster, at work. */
 function working(): Machine {
   const { agent } = coordinator();
-  const [scout] = agent?.multiagent?.agents ?? [];
+  const [scout] = rosterOf(agent?.multiagent ?? null);
   if (agent === undefined || scout === undefined) throw new Error('a coordinator has a roster');
   const agents = [scout, { ...scout, id: 'agent_scribe', name: 'scribe' }];
   const machine = new Machine({ agent: { ...agent, multiagent: { type: 'coordinator', agents } } });

@@ -29,7 +29,10 @@ export interface Ending {
 
 export function idle(thread: ThreadState, { reason, details = null }: Ending, stamp: Stamp): Entry[] {
   const stop = { stop_reason: reason, stop_details: details };
-  return ownedBy(thread, [made(stamp, 'session.thread_status_idle', { ...named(thread), ...stop })], true);
+  const rests = made(stamp, 'session.thread_status_idle', { ...named(thread), ...stop });
+  // A consultation is over with its answer.
+  const over = thread.advises ? [made(stamp, 'session.thread_status_terminated', named(thread))] : [];
+  return ownedBy(thread, [rests, ...over], true);
 }
 
 export function waiting(thread: ThreadState, stamp: Stamp): Entry[] {

@@ -1,8 +1,10 @@
 // One row of the session log: the event everyone sees, and a note only the engine reads.
+import type { AgentTools } from '@capstan/schema/agents';
 import type { Budget } from '@capstan/schema/budgets';
 import type { EventOf, EventType, SessionEvent } from '@capstan/schema/events';
 import type { ModelUsage } from '@capstan/schema/usage';
 import type { ModelChoice, Opaque, Price } from './harness.ts';
+import type { InlineWords } from './inline-agent.ts';
 
 /** What is set aside for a model call: the most it can take. */
 export interface Reserve {
@@ -29,7 +31,7 @@ export interface Bill {
 /** A field that stands in a blob; the row has an empty value in its place. */
 export interface Spilled {
   key: string;
-  field: 'content' | 'input' | 'rubric' | 'opaque' | 'summary' | 'carried';
+  field: 'content' | 'input' | 'rubric' | 'agent' | 'opaque' | 'summary' | 'carried';
   /** Of the field as JSON, UTF-8. */
   bytes: number;
   /** What a content counts for in the size of a context, in characters: bytes of media count for less. */
@@ -63,7 +65,7 @@ export interface Note {
   /** On `session.status_terminated` and `session.thread_status_terminated`: it was archived. */
   archived?: true;
   /** On `session.thread_created`: whose thread it is. */
-  created?: { member: number; parentId: string };
+  created?: { parentId: string } & ({ member: number } | { inline: InlineWords } | { advises: true });
   /** On `agent.thread_message_sent`: the tool call it is, its message left empty, with the answer it was given. */
   call?: { name: string; input: Record<string, unknown>; answer: string };
   /** On `agent.thread_message_received`: the `agent.thread_message_sent` it delivers. */
@@ -95,6 +97,8 @@ export interface Note {
   heard?: true;
   /** On `session.updated`: limits as they are from here on; the event itself shows them too. */
   budget?: { value: Budget | null };
+  /** On `session.updated`: what the session's agent works with from here on; the event itself shows the whole agent. */
+  agentTools?: AgentTools;
   /** On `session.updated`: the metadata is empty from here on; the event, as the API has it, shows none. */
   emptied?: true;
 }

@@ -47,10 +47,17 @@ function whole(state: State, { event, note }: Entry): State {
     case 'session.updated':
       return note?.fork ? forked(state, note.fork.into) : updated(state, event, note);
     case 'session.thread_created': {
-      const { member = null, parentId = '' } = note?.created ?? {};
+      const { parentId = '', ...whose } = note?.created ?? {};
       const createdAt = Date.parse(event.processed_at);
       const { session_thread_id: id, agent_name: name } = event;
-      const thread = newThread({ id, name, member, parentId: here(state, parentId), createdAt });
+      const thread = newThread({
+        id,
+        name,
+        member: null,
+        ...whose,
+        parentId: here(state, parentId),
+        createdAt,
+      });
       return { ...state, threads: [...state.threads, thread] };
     }
     case 'agent.thread_message_sent': {
@@ -172,6 +179,7 @@ function updated(state: State, event: Updated, note: Entry['note']): State {
     ...state,
     ...(event.title === undefined ? {} : { title: event.title }),
     ...(event.metadata === undefined ? {} : { metadata: event.metadata }),
+    ...(note?.agentTools ? { agentTools: note.agentTools } : {}),
     ...(note?.emptied ? { metadata: {} } : {}),
     ...(note?.budget === undefined ? {} : { budget: note.budget.value }),
   };

@@ -80,7 +80,7 @@ class Grading {
   constructor(place: Place) {
     this.#place = place;
     const { desk, thread } = place;
-    this.#choice = desk.harness.choose(agentOf(desk.spec, thread).model);
+    this.#choice = desk.harness.choose(agentOf({ spec: desk.spec, state: desk.state() }, thread).model);
   }
 
   /** Null: the session pauses, or goes on without this turn. */
@@ -120,7 +120,7 @@ class Grading {
 
   async #call(): Promise<readonly ModelOutput[]> {
     const { turn, desk, thread } = this.#place;
-    const agent = agentOf(desk.spec, thread);
+    const agent = agentOf({ spec: desk.spec, state: desk.state() }, thread);
     const call = {
       sessionId: desk.spec.sessionId,
       threadId: thread.id,
@@ -145,7 +145,7 @@ class Grading {
   /** Performs what the grader looks up: reading twice is harmless, so none of it is on the log. */
   async #answer(outputs: readonly ModelOutput[]): Promise<void> {
     const { turn, desk, thread, outcome } = this.#place;
-    const agent = { ...agentOf(desk.spec, thread), tools: READERS };
+    const agent = { ...agentOf({ spec: desk.spec, state: desk.state() }, thread), tools: READERS };
     let called = false;
     for (const output of outputs) {
       if (output.type === 'message')

@@ -54,6 +54,7 @@ const view = (status: SessionView['status'], updatedAt: number): SessionView => 
   metadata: {},
   budget: null,
   outcomeEvaluations: [],
+  agentTools: null,
 });
 
 function keeperOver(index: ControlPlane): IndexKeeper {

@@ -27,7 +27,7 @@ export class LedgerKeeper extends Reporter<LedgerLine> {
 
 function linesOf({ event, note }: LoggedEntry, { spec, memberOf }: Session): LedgerLine[] {
   if (!note?.bill || event.processed_at === null) return [];
-  const { id, version } = agentOf(spec, { member: memberOf(note.thread) });
+  const { id, version } = agentOf({ spec, state: {} }, { member: memberOf(note.thread) });
   const threadId = note.thread ?? spec.threadId;
   const at = Date.parse(event.processed_at);
   return [{ ...note.bill, eventId: event.id, threadId, agent: { id, version }, at }];

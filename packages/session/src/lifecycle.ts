@@ -1,4 +1,6 @@
 // What becomes of a session as a whole: recovered, changed, forked, archived, deleted.
+import { requireConsistent } from '@capstan/schema/agent-rules';
+import type { AgentTools } from '@capstan/schema/agents';
 import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
 import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
@@ -12,7 +14,7 @@ import type { Draft } from './ports.ts';
 import type { SessionChange } from './service.ts';
 import type { State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
-import { hasInput, threadById } from './thread.ts';
+import { agentNow, hasInput, threadById } from './thread.ts';
 import { cutMessages } from './turn-commands.ts';
 
 /** This runtime was just built: each turn it finds running has lost its process. What was shown of it is kept. */
@@ -54,8 +56,11 @@ export function update(context: Context, change: SessionChange): Entry[] {
   const limits = budgetOf(state, spec);
   const budget = change.budget === undefined || same(limits, change.budget) ? {} : { budget: change.budget };
   if (budget.budget) refuseSpent(state, budget.budget);
-  const body = { ...title, ...metadata, ...budget };
+  const agentTools = change.agent === undefined ? null : refitted(context, change.agent);
+  const agent = agentTools === null ? {} : { agent: { ...agentNow(context), ...agentTools } };
+  const body = { ...agent, ...title, ...metadata, ...budget };
   const note = {
+    ...(agentTools === null ? {} : { agentTools }),
     ...(budget.budget === undefined ? {} : { budget: { value: budget.budget } }),
     ...(emptied ? { emptied: true as const } : {}),
   };
@@ -69,6 +74,20 @@ export function titleOf({ state, spec }: Pick<Context, 'state' | 'spec'>): strin
 
 export function metadataOf({ state, spec }: Pick<Context, 'state' | 'spec'>): Metadata {
   return state.metadata ?? spec.metadata;
+}
+
+/** What the agent works with after the change; null: what it works with already. */
+function refitted(context: Context, change: Partial<AgentTools>): AgentTools | null {
+  const { status } = context.state;
+  if (status !== 'idle') {
+    const how = 'wait until it is idle, or send a user.interrupt first';
+    throw new ApiError('invalid_request', `agent: the session is ${status}; ${how}`);
+  }
+  const now = agentNow(context);
+  const { tools, mcp_servers, skills } = { ...now, ...change };
+  requireConsistent({ tools, mcp_servers, skills }, 'agent.');
+  const next = { tools, mcp_servers };
+  return same(next, { tools: now.tools, mcp_servers: now.mcp_servers }) ? null : next;
 }
 
 function same(one: unknown, other: unknown): boolean {

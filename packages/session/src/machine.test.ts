@@ -92,7 +92,7 @@ describe('what is shown', () => {
 
   it('of a thread says how long it worked, from when it first began', () => {
     const machine = new Machine();
-    const seconds = () => toThreadView(machine.primary, machine.spec, machine.now).activeSeconds;
+    const seconds = () => toThreadView(machine.primary, machine, machine.now).activeSeconds;
     expect(seconds()).toBeNull();
     machine.send(hello);
     machine.begins();

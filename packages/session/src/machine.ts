@@ -9,6 +9,7 @@
 // M2. State is a fold of the log: evolveAll(initial, log) equals the live state, after any crash.
 // M3. What is owed is read off the state, never queued, so nothing owed can be lost, and doing it twice is harmless.
 //     A turn is the exception: its event starts it, and only an event ends it.
+import type { ThreadOwner } from '@capstan/schema/threads';
 import { budgetOf, toMoney } from './budget.ts';
 import type { Entry } from './entry.ts';
 import type { Context } from './frame.ts';
@@ -29,7 +30,7 @@ import { neededFor, workerLost } from './remote-calls.ts';
 import type { SessionChange, SessionView, ThreadView } from './service.ts';
 import type { SessionSpec } from './spec.ts';
 import type { State, StoppedCall, ThreadState } from './state.ts';
-import { activeSecondsAt, agentOf, usageAt } from './thread.ts';
+import { activeSecondsAt, agentOf, type Known, usageAt } from './thread.ts';
 import { decideTurn, type TurnCommand } from './turn-commands.ts';
 
 export type Command =
@@ -120,15 +121,16 @@ function toView(state: State, spec: SessionSpec, now: number): SessionView {
     metadata: metadataOf({ state, spec }),
     budget: budgetOf(state, spec),
     outcomeEvaluations: [...state.evaluations],
+    agentTools: state.agentTools ?? null,
   };
 }
 
-export function toThreadView(thread: ThreadState, spec: SessionSpec, now: number): ThreadView {
+export function toThreadView(thread: ThreadState, known: Known, now: number): ThreadView {
   const begun = thread.activeSince !== null || thread.activeMs > 0 || thread.stop !== null;
   return {
     id: thread.id,
     parentId: thread.parentId,
-    agent: agentOf(spec, thread),
+    agent: ownerOf(thread, known),
     status: thread.status,
     usage: thread.stop === null && thread.status !== 'terminated' ? null : usageAt(thread, now),
     activeSeconds: begun ? activeSecondsAt(thread, now) : null,
@@ -136,4 +138,13 @@ export function toThreadView(thread: ThreadState, spec: SessionSpec, now: number
     updatedAt: thread.updatedAt,
     archivedAt: thread.archivedAt,
   };
+}
+
+/** The agent as the API shows it: what has no version of its own has no id either. */
+function ownerOf(thread: ThreadState, known: Known): ThreadOwner {
+  const agent = agentOf(known, thread);
+  if (thread.advises) return { type: 'advisor', model: agent.model.id };
+  if (thread.inline === undefined) return agent;
+  const { id: _id, version: _version, ...words } = agent;
+  return { ...words, type: 'inline' };
 }

@@ -1,6 +1,7 @@
 // One model call of a thread: previews while it streams, one commit when it is whole. Of a call that dies, what readers
 // were shown is kept, and its error. A context that would not fit is compacted first.
 import type { ModelUsage } from '@capstan/schema/usage';
+import { limited, replyLimit } from './agent-limits.ts';
 import type { Estimate } from './budget.ts';
 import { compact, contextSize, isTooLong, unreadable } from './compaction.ts';
 import { delegationTools } from './delegation.ts';
@@ -12,7 +13,7 @@ import { toFailure } from './model-failures.ts';
 import { Previews } from './previews.ts';
 import type { IdentifiedOutput } from './reply.ts';
 import type { ThreadState } from './state.ts';
-import { agentOf, threadById } from './thread.ts';
+import { agentNow, agentOf, threadById } from './thread.ts';
 import type { Desk, Turn } from './turn.ts';
 
 type End = Extract<ModelPart, { type: 'end' }>;
@@ -54,7 +55,9 @@ interface Attempt {
 }
 
 async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): Promise<void> {
-  const choice = desk.harness.choose(agentOf(desk.spec, thread).model);
+  const agent = agentOf({ spec: desk.spec, state: desk.state() }, thread);
+  const model = desk.harness.choose(agent.model);
+  const choice = limited(agent, model);
   const context = desk.context(thread.id);
   const unread = unreadable(await context.items(), thread, choice);
   if (unread !== null) {
@@ -66,11 +69,12 @@ async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): P
     // Begun with what made it due, before anybody knew how long it is.
     if (thread.openSpan !== null)
       await desk.submit(turn.id, { kind: 'too_long', message: TOO_LONG, unasked: true });
-    else await compact(turn, desk, { thread, choice });
+    else await compact(turn, desk, { thread, choice: model });
     return;
   }
   if (thread.openSpan === null && !(await begin(turn, desk, { estimate }))) return;
-  const end = await stream(turn, desk, { call: await toCall(turn, desk, thread), previews });
+  const call = await toCall(turn, desk, { thread, choice });
+  const end = await stream(turn, desk, { call, previews });
   if (turn.signal.aborted) return;
   const named = end.outputs.map((output, index) => identified(output, previews.idOf(index)));
   const outputs = await Promise.all(named);
@@ -88,8 +92,15 @@ async function begin(turn: Turn, desk: Desk, { estimate }: Beginning): Promise<b
   return entries.some(({ event }) => event.type === 'span.model_request_start');
 }
 
-async function toCall(turn: Turn, desk: Desk, thread: ThreadState): Promise<ModelCall> {
+interface Calling {
+  thread: ThreadState;
+  choice: ModelChoice;
+}
+
+async function toCall(turn: Turn, desk: Desk, { thread, choice }: Calling): Promise<ModelCall> {
   const { spec } = desk;
+  const known = { spec, state: desk.state() };
+  const agent = agentOf(known, thread);
   const placed = await desk.context(thread.id).items();
   const shown = placed.findIndex(({ seq }) => seq > thread.mediaFrom);
   const span = threadById(desk.state(), thread.id)?.openSpan;
@@ -97,11 +108,11 @@ async function toCall(turn: Turn, desk: Desk, thread: ThreadState): Promise<Mode
     sessionId: spec.sessionId,
     threadId: thread.id,
     turnId: turn.id,
-    agent: agentOf(spec, thread),
+    agent,
     context: placed.map(({ item }) => item),
-    tools: delegationTools(spec.agent, thread),
+    tools: delegationTools(agentNow(known), thread),
     builtIn: true,
-    maxOutputTokens: span?.reserved.output ?? null,
+    maxOutputTokens: span?.reserved.output ?? replyLimit(agent, choice),
     mediaFrom: thread.mediaFrom === 0 ? 0 : shown < 0 ? placed.length : shown,
   };
 }

@@ -1,7 +1,7 @@
 // A model's whole reply as entries: what it said, what it calls, and the end of its request.
 import type { ModelUsage } from '@capstan/schema/usage';
 import { billOf } from './bill.ts';
-import { DELEGATE, delegate, delegationTools } from './delegation.ts';
+import { delegate, delegationTools } from './delegation.ts';
 import { closeCalls } from './endings.ts';
 import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
@@ -10,7 +10,7 @@ import type { ModelOutput } from './harness.ts';
 import { type Permit, permit } from './permit.ts';
 import { isRemote } from './remote-calls.ts';
 import type { ThreadState } from './state.ts';
-import { agentOf } from './thread.ts';
+import { agentNow, agentOf } from './thread.ts';
 
 /** An output whose event id may have been announced by a preview already; `hash`: SHA-256 of a call's input, hex. */
 export type IdentifiedOutput = ModelOutput & { id: string; hash?: string };
@@ -83,8 +83,8 @@ function toEntries(output: IdentifiedOutput, context: Context, thread: ThreadSta
 
 /** The entries of a message to another thread, why there is none, or null for any other call. */
 function delegation(output: CallOutput, context: Context, thread: ThreadState): Entry[] | string | null {
-  const offered = delegationTools(context.spec.agent, thread).length > 0;
-  if (output.name !== DELEGATE || !offered) return null;
+  const offered = delegationTools(agentNow(context), thread);
+  if (!offered.some(({ name }) => name === output.name)) return null;
   return output.input === null
     ? (output.problem ?? 'The input is no JSON object.')
     : delegate(context, thread, output);
@@ -98,14 +98,14 @@ interface Use {
 
 function toolUse(
   output: CallOutput,
-  { spec, stamp }: Context,
+  { spec, state, stamp }: Context,
   use: Use,
 ): { entry: Entry; refusal: string | null } {
   const { thread } = use;
   const { id, name, server, hash } = output;
   const input = output.input ?? {};
   const granted: Permit =
-    output.input === null || use.refusal !== null ? 'deny' : permit(agentOf(spec, thread), output);
+    output.input === null || use.refusal !== null ? 'deny' : permit(agentOf({ spec, state }, thread), output);
   const routed = thread.parentId === null ? {} : { session_thread_id: thread.id };
   if (granted === 'client') {
     return { entry: made(stamp, 'agent.custom_tool_use', { id, name, input, ...routed }), refusal: null };

@@ -1,6 +1,7 @@
 // Model requests that can be begun with what makes them due, in one append: a send, a tool's result or a reply is then on
 // the log together with the request that answers it, and a turn waits for one commit less.
 import type { SessionEvent } from '@capstan/schema/events';
+import { limited } from './agent-limits.ts';
 import { budgetOf, grant } from './budget.ts';
 import { OVERHEAD_TOKENS, sizeOfContent } from './content-size.ts';
 import { type Entry, type Limits, made, noted, ownedBy } from './entry.ts';
@@ -55,7 +56,8 @@ function sizeRead(event: SessionEvent): number {
 }
 
 function request({ state, spec, stamp }: Context, { thread, entries }: Due, choose: Choose): Entry[] {
-  const choice = choose(agentOf(spec, thread).model);
+  const agent = agentOf({ spec, state }, thread);
+  const choice = limited(agent, choose(agent.model));
   const reserved = choice && grant(state, spec, { choice, inputTokens: inputTokens(thread, entries) });
   if (choice === null || reserved === null) return [];
   const { provider, model, price } = choice;

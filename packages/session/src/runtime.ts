@@ -117,7 +117,8 @@ export class SessionRuntime {
 
   get threads(): ThreadView[] {
     this.#refuseDeleted();
-    return this.#state.threads.map((thread) => toThreadView(thread, this.#spec, this.#ports.now()));
+    const known = { spec: this.#spec, state: this.#state };
+    return this.#state.threads.map((thread) => toThreadView(thread, known, this.#ports.now()));
   }
 
   /** Accepts all events or refuses all; they are durable when this resolves. A repetition of a claim is answered again. */

@@ -1,7 +1,7 @@
 // The RPC interface of the agent Worker: what main and jobs may ask of sessions.
 // Every method refuses with an ApiError (recognised by shape after RPC); an unknown address is `not_found`.
 
-import type { ThreadAgent } from '@capstan/schema/agents';
+import type { AgentTools } from '@capstan/schema/agents';
 import type { Budget } from '@capstan/schema/budgets';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import type { EventType, SessionEvent } from '@capstan/schema/events';
@@ -15,6 +15,7 @@ import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
 import type { Page } from '@capstan/schema/page';
 import type { SandboxFile } from '@capstan/schema/sandbox-files';
 import type { SessionStatus } from '@capstan/schema/sessions';
+import type { ThreadOwner } from '@capstan/schema/threads';
 import type { SessionUsage } from '@capstan/schema/usage';
 import type { SessionAddress } from './address.ts';
 import type { Exposed, LentSnapshot, ModelWanted } from './harness.ts';
@@ -31,6 +32,8 @@ export interface SessionView {
   metadata: Metadata;
   budget: Budget | null;
   outcomeEvaluations: OutcomeEvaluation[];
+  /** Of its agent; null: as the session was created with it. */
+  agentTools: AgentTools | null;
 }
 
 /** One line of work of a session. Instants are epoch ms. */
@@ -38,7 +41,7 @@ export interface ThreadView {
   id: string;
   /** Null: the primary thread. */
   parentId: string | null;
-  agent: ThreadAgent;
+  agent: ThreadOwner;
   status: SessionStatus;
   /** Null until it is first idle. */
   usage: SessionUsage | null;
@@ -54,6 +57,8 @@ export interface SessionChange {
   title?: string | null;
   metadata?: MetadataPatch;
   budget?: Budget | null;
+  /** Replaces each that is given. Refused (`invalid_request`) unless the session is idle. */
+  agent?: Partial<AgentTools>;
 }
 
 export interface EventQuery {

@@ -27,6 +27,7 @@ const FIELDS: Record<Field, { of: 'event' | 'note'; empty: unknown; lost: unknow
   content: { of: 'event', empty: [], lost: [{ type: 'text', text: LOST }] },
   input: { of: 'event', empty: {}, lost: { unavailable: LOST } },
   rubric: { of: 'event', empty: { type: 'text', content: '' }, lost: { type: 'text', content: LOST } },
+  agent: { of: 'event', empty: null, lost: undefined },
   opaque: { of: 'note', empty: '', lost: undefined },
   summary: { of: 'note', empty: '', lost: LOST },
   carried: { of: 'note', empty: { rules: [], outcome: null }, lost: { rules: [LOST], outcome: null } },

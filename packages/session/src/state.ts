@@ -1,5 +1,6 @@
 // What a session is, as far as deciding needs it: a fold of its log (M2). Input is kept until it is taken, calls until
 // their result. Everything here is plain JSON, so that a snapshot of it is the state itself.
+import type { AgentTools } from '@capstan/schema/agents';
 import type { Budget } from '@capstan/schema/budgets';
 import type { ThreadContent } from '@capstan/schema/content';
 import type { SessionEvent } from '@capstan/schema/events';
@@ -11,6 +12,7 @@ import type { SessionStatus } from '@capstan/schema/sessions';
 import { type SessionUsage, ZERO_USAGE } from '@capstan/schema/usage';
 import type { Bill, Reserve, Spilled } from './entry.ts';
 import type { ModelChoice, Price } from './harness.ts';
+import type { InlineWords } from './inline-agent.ts';
 
 /** Events a client sends, as the log keeps them. */
 export type UserEvent = Extract<SessionEvent, { type: `user.${string}` | 'system.message' }>;
@@ -75,8 +77,12 @@ export interface Stop {
 
 export interface ThreadState {
   id: string;
-  /** Its place in the roster of the session's agent; null: the session's agent itself. */
+  /** Its place in the roster of the session's agent; null: the session's agent itself, or one of the two below. */
   member: number | null;
+  /** Written by the session's agent for this thread alone: that agent's own tools and model, with these words. */
+  inline?: InlineWords;
+  /** The advisor's: it answers once. */
+  advises?: true;
   name: string;
   /** Null: the primary thread. */
   parentId: string | null;
@@ -158,6 +164,7 @@ export interface State {
   title?: string | null;
   metadata?: Metadata;
   budget?: Budget | null;
+  agentTools?: AgentTools;
   outcome: Outcome | null;
   evaluations: readonly OutcomeEvaluation[];
   /** The session that a copied log was last taken over by. */
@@ -206,7 +213,10 @@ export function initialState(primary: { threadId: string; name: string; createdA
   };
 }
 
-export type ThreadOrigin = Pick<ThreadState, 'id' | 'name' | 'createdAt' | 'member' | 'parentId'>;
+export type ThreadOrigin = Pick<
+  ThreadState,
+  'id' | 'name' | 'createdAt' | 'member' | 'parentId' | 'inline' | 'advises'
+>;
 
 export function newThread(origin: ThreadOrigin): ThreadState {
   return {

@@ -1,5 +1,7 @@
 // Reading threads: which there are, what each has to do next, and what the session is because of them.
-import type { ThreadAgent } from '@capstan/schema/agents';
+import type { AgentSnapshot, ThreadAgent } from '@capstan/schema/agents';
+import { ADVISOR_NAME } from '@capstan/schema/multiagent';
+import { advisorOf, rosterOf } from '@capstan/schema/roster';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import type { SessionSpec } from './spec.ts';
@@ -24,11 +26,50 @@ export function threadOfCall(state: State, callId: string): ThreadState | null {
   return state.threads.find((thread) => thread.calls.some((call) => call.id === callId)) ?? null;
 }
 
-/** One object for all threads of a member: however many there are, a reply over RPC (32 MiB) carries it once. */
-export function agentOf(spec: SessionSpec, { member }: Pick<ThreadState, 'member'>): ThreadAgent {
-  const { multiagent, ...own } = spec.agent;
-  return (member === null ? null : multiagent?.agents[member]) ?? own;
+/** What a session is: as it was created, and as its log has it. */
+export interface Known {
+  spec: SessionSpec;
+  state: Pick<State, 'agentTools'>;
 }
+
+/** The session's agent as it is now, with all that it may call. */
+export function agentNow({ spec, state }: Known): AgentSnapshot {
+  return state.agentTools === undefined ? spec.agent : { ...spec.agent, ...state.agentTools };
+}
+
+/** Whose thread it is. */
+export type Owned = Pick<ThreadState, 'member' | 'inline' | 'advises'>;
+
+/** One object for all threads of a member: however many there are, a reply over RPC (32 MiB) carries it once. */
+export function agentOf(known: Known, { member, inline, advises }: Owned): ThreadAgent {
+  const { multiagent, ...own } = agentNow(known);
+  if (advises) return toAdvisor(own, advisorOf(multiagent));
+  if (inline) return { ...own, ...inline };
+  return (member === null ? null : rosterOf(multiagent)[member]) ?? own;
+}
+
+/** It works with nothing but what it is asked. */
+function toAdvisor({ execution_identity, ...own }: ThreadAgent, model: string | null): ThreadAgent {
+  const { id, type, version } = own;
+  return {
+    id,
+    type,
+    version,
+    name: ADVISOR_NAME,
+    description: null,
+    model: model === null ? own.model : { id: model },
+    system: ADVICE,
+    tools: [],
+    mcp_servers: [],
+    skills: [],
+    execution_identity,
+  };
+}
+
+const ADVICE =
+  'You advise an agent in the middle of its work. It tells you what it works on and asks one thing. Answer that in plain ' +
+  'words: what you would do and why, what could go wrong, and what you would check first. You see nothing of its ' +
+  'conversation but what it tells you, and you have no tools.';
 
 /** Calls the engine itself has to bring to a result. */
 export function performable(thread: ThreadState): OpenCall[] {
@@ -70,9 +111,14 @@ export function statusOf(state: State): SessionStatus {
   return has('rescheduling') ? 'rescheduling' : 'idle';
 }
 
-/** Child threads that take up one of the places there are. */
+/** Child threads that have not ended. */
 export function livingChildren(state: State): ThreadState[] {
   return state.threads.filter((thread) => thread.parentId !== null && thread.status !== 'terminated');
+}
+
+/** Those of them that can be written to, and take up one of the places there are: a consultation is over by itself. */
+export function livingWorkers(state: State): ThreadState[] {
+  return livingChildren(state).filter(({ advises }) => !advises);
 }
 
 interface Active {

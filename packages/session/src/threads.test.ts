@@ -317,7 +317,7 @@ describe('the tool that hands work on', () => {
   it('takes an agent by its id', async () => {
     const crew = await Crew.open();
     await crew.delegated(['agent_scribe', 'write']);
-    expect(crew.runtime.threads.at(-1)?.agent.name).toBe('scribe');
+    expect(crew.runtime.threads.at(-1)?.agent).toMatchObject({ name: 'scribe' });
   });
 
   it('begins 25 threads at once, and not one more until one has ended', async () => {

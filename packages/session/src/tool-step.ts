@@ -4,7 +4,7 @@ import { isApiError } from '@capstan/schema/error';
 import type { ToolCall, ToolOutcome } from './harness.ts';
 import { inputHash } from './input-hash.ts';
 import type { OpenCall } from './state.ts';
-import { agentOf, threadOfCall } from './thread.ts';
+import { agentOf, primaryOf, threadOfCall } from './thread.ts';
 import type { Desk, Turn } from './turn.ts';
 
 const UNKNOWN = failed(
@@ -66,7 +66,6 @@ function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | nu
 
 function toToolCall(desk: Desk, open: OpenCall, input: ToolCall['input']): ToolCall {
   const thread = threadOfCall(desk.state(), open.id);
-  const member = thread?.member ?? null;
   return {
     effectId: open.id,
     name: open.name,
@@ -76,7 +75,7 @@ function toToolCall(desk: Desk, open: OpenCall, input: ToolCall['input']): ToolC
       const placed = thread === null ? [] : await desk.context(thread.id).items();
       return placed.map(({ item }) => item);
     },
-    agent: agentOf(desk.spec, { member }),
+    agent: agentOf({ spec: desk.spec, state: desk.state() }, thread ?? primaryOf(desk.state())),
     shell: shellOf(desk, open),
   };
 }

@@ -2,6 +2,7 @@
 import type { GradeInput } from '@capstan/schema/engine-tools';
 import type { StopDetails } from '@capstan/schema/events/session-events';
 import type { ModelUsage } from '@capstan/schema/usage';
+import { mostModelCalls } from './agent-limits.ts';
 import { type Estimate, grant } from './budget.ts';
 import { compacted, compactionLimit } from './compaction-commands.ts';
 import { type Failure, fail, giveUp, idle, report, toolResult, waiting } from './endings.ts';
@@ -15,7 +16,7 @@ import { limitsOf } from './requests.ts';
 import { toldWith } from './sandbox-news.ts';
 import type { State, ThreadState } from './state.ts';
 import { dueInput, take } from './taking.ts';
-import { again, blocking, nextStep, performable } from './thread.ts';
+import { again, agentOf, blocking, nextStep, performable } from './thread.ts';
 
 /** What a reader of previews was told of a message that never became whole. */
 export interface KeptText {
@@ -39,9 +40,6 @@ export type TurnStep =
   | { kind: 'too_long'; message: string; transcript?: true; unasked?: true; kept?: readonly KeptText[] };
 
 export type TurnCommand = TurnStep & { turnId: string };
-
-/** A model that never stops calling tools is stopped here. */
-const MAX_STEPS = 500;
 
 export function decideTurn(command: TurnCommand, context: Context): Entry[] {
   const thread = context.state.threads.find(({ turnId }) => turnId === command.turnId);
@@ -141,8 +139,10 @@ function settled(context: Context, owner: ThreadState, { entries, refusal, outpu
   }
   if (nextStep(state, thread).kind === 'none')
     return [...entries, ...ended(state, thread, { outputs, stamp })];
-  if (thread.steps < MAX_STEPS) return entries;
-  const message = `The turn was stopped after ${MAX_STEPS} model calls.`;
+  // A model that never stops calling tools is stopped here.
+  const most = mostModelCalls(agentOf({ ...context, state }, thread));
+  if (thread.steps < most) return entries;
+  const message = `The turn was stopped after ${most} model calls.`;
   const error = { type: 'tool_use_limit_reached_error' as const, message };
   return [...entries, ...giveUp({ ...context, state }, thread, { error })];
 }

@@ -3,12 +3,11 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { openD1 } from '@capstan/db/d1';
 import { stores } from '@capstan/db/stores';
-import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { ExportedSession } from '@capstan/schema/exports';
-import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
+import { patchMetadata } from '@capstan/schema/metadata';
 import { ZERO_USAGE } from '@capstan/schema/usage';
 import type { SessionAddress } from '@capstan/session/address';
 import type { LentSnapshot, ModelWanted } from '@capstan/session/harness';
@@ -36,7 +35,7 @@ interface Env {
 interface Remembered {
   spec: SessionSpec;
   events: SessionEvent[];
-  changed: { title: string | null; metadata: Metadata; budget: Budget | null };
+  changed: Pick<SessionView, 'title' | 'metadata' | 'budget' | 'agentTools'>;
   archivedAt: number | null;
   updatedAt: number;
 }
@@ -142,8 +141,12 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions, Wor
 
   async update(address: SessionAddress, change: SessionChange): Promise<SessionView> {
     const session = await this.#open(address);
-    const { metadata, ...rest } = change;
+    const { metadata, agent, ...rest } = change;
     session.changed = { ...session.changed, ...rest };
+    if (agent) {
+      const { tools, mcp_servers } = session.changed.agentTools ?? session.spec.agent;
+      session.changed.agentTools = { tools, mcp_servers, ...agent };
+    }
     if (metadata) session.changed.metadata = patchMetadata(session.changed.metadata, metadata);
     session.updatedAt = Date.now();
     return toView(session);
@@ -283,7 +286,7 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions, Wor
     const spec = await stores(openD1(this.env.DB), tenantId).sessions.load(sessionId);
     if (spec === null) throw new ApiError('not_found', `No session ${sessionId}`);
     const { title, metadata, budget } = spec;
-    const changed = { title, metadata, budget };
+    const changed = { title, metadata, budget, agentTools: null };
     const fresh = { spec, events: [], changed, archivedAt: null, updatedAt: Date.now() };
     const session = remembered.get(sessionId) ?? fresh;
     remembered.set(sessionId, session);

@@ -1,7 +1,13 @@
 // Agents over HTTP. Defaults are filled in here, so a stored version says everything about itself.
 import type { AgentChange, AgentSettings, ModelChange } from '@capstan/db/agent-settings';
 import { stores } from '@capstan/db/stores';
-import { agentRoutes, type CreateAgent, type Model, type UpdateAgent } from '@capstan/schema/agents';
+import {
+  agentRoutes,
+  type CreateAgent,
+  type Model,
+  type ModelParam,
+  type UpdateAgent,
+} from '@capstan/schema/agents';
 import type { Reach } from '@capstan/shared/safe-fetch';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
@@ -45,6 +51,11 @@ export function mountAgents(surface: Surface): void {
   mount(surface, agentRoutes.archive, ({ principal, params, now }) =>
     stores(db, principal.tenantId).agents.archive(params.agent_id, now),
   );
+
+  mount(surface, agentRoutes.delete, async ({ principal, params: { agent_id: id }, now }) => {
+    await stores(db, principal.tenantId).agents.delete(id, now);
+    return { id, type: 'agent_deleted' as const };
+  });
 }
 
 function toSettings(body: CreateAgent, reach: Reach): AgentSettings {
@@ -58,22 +69,14 @@ function toSettings(body: CreateAgent, reach: Reach): AgentSettings {
     skills: body.skills ?? [],
     multiagent: body.multiagent ?? null,
     execution_identity: { type: 'service_account' },
+    ...(body.capstan && { capstan: body.capstan }),
   };
 }
 
 /** Null clears what may be empty. */
 function toChange(body: UpdateAgent, reach: Reach): AgentChange {
-  const {
-    name,
-    model,
-    description,
-    system,
-    tools,
-    mcp_servers: servers,
-    skills,
-    metadata,
-    multiagent,
-  } = body;
+  const { name, model, description, system, tools, mcp_servers: servers, skills } = body;
+  const { metadata, multiagent, capstan } = body;
   return {
     ...(name !== undefined && { name }),
     ...(model !== undefined && { model: toModelChange(model) }),
@@ -84,15 +87,16 @@ function toChange(body: UpdateAgent, reach: Reach): AgentChange {
     ...(skills !== undefined && { skills: skills ?? [] }),
     ...(metadata && { metadata }),
     ...(multiagent !== undefined && { multiagent }),
+    ...(capstan !== undefined && { capstan }),
   };
 }
 
-function toModelChange(param: CreateAgent['model']): ModelChange {
+function toModelChange(param: ModelParam): ModelChange {
   const cleared = typeof param !== 'string' && param.effort === null;
   return { ...toModel(param), ...(cleared && { effort: null }) };
 }
 
-function toModel(param: CreateAgent['model']): Model {
+export function toModel(param: ModelParam): Model {
   if (typeof param === 'string') return { id: param };
   const { id, speed, inference_geo, effort } = param;
   return {

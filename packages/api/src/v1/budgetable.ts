@@ -2,6 +2,7 @@
 import type { AgentSnapshot } from '@capstan/schema/agents';
 import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
+import { advisorOf, rosterOf } from '@capstan/schema/roster';
 import type { Sessions } from '@capstan/session/service';
 
 interface Spender {
@@ -15,8 +16,13 @@ export async function requireBudgetable(
   { agent, budget }: Spender,
 ): Promise<void> {
   if (!budget?.max_list_cost) return;
-  const called = agent.multiagent?.agents ?? [];
-  const models = [agent, ...called].map(({ model: { id, speed } }) => ({ id, ...(speed && { speed }) }));
+  const { multiagent } = agent;
+  const advisor = advisorOf(multiagent);
+  const models = [agent, ...rosterOf(multiagent)].map(({ model: { id, speed } }) => ({
+    id,
+    ...(speed && { speed }),
+  }));
+  if (advisor !== null) models.push({ id: advisor });
   const [unpriced] = await sessions.unpriced(models);
   if (unpriced === undefined) return;
   throw new ApiError(

@@ -4,14 +4,15 @@ import type { McpServer } from '@capstan/schema/mcp-servers';
 import { urlProblem } from '@capstan/shared/public-url';
 import type { Reach } from '@capstan/shared/safe-fetch';
 
-/** Refuses (`invalid_request`, naming the server) URLs that are not public and not named as exceptions. */
+/** Refuses (`invalid_request`, naming the server) URLs that are not public and not named as exceptions; `at`: where they are given. */
 export function toMcpServers(
   given: readonly McpServer[],
   { allowPrivate = [] }: Pick<Reach, 'allowPrivate'>,
+  at = 'mcp_servers',
 ): McpServer[] {
   return given.map(({ type, name, url }, index) => {
     const problem = urlProblem(url, { allowPrivate });
-    if (problem !== null) throw new ApiError('invalid_request', `mcp_servers.${index}.url: ${problem}`);
+    if (problem !== null) throw new ApiError('invalid_request', `${at}.${index}.url: ${problem}`);
     return { type, name, url };
   });
 }

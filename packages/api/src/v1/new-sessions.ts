@@ -5,19 +5,21 @@ import { ApiError } from '@capstan/schema/error';
 import { type CreateSession, type ForkSession, sessionRoutes } from '@capstan/schema/sessions';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Sessions } from '@capstan/session/service';
+import type { Reach } from '@capstan/shared/safe-fetch';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
+import { toReference } from './agent-reference.ts';
 import { requireBudgetable } from './budgetable.ts';
 import { copiesOf } from './new-resources.ts';
 import { announceSession, beginSession, createSession } from './session-creation.ts';
 import { findSession } from './session-row.ts';
 
 export function mountNewSessions(surface: Surface): void {
-  const { db, sessions, sealer } = surface.ports;
+  const { db, sessions, sealer, reach } = surface.ports;
 
   mount(surface, sessionRoutes.create, async ({ principal: { tenantId }, body, claim, head, now }) => {
-    const wanted = { ...toWanted(body), tenantId, now };
+    const wanted = { ...toWanted(body, reach), tenantId, now };
     const made = await stores(db, tenantId).receipts.once(claim, now, (kept) =>
       createSession(surface.ports, wanted, kept),
     );
@@ -57,9 +59,9 @@ async function requireTaken(sessions: Sessions, source: SessionAddress, { at }: 
   throw new ApiError('invalid_request', `at: ${at} is not an event that ${source.sessionId} has processed`);
 }
 
-function toWanted(body: CreateSession) {
+function toWanted(body: CreateSession, reach: Reach) {
   return {
-    agent: toReference(body),
+    agent: toReference(body, reach),
     environmentId: body.environment_id ?? null,
     title: body.title ?? null,
     metadata: body.metadata ?? {},
@@ -68,16 +70,4 @@ function toWanted(body: CreateSession) {
     initialEvents: body.initial_events ?? [],
     resources: body.resources ?? [],
   };
-}
-
-function toReference({ agent, agent_id }: CreateSession): { id: string; version?: number | undefined } {
-  const reference = typeof agent === 'string' ? { id: agent } : agent;
-  if (reference === undefined) {
-    if (agent_id !== undefined) return { id: agent_id };
-    throw new ApiError('invalid_request', 'agent: required');
-  }
-  if (agent_id !== undefined && agent_id !== reference.id) {
-    throw new ApiError('invalid_request', 'agent_id: names another agent than `agent`; send one of them');
-  }
-  return reference;
 }

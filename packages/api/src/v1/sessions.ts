@@ -2,17 +2,21 @@
 import { toSession } from '@capstan/db/session-resource';
 import type { SessionFilter } from '@capstan/db/sessions';
 import { stores } from '@capstan/db/stores';
+import type { AgentTools } from '@capstan/schema/agents';
 import type { RouteInput } from '@capstan/schema/route';
 import { sessionRoutes, type UpdateSession } from '@capstan/schema/sessions';
 import type { SessionChange } from '@capstan/session/service';
+import type { Reach } from '@capstan/shared/safe-fetch';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { settleOrLeave } from './blob-settling.ts';
 import { requireBudgetable } from './budgetable.ts';
+import { toMcpServers } from './mcp-servers.ts';
 import { findSession } from './session-row.ts';
+import { fillTools } from './tools.ts';
 
 export function mountSessions(surface: Surface): void {
-  const { db, blobs, sessions } = surface.ports;
+  const { db, blobs, sessions, reach } = surface.ports;
 
   mount(surface, sessionRoutes.list, ({ principal, query, now }) =>
     stores(db, principal.tenantId).sessions.list(toFilter(query), now),
@@ -28,7 +32,7 @@ export function mountSessions(surface: Surface): void {
     const address = { tenantId, sessionId: params.session_id };
     const row = await findSession(db, address);
     await requireBudgetable(sessions, { agent: row.agent, budget: body.budget });
-    const view = await sessions.update(address, toChange(body));
+    const view = await sessions.update(address, toChange(body, reach));
     await stores(db, tenantId).sessions.putSettings(row.id, view);
     return toSession(row, view, now);
   });
@@ -64,6 +68,17 @@ export function mountSessions(surface: Surface): void {
   });
 }
 
+/** Null clears, as an empty list does. */
+function toAgentTools(
+  { tools, mcp_servers: servers }: NonNullable<UpdateSession['agent']>,
+  reach: Reach,
+): Partial<AgentTools> {
+  return {
+    ...(tools !== undefined && { tools: fillTools(tools ?? [], 'agent.tools') }),
+    ...(servers !== undefined && { mcp_servers: toMcpServers(servers ?? [], reach, 'agent.mcp_servers') }),
+  };
+}
+
 function toFilter(query: RouteInput<typeof sessionRoutes.list>['query']): SessionFilter {
   return {
     limit: query.limit,
@@ -79,8 +94,9 @@ function toFilter(query: RouteInput<typeof sessionRoutes.list>['query']): Sessio
   };
 }
 
-function toChange({ title, metadata, budget }: UpdateSession): SessionChange {
+function toChange({ title, metadata, budget, agent }: UpdateSession, reach: Reach): SessionChange {
   return {
+    ...(agent && { agent: toAgentTools(agent, reach) }),
     ...(title !== undefined && { title }),
     ...(metadata && { metadata }),
     ...(budget !== undefined && { budget }),

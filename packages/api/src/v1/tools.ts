@@ -1,10 +1,12 @@
 // Tools as clients write them to tools as agents keep them: toolsets with every setting filled, and custom tools.
 // What this server cannot do yet is refused by name, never dropped in silence.
+import { MAX_TOOLS } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
 import {
   type AgentToolset,
   BUILT_IN_TOOLS,
   type BuiltInTool,
+  builtInSettings,
   type CustomTool,
   type McpToolset,
   type PermissionPolicy,
@@ -32,15 +34,28 @@ const NOTHING_ELSE: Settings = { enabled: false, permission_policy: { type: 'alw
 /** Levels a schema may be nested: what checks and stores it calls itself at each. */
 const DEEPEST = 64;
 
-/** Refuses (`invalid_request`, naming the entry) duplicates and what is not supported. */
-export function fillTools(params: readonly ToolParam[]): Tool[] {
+/** Refuses (`invalid_request`, naming the entry) duplicates, too many, and what is not supported; `at`: where they are given. */
+export function fillTools(params: readonly ToolParam[], at = 'tools'): Tool[] {
+  const tools = filled(params, at);
+  const count = tools.reduce((sum, tool) => sum + countOf(tool), 0);
+  if (count > MAX_TOOLS) throw refusal(at, `are ${count} tools together; at most ${MAX_TOOLS} are allowed`);
+  return tools;
+}
+
+/** Tools that a model is told of. Those of an MCP server are known once it is asked. */
+function countOf(tool: Tool): number {
+  if (tool.type !== 'agent_toolset_20260401') return tool.type === 'custom' ? 1 : 0;
+  return BUILT_IN_TOOLS.filter((name) => builtInSettings([tool], name) !== null).length;
+}
+
+function filled(params: readonly ToolParam[], at: string): Tool[] {
   const tools: Tool[] = [];
   const custom = new Set<string>();
   const shorthands: { param: Shorthand; path: string }[] = [];
   let toolsetAt: string | null = null;
   let shorthandSlot = 0;
   for (const [index, param] of params.entries()) {
-    const path = `tools.${index}`;
+    const path = `${at}.${index}`;
     switch (param.type) {
       case 'mcp_toolset':
         tools.push(fillMcpToolset(param, path));

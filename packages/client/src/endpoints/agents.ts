@@ -17,5 +17,7 @@ export function agents(transport: Transport) {
     versions: endpoint<typeof agentRoutes.versions>(transport, 'get', '/v1/agents/{agent_id}/versions'),
     /** Archive an agent: no new sessions, running ones go on */
     archive: endpoint<typeof agentRoutes.archive>(transport, 'post', '/v1/agents/{agent_id}/archive'),
+    /** Delete an agent with its versions: sessions and rosters keep the copies they have */
+    delete: endpoint<typeof agentRoutes.delete>(transport, 'delete', '/v1/agents/{agent_id}'),
   };
 }

@@ -11,7 +11,7 @@ export function sessions(transport: Transport) {
     list: endpoint<typeof sessionRoutes.list>(transport, 'get', '/v1/sessions'),
     /** Retrieve a session */
     retrieve: endpoint<typeof sessionRoutes.retrieve>(transport, 'get', '/v1/sessions/{session_id}'),
-    /** Change a session's title, metadata or budget */
+    /** Change a session's title, metadata, budget or tools */
     update: endpoint<typeof sessionRoutes.update>(transport, 'post', '/v1/sessions/{session_id}'),
     /** Create a session that begins with the log of this one, up to an event */
     fork: endpoint<typeof sessionRoutes.fork>(transport, 'post', '/v1/sessions/{session_id}/fork'),

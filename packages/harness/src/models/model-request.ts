@@ -17,7 +17,7 @@ export function toRequest(call: ModelCall, route: ModelRoute, signal: AbortSigna
   const request: ModelRequest = {
     systemInstructions: call.agent.system || undefined,
     input: toInputItems(call, route),
-    modelSettings: settingsFor(route, call),
+    modelSettings: { ...sampling(call), ...settingsFor(route, call) },
     tools: toolSchemas(call),
     toolsExplicitlyProvided: true,
     outputType: 'text',
@@ -42,6 +42,12 @@ function settingsFor(route: ModelRoute, call: ModelCall): Settings {
     case 'messages':
       return { ...limit, providerData: messagesData(route, model) };
   }
+}
+
+/** As the agent sets them; what a model refuses it refuses by name. */
+function sampling({ agent: { capstan } }: ModelCall): Settings {
+  const { temperature, top_p: topP } = capstan?.model ?? {};
+  return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { topP }) };
 }
 
 function completionLimit({ maxOutputTokens }: ModelCall): Record<string, unknown> {

@@ -1,6 +1,8 @@
 // An exported session (schema `exports`), as a replay reads it: what it was created with, and every row of its log.
+
 import { type ExportedSession, exportedSession } from '@capstan/schema/exports';
-import type { Entry, Limits, LoggedEntry } from '../entry.ts';
+import { advisorOf, rosterOf } from '@capstan/schema/roster';
+import type { Entry, Limits, LoggedEntry, Note } from '../entry.ts';
 import type { ModelChoice } from '../harness.ts';
 import type { Line } from '../line.ts';
 import type { SessionSpec } from '../spec.ts';
@@ -149,13 +151,18 @@ function toSpec(session: ExportedSession, rows: readonly LoggedEntry[]): Session
   };
 }
 
+function modelOf({ model, multiagent }: SessionSpec['agent'], created: Note['created']): string {
+  if (created === undefined || 'inline' in created) return model.id;
+  if ('advises' in created) return advisorOf(multiagent) ?? model.id;
+  return (rosterOf(multiagent)[created.member]?.model ?? model).id;
+}
+
 /** The model of each thread, by the thread's id. */
 function modelsOf({ threadId, agent }: SessionSpec, rows: readonly LoggedEntry[]): Map<string, string> {
   const models = new Map([[threadId, agent.model.id]]);
   for (const { event, note } of rows) {
     if (event.type !== 'session.thread_created') continue;
-    const member = agent.multiagent?.agents[note?.created?.member ?? -1] ?? agent;
-    models.set(event.session_thread_id, member.model.id);
+    models.set(event.session_thread_id, modelOf(agent, note?.created));
   }
   return models;
 }

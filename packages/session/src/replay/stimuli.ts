@@ -1,6 +1,7 @@
 // What made the next rows of a recording: what a client sent, a call's result, an alarm, or the death of a process. Clients'
 // events and what becomes of the session as a whole are tried on the machine, until one would write exactly those rows.
 
+import type { AgentTools } from '@capstan/schema/agents';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { MetadataPatch } from '@capstan/schema/metadata';
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
@@ -51,7 +52,7 @@ export function next(standing: Standing): Stimulus {
   const row = recording.rows[place];
   if (row === undefined || recording.isTaken(row)) return { kind: 'none' };
   if (recording.isFromClient(row)) return sent(standing) ?? whole(standing) ?? { kind: 'none' };
-  if (row.event.type === 'session.updated') return updated(standing, row.event);
+  if (row.event.type === 'session.updated') return updated(standing, row.event, row.note?.agentTools);
   if (row.note?.news) return told(row);
   return whole(standing) ?? called(row, standing, context);
 }
@@ -116,7 +117,7 @@ function toParam(row: LoggedEntry, { likeness }: Standing): EventParam | null {
 
 type Updated = Extract<LoggedEntry['event'], { type: 'session.updated' }>;
 
-function updated({ context }: Standing, event: Updated): Stimulus {
+function updated({ context }: Standing, event: Updated, agent: AgentTools | undefined): Stimulus {
   const { title, metadata, budget } = event;
   const patch: MetadataPatch = {};
   for (const key of Object.keys(metadata === undefined ? {} : metadataOf(context))) patch[key] = null;
@@ -125,6 +126,7 @@ function updated({ context }: Standing, event: Updated): Stimulus {
     ...(title === undefined ? {} : { title }),
     ...(metadata === undefined ? {} : { metadata: patch }),
     ...(budget === undefined ? {} : { budget }),
+    ...(agent === undefined ? {} : { agent }),
   };
   return { kind: 'update', change };
 }

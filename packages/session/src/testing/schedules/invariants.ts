@@ -28,7 +28,7 @@ export async function check(play: Play): Promise<void> {
 function checkLive({ current: runtime, world }: Play, state: State): void {
   if (runtime === null || state.deleted) return;
   same(runtime.view, owed(state, world.spec, world.now).index, 'M2: the session is what its log says');
-  const threads = state.threads.map((thread) => toThreadView(thread, world.spec, world.now));
+  const threads = state.threads.map((thread) => toThreadView(thread, { spec: world.spec, state }, world.now));
   same(runtime.threads, threads, 'M2: its threads are what the log says');
 }
 
