@@ -1,0 +1,43 @@
+// Workers of a self-hosted environment: programs beside the platform, to be started and killed.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const PROGRAM = fileURLToPath(new URL('worker-program.ts', import.meta.url));
+
+export interface WorkerSettings {
+  url: string;
+  environmentId: string;
+  environmentKey: string;
+  workdir: string;
+  leaseSeconds: number;
+}
+
+export class WorkerProcess {
+  #child: ChildProcess;
+  output = '';
+
+  constructor(settings: WorkerSettings) {
+    mkdirSync(settings.workdir, { recursive: true });
+    this.#child = spawn(process.execPath, [PROGRAM], {
+      env: { PATH: process.env.PATH, HOME: settings.workdir, WORKER: JSON.stringify(settings) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // What it runs is killed with it.
+      detached: true,
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (data: Buffer) => {
+        this.output += data;
+      });
+  }
+
+  /** Without a warning, and everything it has begun. */
+  async kill(): Promise<void> {
+    const { pid, exitCode, signalCode } = this.#child;
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    const gone = once(this.#child, 'exit');
+    process.kill(-pid, 'SIGKILL');
+    await gone;
+  }
+}
