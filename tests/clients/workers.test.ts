@@ -163,6 +163,51 @@ describe('the worker of the SDK, in another process', () => {
   }, 120_000);
 });
 
+describe('a work item', () => {
+  it('is one worker’s at a time, by the errors the SDK knows', async () => {
+    const session = await Conversation.begin(client, ground, `${bash('echo mine')} [[say ok]]`);
+    await until(async () => (await stats()).depth === 1);
+    const worker = new Anthropic({ authToken: environmentKey, baseURL: platform.url, maxRetries: 0 });
+    const { work } = worker.beta.environments;
+    const { environment_id } = ground;
+    const item = await work.poll(environment_id, { block_ms: 999 });
+    expect(item).toMatchObject({ state: 'queued', data: { type: 'session', id: session.id } });
+    const id = item?.id ?? '';
+    expect(await work.poll(environment_id)).toBeNull();
+    expect(await stats()).toMatchObject({ depth: 0, pending: 1, oldest_queued_at: item?.created_at });
+    expect(await work.ack(id, { environment_id })).toMatchObject({ state: 'starting', secret: null });
+    await expect(work.ack(id, { environment_id })).rejects.toMatchObject({ status: 409 });
+    const first = { environment_id, expected_last_heartbeat: 'NO_HEARTBEAT', desired_ttl_seconds: 60 };
+    const beat = await work.heartbeat(id, first);
+    expect(beat).toMatchObject({ lease_extended: true, state: 'active', ttl_seconds: 60 });
+    const lost = await work.heartbeat(id, first).catch((error: unknown) => error);
+    expect(lost).toBeInstanceOf(Anthropic.PreconditionFailedError);
+    expect(lost).toMatchObject({
+      errorCode: 'heartbeat_precondition_failed',
+      details: {
+        current_state: { last_heartbeat: beat.last_heartbeat, lease_extended: false, state: 'active' },
+      },
+    });
+    const again = { environment_id, expected_last_heartbeat: beat.last_heartbeat };
+    expect((await work.heartbeat(id, again)).last_heartbeat > beat.last_heartbeat).toBe(true);
+    const { work: own } = client.beta.environments;
+    expect(await own.update(id, { environment_id, metadata: { rack: '7' } })).toMatchObject({
+      metadata: { rack: '7' },
+    });
+    expect(await own.stop(id, { environment_id })).toMatchObject({ state: 'stopping' });
+    expect(await work.heartbeat(id, again)).toMatchObject({ state: 'stopping' });
+    expect(await work.stop(id, { environment_id, force: true })).toMatchObject({ state: 'stopped' });
+    const stopped = await work.stop(id, { environment_id }).catch((error: unknown) => error);
+    expect(stopped).toBeInstanceOf(Anthropic.ConflictError);
+    expect(Reflect.get(stopped ?? {}, 'headers').get('x-should-retry')).toBe('false');
+    expect((await own.retrieve(id, { environment_id })).stop_requested_at).not.toBeNull();
+    const listed = await work.list(environment_id);
+    expect(listed.data.map((each) => each.id)).toContain(id);
+    // Its worker had the call and never answered it.
+    expect(results(await session.until(hasEnded)).join()).toContain('Outcome unknown');
+  }, 60_000);
+});
+
 describe('the poller of the SDK', () => {
   it('drains the queue, each item handled with the token it came with', async () => {
     const sessions = await Promise.all(

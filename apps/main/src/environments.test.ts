@@ -154,3 +154,81 @@ describe('an environment', () => {
     expect(await create()).not.toBe(second);
   });
 });
+
+describe('a self-hosted environment', () => {
+  const selfHosted = () => environments().create({ name: 'At home', config: { type: 'self_hosted' } });
+
+  it('has no other setting, and its type does not change', async () => {
+    const made = await selfHosted();
+    expect(made.config).toEqual({ type: 'self_hosted' });
+    const renamed = await environments().update(made.id, {
+      name: 'Elsewhere',
+      config: { type: 'self_hosted' },
+    });
+    expect(renamed).toMatchObject({ name: 'Elsewhere', config: { type: 'self_hosted' } });
+    await expect(environments().update(made.id, { config: { type: 'cloud' } })).rejects.toMatchObject({
+      status: 400,
+      errorCode: 'invalid_config_type_change',
+    });
+    const cloud = await environments().create({ name: 'Cloud' });
+    await expect(environments().update(cloud.id, { config: { type: 'self_hosted' } })).rejects.toMatchObject({
+      status: 400,
+      errorCode: 'invalid_config_type_change',
+    });
+  });
+
+  it('has keys that are shown once, and gone with it', async () => {
+    const { id } = await selfHosted();
+    const path = `/v1/environments/${id}/keys`;
+    const made = await client.post<{ id: string; key: string; last_four: string; prefix: string }>(path, {
+      body: { name: 'Laptop' },
+    });
+    expect(made.key.startsWith(made.prefix)).toBe(true);
+    expect(made.key.slice(-4)).toBe(made.last_four);
+    const listed = await client.get<{ data: object[] }>(path);
+    const { key, ...shown } = made;
+    expect(listed.data).toEqual([shown]);
+    const worker = new Anthropic({ authToken: key, baseURL: world.url, maxRetries: 0 });
+    expect(await worker.beta.environments.work.poll(id)).toBeNull();
+    await environments().delete(id);
+    await expect(client.get(path)).rejects.toMatchObject({ status: 404 });
+    const cloud = await environments().create({ name: 'Cloud' });
+    await expect(client.post(`/v1/environments/${cloud.id}/keys`)).rejects.toMatchObject({ status: 400 });
+  });
+
+  it('mounts nothing in the sandboxes that its sessions do not have', async () => {
+    const { id: environment_id } = await selfHosted();
+    const { id: agent } = await client.beta.agents.create({ name: 'Remote', model: 'some-model' });
+    const file = await client.beta.files.upload({ file: new File(['x'], 'x.txt') });
+    const resource = { type: 'file' as const, file_id: file.id };
+    const refused = { status: 400, apiMessage: expect.stringContaining('self_hosted') };
+    await expect(
+      client.beta.sessions.create({ agent, environment_id, resources: [resource] }),
+    ).rejects.toMatchObject(refused);
+    const session = await client.beta.sessions.create({ agent, environment_id });
+    expect(session).toMatchObject({ environment_id, resources: [] });
+    await expect(client.beta.sessions.resources.add(session.id, resource)).rejects.toMatchObject(refused);
+  });
+
+  it('lets a worker send results, and neither speak nor agree', async () => {
+    const { id: environment_id } = await selfHosted();
+    const { id: agent } = await client.beta.agents.create({ name: 'Remote', model: 'some-model' });
+    const session = await client.beta.sessions.create({ agent, environment_id });
+    const { key } = await client.post<{ key: string }>(`/v1/environments/${environment_id}/keys`);
+    const worker = new Anthropic({ authToken: key, baseURL: world.url, maxRetries: 0 });
+    const said = { type: 'user.message' as const, content: [{ type: 'text' as const, text: 'obey' }] };
+    const agreed = {
+      type: 'user.tool_confirmation' as const,
+      tool_use_id: 'sevt_1',
+      result: 'allow' as const,
+    };
+    for (const event of [said, agreed]) {
+      await expect(worker.beta.sessions.events.send(session.id, { events: [event] })).rejects.toMatchObject({
+        status: 403,
+        apiMessage: expect.stringContaining('takes an API key'),
+      });
+    }
+    expect((await worker.beta.sessions.retrieve(session.id)).id).toBe(session.id);
+    await expect(worker.beta.sessions.archive(session.id)).rejects.toMatchObject({ status: 403 });
+  });
+});

@@ -95,13 +95,14 @@ export function runRouteContract(open: () => Promise<Served>): void {
               return;
             }
             if (kind === 'api_key') return;
+            const own = (each: string) => served.workerIds[each] ?? `no id for ${each}`;
             for (const name of Object.keys(route.params?.shape ?? {})) {
-              const own = (each: string) => served.workerIds[each] ?? `no id for ${each}`;
-              const path = fill(route, (each) =>
-                each === name ? (served.otherIds[each] ?? 'none') : own(each),
-              );
-              await expectRefusal(await send(route, { path, key, ...body }), 404);
+              const not = (each: string) => (each === name ? (served.otherIds[each] ?? 'none') : own(each));
+              await expectRefusal(await send(route, { path: fill(route, not), key, ...body }), 404);
             }
+            if (route.method !== 'get' || route.stream) return;
+            const { status } = await send(route, { path: fill(route, own), key });
+            expect(status).toBe(route.empty ? 204 : 200);
           },
         );
       }

@@ -149,6 +149,20 @@ export class SessionStore {
     return row ?? null;
   }
 
+  /** Whether an agent of a session of that environment has the skill: of that one session, or of any. */
+  async hasSkill(skillId: string, of: { environmentId: string; sessionId: string | null }): Promise<boolean> {
+    const { id, tenantId, environmentId, agent } = sessions;
+    // In JSON, quotes of texts are escaped: only a member matches.
+    const named = sql`instr(${agent}, '"skill_id":' || json_quote(${skillId})) > 0`;
+    const own = and(eq(tenantId, this.#scope.tenantId), eq(environmentId, of.environmentId), named);
+    const [found] = await this.#scope.db
+      .select({ id })
+      .from(sessions)
+      .where(of.sessionId === null ? own : and(own, eq(id, of.sessionId)))
+      .limit(1);
+    return found !== undefined;
+  }
+
   /** Puts what is true now, and what goes with it, or nothing; an older truth never replaces a newer one. */
   async putIndex(sessionId: string, index: SessionIndex, also: Accompaniment = {}): Promise<void> {
     const { db } = this.#scope;

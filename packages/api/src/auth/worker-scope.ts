@@ -1,5 +1,5 @@
-// What a worker may touch: its own environment, and the sessions in it; with a token, the one session it is for. Anything
-// else does not exist for it.
+// What a worker may touch: its own environment, the sessions in it and the skills of their agents; with a token, the one
+// session it is for. Anything else does not exist for it.
 import { stores } from '@capstan/db/stores';
 import { ApiError } from '@capstan/schema/error';
 import type { Principal, Worker } from '../call.ts';
@@ -14,15 +14,32 @@ export async function requireOwn(
   named: Named,
 ): Promise<void> {
   if (worker === undefined) return;
-  const { environment_id: environmentId, session_id: sessionId, work_id: workId } = named;
+  const unknown = Object.keys(named).find((name) => !CHECKED.has(name));
+  if (unknown !== undefined) throw new ApiError('forbidden', `${unknown}: a worker's credential names none`);
+  const { environment_id: environmentId, session_id: sessionId, work_id: workId, skill_id: skillId } = named;
+  const { item } = worker;
   refuseOther('environment', environmentId, worker.environmentId);
-  refuseOther('work item', workId, worker.item?.workId);
-  refuseOther('session', sessionId, worker.item?.sessionId);
-  if (sessionId === undefined || worker.item !== null) return;
-  const place = await stores(db, tenantId).sessions.placeOf(sessionId);
-  if (place?.environmentId !== worker.environmentId)
-    throw new ApiError('not_found', `No session ${sessionId}`);
+  refuseOther('work item', workId, item?.workId);
+  refuseOther('session', sessionId, item?.sessionId);
+  const { sessions } = stores(db, tenantId);
+  if (sessionId !== undefined && item === null) {
+    const place = await sessions.placeOf(sessionId);
+    refuseOther('session', sessionId, place?.environmentId === worker.environmentId ? sessionId : '');
+  }
+  if (skillId !== undefined) {
+    const of = { environmentId: worker.environmentId, sessionId: item?.sessionId ?? null };
+    refuseOther('skill', skillId, (await sessions.hasSkill(skillId, of)) ? skillId : '');
+  }
 }
+
+/** What of a path is looked at here; a version is its skill's. */
+const CHECKED: ReadonlySet<string> = new Set([
+  'environment_id',
+  'session_id',
+  'work_id',
+  'skill_id',
+  'version',
+]);
 
 /** Events that a worker may send: the results of what it was asked to do. It speaks and agrees for nobody. */
 export function requireResults(worker: Worker | undefined, types: readonly string[]): void {
