@@ -1,4 +1,5 @@
 // The bindings of this Worker, as wrangler.jsonc names them.
+import type { EndpointAddress } from '@capstan/db/webhook-sharing';
 import type { DeploymentClocks } from '@capstan/schema/deployments';
 import type { Sessions } from '@capstan/session/service';
 
@@ -7,12 +8,32 @@ export interface ClockObjects {
   getByName(name: string): DeploymentClocks;
 }
 
+/** A courier for each webhook endpoint, by the names of its tenant and itself. */
+export interface CourierObjects {
+  getByName(name: string): Courier;
+}
+
+export interface Courier {
+  /** Something is due to its endpoint. Durable when it resolves. */
+  ring(address: EndpointAddress): Promise<void>;
+}
+
+/** The one that watches the outbox. */
+export interface OutboxObjects {
+  getByName(name: 'outbox'): { watch(): Promise<void> };
+}
+
 export interface Env {
   DB: D1Database;
   BLOBS: R2Bucket;
   QUEUE: Queue;
   AGENT: Sessions;
   CLOCKS: ClockObjects;
-  /** That of the main Worker: tokens of repositories are sealed under it. */
+  COURIERS: CourierObjects;
+  OUTBOX: OutboxObjects;
+  /** That of the main Worker: tokens of repositories and signing secrets are sealed under it. */
   PLATFORM_ROOT_SECRET?: string;
+  ENVIRONMENT?: string;
+  PRIVATE_HOSTS?: string;
+  DNS_OVER_HTTPS_URL?: string;
 }

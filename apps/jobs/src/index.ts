@@ -1,22 +1,33 @@
-// The Worker for work nobody waits for: the clocks of deployments, hourly sweeps and the queue. It has no public address, bindings only.
+// The Worker for work nobody waits for: the clocks of deployments, webhooks, hourly sweeps and the queue. It has no public
+// address, bindings only.
 
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import type { WebhookDispatch } from '@capstan/api/webhooks/dispatch';
 import { sweepBlobs } from '@capstan/db/blob-debts';
 import { openD1 } from '@capstan/db/d1';
 import { LoginCodeStore } from '@capstan/db/login-codes';
 import { sweepMemories } from '@capstan/db/memory-sweep';
 import { openR2 } from '@capstan/db/r2';
+import { type EndpointAddress, hasEnabledEndpoints, sweepWebhooks } from '@capstan/db/webhook-sharing';
 import type { DeploymentAddress, DeploymentClocks } from '@capstan/schema/deployments';
 import type { BackendHealth, HealthSource } from '@capstan/schema/health';
 import { consoleLogger } from '@capstan/shared/logger';
 import type { Env } from './env.ts';
 import { jobsHealth } from './health.ts';
 
+export { CourierDO } from './courier-do.ts';
+export { DeploymentClock } from './deployment-clock.ts';
+export { OutboxDO } from './outbox-do.ts';
+
 const logger = consoleLogger.child({ worker: 'jobs' });
 
-export { DeploymentClock } from './deployment-clock.ts';
+/** One for the installation. */
+const OUTBOX = 'outbox';
 
-export class JobsService extends WorkerEntrypoint<Env> implements HealthSource, DeploymentClocks {
+export class JobsService
+  extends WorkerEntrypoint<Env>
+  implements HealthSource, DeploymentClocks, WebhookDispatch
+{
   health(): Promise<Record<string, BackendHealth>> {
     return jobsHealth(this.env);
   }
@@ -32,6 +43,14 @@ export class JobsService extends WorkerEntrypoint<Env> implements HealthSource, 
   #clock({ tenantId, deploymentId }: DeploymentAddress) {
     return this.env.CLOCKS.getByName(`${tenantId}/${deploymentId}`);
   }
+
+  watchOutbox(): Promise<void> {
+    return this.env.OUTBOX.getByName(OUTBOX).watch();
+  }
+
+  ringCourier(address: EndpointAddress): Promise<void> {
+    return this.env.COURIERS.getByName(`${address.tenantId}/${address.endpointId}`).ring(address);
+  }
 }
 
 export default {
@@ -40,7 +59,11 @@ export default {
     const codes = await new LoginCodeStore(db).sweep(controller.scheduledTime);
     const blobs = await sweepBlobs({ db, blobs: openR2(env.BLOBS) }, controller.scheduledTime);
     const versions = await sweepMemories(db, controller.scheduledTime);
-    logger.info('sweep.ended', { outcome: 'ok', login_codes: codes, blobs, memory_versions: versions });
+    const webhooks = await sweepWebhooks(db, controller.scheduledTime);
+    // It watches by itself, as long as its alarm is there.
+    if (await hasEnabledEndpoints(db)) await env.OUTBOX.getByName(OUTBOX).watch();
+    const swept = { login_codes: codes, blobs, memory_versions: versions, webhooks };
+    logger.info('sweep.ended', { outcome: 'ok', ...swept });
   },
 
   /** Nothing produces messages yet: one that arrives is of another release, and waits for it in the queue's retries. */

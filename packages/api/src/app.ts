@@ -30,6 +30,7 @@ import { mountMemories } from './v1/memories.ts';
 import { mountMemoryStores } from './v1/memory-stores.ts';
 import { mountMemoryVersions } from './v1/memory-versions.ts';
 import { mountNewSessions } from './v1/new-sessions.ts';
+import { mountOrganizations } from './v1/organizations.ts';
 import { mountPreviewUrls } from './v1/preview-urls.ts';
 import { mountResources } from './v1/resources.ts';
 import { mountSandboxFiles } from './v1/sandbox-files.ts';
@@ -38,6 +39,7 @@ import { mountSkills } from './v1/skills.ts';
 import { mountThreads } from './v1/threads.ts';
 import { mountUsage } from './v1/usage.ts';
 import { mountVaults } from './v1/vaults.ts';
+import { mountWebhooks } from './v1/webhooks.ts';
 import { mountWork } from './v1/work.ts';
 
 export interface Api {
@@ -71,6 +73,8 @@ export function createApi(ports: ApiPorts): Api {
   mountMemories(surface);
   mountMemoryVersions(surface);
   mountUsage(surface);
+  mountOrganizations(surface);
+  mountWebhooks(surface);
   mountHealth(surface);
   mountConsoleLogin(surface);
   const { version } = ports;

@@ -10,6 +10,7 @@ import type { Logger } from '@capstan/shared/logger';
 import type { Reach } from '@capstan/shared/safe-fetch';
 import type { Sealer } from '@capstan/shared/seal';
 import type { RateLimits } from './rate-limit.ts';
+import type { WebhookDispatch } from './webhooks/dispatch.ts';
 
 export interface Secrets {
   /** Everything the platform signs or seals derives from it. */
@@ -26,7 +27,7 @@ export interface ApiPorts {
   socket(address: SessionAddress, query: StreamQuery): Promise<Response>;
   /** Previews are at hosts below it; without a port, in lower case. Null: there are none. */
   previewHost: string | null;
-  jobs: HealthSource;
+  jobs: HealthSource & WebhookDispatch;
   clocks: DeploymentClocks;
   blobs: HealthSource & Blobs;
   /** Answers a GET with a file of the Console, 404 when there is none. */

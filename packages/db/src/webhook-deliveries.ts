@@ -105,7 +105,8 @@ export class WebhookDeliveryStore {
     await this.#requireEnabled(endpointId);
     const eventId = newId('webhookEvent', now);
     const subject = { id: endpointId };
-    const event = { id: eventId, tenantId, type: PING, subject, createdAt: now, sharedOutAt: now };
+    const times = { createdAt: now, sharedOutAt: now };
+    const event: typeof outbox.$inferInsert = { id: eventId, tenantId, type: PING, subject, ...times };
     const row = { ...this.#fresh({ endpointId, eventId, type: PING, now }), replay: false };
     await db.batch([db.insert(outbox).values(event), db.insert(webhookDeliveries).values(row)]);
     return toDelivery(row);

@@ -8,6 +8,11 @@ export const organization = z
   .meta({ id: 'Organization' });
 export type Organization = z.infer<typeof organization>;
 
+/** The id of a tenant's one workspace. */
+export function workspaceOf(tenantId: string): string {
+  return `wrkspc_${tenantId.slice(tenantId.indexOf('_') + 1)}`;
+}
+
 export const organizationRoutes = {
   retrieve: defineRoute({
     method: 'get',

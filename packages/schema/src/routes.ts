@@ -12,6 +12,7 @@ import { healthRoutes } from './health.ts';
 import { memoryRoutes } from './memories.ts';
 import { memoryStoreRoutes } from './memory-stores.ts';
 import { memoryVersionRoutes } from './memory-versions.ts';
+import { organizationRoutes } from './organizations.ts';
 import { previewUrlRoutes } from './preview-urls.ts';
 import { resourceRoutes } from './resources.ts';
 import type { RouteSpec } from './route.ts';
@@ -21,6 +22,7 @@ import { skillRoutes } from './skills.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
 import { vaultRoutes } from './vaults.ts';
+import { webhookRoutes } from './webhooks.ts';
 import { workRoutes } from './work.ts';
 
 export const ROUTES: readonly RouteSpec[] = [
@@ -44,6 +46,8 @@ export const ROUTES: readonly RouteSpec[] = [
   memoryRoutes,
   memoryVersionRoutes,
   usageRoutes,
+  organizationRoutes,
+  webhookRoutes,
   healthRoutes,
   consoleRoutes,
 ].flatMap((routes) => Object.values<RouteSpec>(routes));

@@ -104,7 +104,11 @@ export const webhookFilter = z.enum([...WEBHOOK_EVENT_TYPES, ...families, '*']);
 export type WebhookFilter = z.infer<typeof webhookFilter>;
 
 /** The name under which an endpoint with these filters gets an event; null: it does not want it. */
-export function wantedAs(filters: readonly WebhookFilter[], type: KeptEventType): WebhookEventType | null {
+export function wantedAs(
+  filters: readonly WebhookFilter[],
+  type: KeptEventType | typeof PING,
+): WebhookEventType | null {
+  if (type === PING) return null;
   if (filters.includes(type)) return type;
   const second = secondNames.find((name) => SECOND_NAMES[name] === type && filters.includes(name));
   if (second !== undefined) return second;

@@ -1,6 +1,6 @@
 // One of every resource of the default tenant: what routes are tried with, by the names of path parameters and by the prefixes of ids.
 import type { KnownIds } from '@capstan/api/testing/bodies';
-import type { World } from './world.ts';
+import { NOWHERE, type World } from './world.ts';
 
 /** Throws with the answer when one cannot be made. */
 export async function knownIds(world: World): Promise<KnownIds> {
@@ -41,13 +41,6 @@ export async function knownIds(world: World): Promise<KnownIds> {
     initial_events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }],
   });
   const deployment_run_id = await post(`/v1/deployments/${deployment_id}/run`, {});
-  const memory_store_id = await post('/v1/memory_stores', { name: 'Contract' });
-  const written = await world.fetch(`/v1/memory_stores/${memory_store_id}/memories`, {
-    method: 'POST',
-    headers,
-    body: JSON.stringify({ path: '/contract', content: 'text' }),
-  });
-  const memory: { id: string; memory_version_id: string } = await written.json();
   const made = {
     agent_id,
     environment_id,
@@ -63,9 +56,8 @@ export async function knownIds(world: World): Promise<KnownIds> {
     work_id: 'work_1',
     deployment_id,
     deployment_run_id,
-    memory_store_id,
-    memory_id: memory.id,
-    memory_version_id: memory.memory_version_id,
+    ...(await remembered(world, headers)),
+    ...(await hooked(post)),
   };
   const byPrefix = Object.values(made).map((id) => [id.replace(/_.*/, ''), [id]] as const);
   return {
@@ -73,4 +65,22 @@ export async function knownIds(world: World): Promise<KnownIds> {
     ...Object.fromEntries(byPrefix),
     env: [cloud, environment_id],
   };
+}
+
+async function remembered(world: World, headers: Record<string, string>) {
+  const post = async <T>(path: string, body: object): Promise<T> =>
+    (await world.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+  const { id } = await post<{ id: string }>('/v1/memory_stores', { name: 'Contract' });
+  const memory = await post<{ id: string; memory_version_id: string }>(`/v1/memory_stores/${id}/memories`, {
+    path: '/contract',
+    content: 'text',
+  });
+  return { memory_store_id: id, memory_id: memory.id, memory_version_id: memory.memory_version_id };
+}
+
+async function hooked(post: (path: string, body: object) => Promise<string>) {
+  const hook = { url: NOWHERE, enabled_events: ['*'] };
+  const webhook_endpoint_id = await post('/v1/organizations/webhooks', hook);
+  const delivery_id = await post(`/v1/organizations/webhooks/${webhook_endpoint_id}/ping`, {});
+  return { webhook_endpoint_id, delivery_id };
 }

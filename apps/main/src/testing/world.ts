@@ -43,17 +43,23 @@ export interface WorldOptions {
   modelUrl?: string;
   /** What listens on every port of every sandbox, of sessions kept in memory. */
   exposedUrl?: string;
+  /** Places on this machine that users' URLs may lead to, `host:port`, separated by commas. */
+  privateHosts?: string;
 }
+
+/** A URL that users may give, at which nobody listens. */
+export const NOWHERE = 'http://127.0.0.1:9/';
 
 export async function openWorld(over: WorldOptions = {}): Promise<World> {
   const secrets = over.secrets ?? { ...SECRETS, BOOTSTRAP_API_KEY_SHA256: await sha256Hex(KEY) };
+  const reachable = { PRIVATE_HOSTS: over.privateHosts ?? new URL(NOWHERE).host };
   // The runtime would ask Cloudflare for a sample of request properties.
   process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false';
   const harness = createTestHarness({
     root: ROOT,
     workers: [
-      { config: mainConfig(secrets, over.consoleDirectory) },
-      { configPath: 'apps/jobs/wrangler.jsonc', vars: SECRETS },
+      { config: mainConfig({ ...reachable, ...secrets }, over.consoleDirectory) },
+      { config: jobsConfig({ ...reachable, ...secrets }) },
       { config: over.modelUrl === undefined ? agentConfig(over.exposedUrl) : realAgentConfig(over.modelUrl) },
     ],
   });
@@ -109,6 +115,16 @@ function mainConfig(secrets: Record<string, string>, directory = './apps/main/sr
       RATE_LIMIT_READS: '1000000',
       ...secrets,
     },
+  };
+}
+
+function jobsConfig(secrets: Record<string, string>) {
+  const own = JSON.parse(withoutComments(readFileSync(`${ROOT}/apps/jobs/wrangler.jsonc`, 'utf8')));
+  return {
+    ...own,
+    main: './apps/jobs/src/index.ts',
+    d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
+    vars: { DNS_OVER_HTTPS_URL: 'off', ...secrets },
   };
 }
 

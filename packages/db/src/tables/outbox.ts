@@ -1,5 +1,5 @@
 // Webhook events that are to be told, until they are swept.
-import type { WebhookSubject } from '@capstan/schema/webhook-events';
+import type { KeptEventType, PING, WebhookSubject } from '@capstan/schema/webhook-events';
 import { sql } from 'drizzle-orm';
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
@@ -10,7 +10,7 @@ export const outbox = sqliteTable(
     id: text().primaryKey(),
     tenantId: text('tenant_id').notNull(),
     /** The name it is kept by, or a ping. */
-    type: text().notNull(),
+    type: text().$type<KeptEventType | typeof PING>().notNull(),
     subject: text({ mode: 'json' }).$type<WebhookSubject>().notNull(),
     createdAt: integer('created_at').notNull(),
     /** When a delivery was made for each endpoint that wants it; null: that is owed. */
