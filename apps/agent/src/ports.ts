@@ -41,6 +41,7 @@ import { IntervalPulse } from './interval-pulse.ts';
 import { lateHarness } from './late-harness.ts';
 import { openOutsideTools } from './outside-tools.ts';
 import { sessionFiles } from './session-files.ts';
+import { sessionMemories } from './session-memories.ts';
 import { sessionSkills } from './session-skills.ts';
 import { vaultVariables } from './session-vaults.ts';
 
@@ -74,6 +75,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     sandboxes,
     files,
     ...skills,
+    ...(spec.memoryStores?.length ? { memories: sessionMemories(shelf.db, spec) } : {}),
     record: {
       load: (name) => facts.get(`workspace_${name}`),
       save: (name, text) => facts.set(`workspace_${name}`, text),
@@ -148,7 +150,7 @@ function openHarness(env: Env, spec: SessionSpec, tools: Tools): Harness {
     // Refused here, where the turn says what is missing.
     if (sandbox !== null) sandboxes();
     const outside = openOutsideTools(env, spec, { ...tools, config, report, sealer: openSealer(env) });
-    return createHarness({ ...tools, config, outside });
+    return createHarness({ ...tools, config, outside, memoryStores: spec.memoryStores });
   });
   return withHolding(workers, sandbox ?? withBoard(NO_SANDBOX, board));
 }

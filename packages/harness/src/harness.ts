@@ -2,12 +2,14 @@
 // the log has the conversation, the session's facts have the sandbox.
 
 import { type Sandboxes, SKILLS } from '@capstan/sandbox/port';
+import type { AttachedMemoryStore } from '@capstan/schema/resources';
 import type { Harness, Holding } from '@capstan/session/harness';
 import type { Logger } from '@capstan/shared/logger';
 import type { HarnessConfig } from './config.ts';
 import { beside } from './early-sandbox.ts';
 import { chooseModel } from './model-choice.ts';
 import { type FileContents, FileResolver } from './models/file-content.ts';
+import { withMemories } from './models/memory-notice.ts';
 import { createModelCalls } from './models/model-calls.ts';
 import { withSkills } from './models/skill-notice.ts';
 import { NO_MACHINE } from './no-machine.ts';
@@ -32,6 +34,8 @@ export interface HarnessDeps {
   files?: FileContents;
   /** Absent: agents are told of none. */
   skills?: SessionSkills;
+  /** Absent: the session has none. */
+  memoryStores?: readonly AttachedMemoryStore[] | undefined;
   /** Absent: the sandbox's tools are all there are. */
   outside?: OutsideTools;
   logger: Logger;
@@ -50,7 +54,8 @@ export function createHarness(deps: HarnessDeps): Workers {
     choose: (model) => chooseModel(config, model),
     async *call(call, signal) {
       const told = { skills: deps.skills, root: sandbox === null ? WORKER_SKILLS : SKILLS };
-      const shown = await withSkills((await resolver?.resolve(call)) ?? call, told);
+      const resolved = (await resolver?.resolve(call)) ?? call;
+      const shown = withMemories(await withSkills(resolved, told), deps.memoryStores ?? []);
       const offered = (await outside?.offer(shown, signal)) ?? shown;
       const open = (sent: () => void) => models.call(offered, signal, sent);
       const parts = sandbox === null ? open(() => undefined) : beside(sandbox, call, open);

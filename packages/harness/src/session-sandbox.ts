@@ -25,14 +25,7 @@ import { persist } from './persistence.ts';
 import { RecordBook, type SandboxFacts } from './record-book.ts';
 import { type BootDeps, SandboxBoot } from './sandbox-boot.ts';
 import { SandboxSnapshots, type SnapshotDeps } from './sandbox-snapshots.ts';
-
-/** What belongs into a sandbox, and what is taken out of it. */
-export interface SandboxWorkspace {
-  /** Before a call: rejects only when the sandbox itself fails, with SandboxError. */
-  ready(sandboxId: string): Promise<void>;
-  /** Before it ends: never rejects. */
-  flush(sandboxId: string): Promise<void>;
-}
+import type { SandboxWorkspace } from './sandbox-workspace.ts';
 
 export interface SessionSandboxDeps extends BootDeps, SnapshotDeps {
   facts: SandboxFacts;
@@ -219,11 +212,13 @@ export class SessionSandbox implements Holding {
   }
 
   careAt(): number | null {
+    if (this.#debtor !== null) return this.#deps.clock.now();
     const next = care(this.#record, this.#caring());
     return next.do === 'wait' ? next.until : this.#deps.clock.now();
   }
 
   async care(): Promise<void> {
+    if (this.#debtor !== null) await this.#deps.workspace?.pay(this.#debtor);
     for (;;) {
       const next = care(this.#record, this.#caring());
       if (next.do === 'wait') return;
@@ -263,6 +258,12 @@ export class SessionSandbox implements Holding {
 
   get #sandboxes(): Sandboxes {
     return this.#deps.sandboxes();
+  }
+
+  /** The sandbox that has what is owed, while nobody works in it; null: nothing is owed. */
+  get #debtor(): string | null {
+    const rests = this.#users === 0 && this.#rest.since !== null;
+    return rests && this.#deps.workspace?.owes() ? this.last() : null;
   }
 
   get #record(): SandboxRecord {

@@ -19,7 +19,10 @@ export interface SandboxWorld {
   /** What the session remembers. */
   remembered: MemoryFacts;
   /** The tools, and what they hold, as a process that has just woken has them. */
-  wake(sandboxes?: Sandboxes, parts?: Pick<WorkspaceDeps, 'files' | 'record' | 'skills'>): Tools & Holding;
+  wake(
+    sandboxes?: Sandboxes,
+    parts?: Pick<WorkspaceDeps, 'files' | 'record' | 'skills' | 'memories'>,
+  ): Tools & Holding;
   stop(): Promise<void>;
 }
 

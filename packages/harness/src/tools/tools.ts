@@ -84,6 +84,7 @@ class SandboxTools implements Tools {
       this.#watch(tool, { sandboxId, ended: false });
       const begun = await tool.attach(this.#place(call, { sandboxId, signal }), call.input);
       this.#watch(tool, { sandboxId, ended: true });
+      if (begun !== null) await this.#workspace?.settle(sandboxId);
       if (begun !== null || this.#sandbox.precedes(call.effectId)) return begun;
       return await this.perform(call, signal);
     } catch (error) {
@@ -113,6 +114,7 @@ class SandboxTools implements Tools {
           const refused = call.name === 'bash' ? this.#refused.watch(sandboxId) : null;
           const outcome = await tool.perform(this.#place(call, { sandboxId, signal }), call.input);
           this.#watch(tool, { sandboxId, ended: true });
+          if (tool.changes) await this.#workspace?.settle(sandboxId);
           return withNote(outcome, (await refused?.()) ?? null);
         };
         return await this.#sandbox.use(work, tool);

@@ -1,8 +1,10 @@
 // The workspace of a session's sandbox: what is brought into it before a tool call, and what is taken out of it after one.
 import type { VaultVariables } from '../vault/sandbox-variables.ts';
+import { MemorySync } from './memory-sync.ts';
 import { Mounts } from './mounts.ts';
 import { type OutputDeps, Outputs } from './outputs.ts';
 import type { SessionFiles } from './session-files.ts';
+import type { SessionMemories } from './session-memories.ts';
 import type { SessionSkills } from './session-skills.ts';
 import { SkillMounts } from './skill-mount.ts';
 
@@ -10,6 +12,8 @@ export interface WorkspaceDeps extends OutputDeps {
   files: SessionFiles;
   /** Absent: the session has none. */
   skills?: SessionSkills;
+  /** Absent: the session has no memory stores. */
+  memories?: SessionMemories;
   /** Absent: the session has no vaults. */
   variables?: VaultVariables | undefined;
 }
@@ -18,16 +22,23 @@ export class Workspace {
   #mounts: Mounts;
   #skills: SkillMounts;
   #outputs: Outputs;
+  #memories: MemorySync | null;
 
   constructor(deps: WorkspaceDeps) {
     this.#mounts = new Mounts(deps);
     this.#skills = new SkillMounts(deps);
     this.#outputs = new Outputs(deps);
+    const { memories } = deps;
+    this.#memories = memories === undefined ? null : new MemorySync({ ...deps, memories });
   }
 
   /** Before a tool call. Rejects with SandboxError when the sandbox itself fails. */
   async ready(sandboxId: string): Promise<void> {
-    await Promise.all([this.#mounts.ready(sandboxId), this.#skills.ready(sandboxId)]);
+    await Promise.all([
+      this.#mounts.ready(sandboxId),
+      this.#skills.ready(sandboxId),
+      this.#memories?.ready(sandboxId),
+    ]);
   }
 
   /** Variables that every command is to have; after `ready`. */
@@ -37,15 +48,32 @@ export class Workspace {
 
   /** While a tool call works, and with `ended` after it. */
   watch(sandboxId: string, how: { ended: boolean }): void {
+    if (!how.ended) this.#memories?.owe();
     this.#outputs.watch(sandboxId, how);
   }
 
+  /** After a tool call that may have changed something: its memories are in their stores. Never rejects. */
+  async settle(sandboxId: string): Promise<void> {
+    await this.#memories?.settle(sandboxId);
+  }
+
+  /** Whether what was done in the sandbox may not be in its memory stores yet. */
+  owes(): boolean {
+    return this.#memories?.owes() ?? false;
+  }
+
+  /** Rejects when it cannot be done now. */
+  async pay(sandboxId: string): Promise<void> {
+    await this.#memories?.pay(sandboxId);
+  }
+
   /** Before the sandbox goes. */
-  flush(sandboxId: string): Promise<void> {
-    return this.#outputs.flush(sandboxId);
+  async flush(sandboxId: string): Promise<void> {
+    await Promise.all([this.#outputs.flush(sandboxId), this.settle(sandboxId)]);
   }
 
   takeNotes(): string[] {
-    return [...this.#mounts.takeNotes(), ...this.#skills.takeNotes()];
+    const notes = [...this.#mounts.takeNotes(), ...this.#skills.takeNotes()];
+    return [...notes, ...(this.#memories?.takeNotes() ?? [])];
   }
 }

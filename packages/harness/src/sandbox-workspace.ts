@@ -1,0 +1,12 @@
+// What the sandbox of a session asks of the workspace in it.
+/** What belongs into a sandbox, and what is taken out of it. */
+export interface SandboxWorkspace {
+  /** Before a call: rejects only when the sandbox itself fails, with SandboxError. */
+  ready(sandboxId: string): Promise<void>;
+  /** Before it ends: never rejects. */
+  flush(sandboxId: string): Promise<void>;
+  /** Whether something that was done in it is still to be taken out. */
+  owes(): boolean;
+  /** Takes it out; rejects when that cannot be done now. */
+  pay(sandboxId: string): Promise<void>;
+}

@@ -1,0 +1,370 @@
+// A session's memory stores as directories of its sandbox, kept the same in both directions.
+//   Y1 Before a call the directories have what the stores have; after it the stores have what it left, with the session as
+//      who wrote it. One at a time: whoever asks while one is under way waits for one that began later.
+//   Y2 What both last had in common is written down in the sandbox, and so is as old as the directory is: of a sandbox that
+//      was brought back, too. Nothing is taken for deleted without it, nor when the directory itself has gone.
+//   Y3 Every write names what it replaces. Two processes that do this at once write nothing twice and lose nothing.
+//   Y4 What cannot be a memory, and what the store has refused, is told once, by name, and fails no call.
+import { isSandboxError } from '@capstan/sandbox/error';
+import type { Sandboxes } from '@capstan/sandbox/port';
+import type { AttachedMemoryStore } from '@capstan/schema/resources';
+import type { Logger } from '@capstan/shared/logger';
+import { isLost } from '../lost.ts';
+import {
+  apply,
+  bytesOf,
+  type Change,
+  type Directory,
+  digests,
+  KEPT_ROOT,
+  look,
+  readBase,
+  writeBase,
+} from './memory-directory.ts';
+import { agreed, merge, type Step } from './memory-merge.ts';
+import type { WorkspaceRecord } from './session-files.ts';
+import type { SessionMemories, StoreState, Written } from './session-memories.ts';
+
+export interface MemoryDeps {
+  sandboxes: () => Sandboxes;
+  memories: SessionMemories;
+  record: WorkspaceRecord;
+  logger: Logger;
+}
+
+/** What is known of one store's directory in one sandbox. */
+interface Known {
+  sandboxId: string;
+  inode: string;
+  base: Map<string, string>;
+  /** Digests by path and signature. */
+  digests: Map<string, { signature: string; digest: string }>;
+  state: StoreState;
+}
+
+const ROUNDS = 4;
+const TEXTS_AT_ONCE = 20;
+const INVALID = 'no memory: ';
+
+export class MemorySync {
+  #deps: MemoryDeps;
+  #known = new Map<string, Known>();
+  #told = new Map<string, string>();
+  #notes: string[] = [];
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(deps: MemoryDeps) {
+    this.#deps = deps;
+  }
+
+  /** Before a call. Rejects only when the sandbox itself fails, with SandboxError. */
+  ready(sandboxId: string): Promise<void> {
+    return this.#each(sandboxId, async (store, revision) => {
+      const known = this.#known.get(store.memoryStoreId);
+      return known?.sandboxId !== sandboxId || known.state.revision !== revision;
+    });
+  }
+
+  /** A call that may write something begins: what it leaves is owed to the stores from now on. */
+  owe(): void {
+    if (this.#deps.memories.attached.length > 0 && !this.owes()) this.#deps.record.save('memories', 'owed');
+  }
+
+  owes(): boolean {
+    return this.#deps.record.load('memories') === 'owed';
+  }
+
+  /** After a call that may have written something, and before the sandbox goes. Never rejects: it stays owed then. */
+  async settle(sandboxId: string): Promise<void> {
+    try {
+      await this.#each(sandboxId, async () => true);
+    } catch (error) {
+      this.#deps.logger.warn('memory.not_settled', { cause: String(error) });
+    }
+  }
+
+  /** Pays what is owed. Rejects when it cannot be paid now; what a sandbox that has ended took along never can. */
+  async pay(sandboxId: string): Promise<void> {
+    try {
+      await this.#each(sandboxId, async () => true);
+    } catch (error) {
+      if (!isLost(error)) throw error;
+    }
+    this.#deps.record.save('memories', 'paid');
+  }
+
+  /** What the model has to be told, once. */
+  takeNotes(): string[] {
+    return this.#notes.splice(0);
+  }
+
+  #each(
+    sandboxId: string,
+    isDue: (store: AttachedMemoryStore, revision: number | undefined) => Promise<boolean>,
+  ): Promise<void> {
+    const { memories } = this.#deps;
+    if (memories.attached.length === 0) return Promise.resolve();
+    const work = async () => {
+      const revisions = await this.#asking(() => memories.revisions());
+      if (revisions === null) return;
+      for (const store of memories.attached)
+        if (await isDue(store, revisions.get(store.memoryStoreId))) await this.#tend(store, sandboxId);
+    };
+    const next = this.#last.then(work);
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  async #tend(store: AttachedMemoryStore, sandboxId: string): Promise<void> {
+    try {
+      for (let round = 0; round < ROUNDS; round++) if (await this.#round(store, sandboxId)) return;
+    } catch (error) {
+      if (isSandboxError(error) && !MENDABLE.has(error.code)) throw error;
+      this.#deps.logger.error('memory.not_synced', { memory_store_id: store.memoryStoreId }, error);
+      const why = 'could not be brought together with its store; it is tried again with the next call';
+      this.#tell(store, { path: '', mark: 'failed', why });
+    }
+  }
+
+  /** True: both are the same, as far as they can be. */
+  async #round(store: AttachedMemoryStore, sandboxId: string): Promise<boolean> {
+    const { memories } = this.#deps;
+    const directory = { sandboxes: this.#deps.sandboxes(), sandboxId, path: store.mountPath };
+    const state = await memories.state(store.memoryStoreId);
+    if (state === null) {
+      this.#tell(store, {
+        path: '',
+        mark: 'gone',
+        why: 'shows a memory store that was deleted; nothing is kept of it',
+      });
+      return true;
+    }
+    const known = await this.#knownOf(store, directory, state);
+    const local = await this.#localOf(store, directory, known);
+    const remote = new Map([...state.memories].map(([path, { sha256 }]) => [path, sha256]));
+    const readOnly = store.access === 'read_only' || state.archived;
+    const steps = merge({ base: known.base, local, remote, readOnly });
+    const todo = steps.filter((step) => !this.#isRefused(step, { store, state, local }));
+    await this.#pull({ store, directory, state, steps: todo, readOnly, isNew: known.inode === '' });
+    const pushed = await this.#push({ store, directory, state, steps: todo, local });
+    const base = agreed({ base: known.base, local, remote });
+    const still = todo.length === 0 && known.inode !== '' && !pushed;
+    if (still && JSON.stringify([...base]) !== JSON.stringify([...known.base])) {
+      known.base = base;
+      const { inode } = known;
+      await writeBase(directory, store.memoryStoreId, {
+        sandboxId,
+        inode,
+        memories: Object.fromEntries(base),
+      });
+    }
+    return still;
+  }
+
+  async #knownOf(store: AttachedMemoryStore, directory: Directory, state: StoreState): Promise<Known> {
+    const { sandboxId } = directory;
+    const known = this.#known.get(store.memoryStoreId);
+    if (known?.sandboxId === sandboxId) {
+      known.state = state;
+      return known;
+    }
+    const found = await readBase(directory, store.memoryStoreId);
+    // A snapshot that was brought back has other inodes.
+    const inode = found?.sandboxId === sandboxId ? found.inode : '';
+    const base = new Map(Object.entries(found?.memories ?? {}));
+    const fresh: Known = { sandboxId, inode, base, digests: new Map(), state };
+    this.#known.set(store.memoryStoreId, fresh);
+    return fresh;
+  }
+
+  async #localOf(
+    store: AttachedMemoryStore,
+    directory: Directory,
+    known: Known,
+  ): Promise<Map<string, string>> {
+    const { inode, entries } = await look(directory);
+    if (inode === null || (known.inode !== '' && known.inode !== inode)) {
+      if (known.inode !== '')
+        this.#tell(store, {
+          path: '',
+          mark: inode ?? 'none',
+          why: 'was removed or replaced; the memories are back',
+        });
+      // Without a base nothing is taken for deleted.
+      known.base = new Map();
+      known.digests = new Map();
+    }
+    known.inode = inode ?? '';
+    const local = new Map<string, string>();
+    const unknown: string[] = [];
+    for (const { path, signature, problem } of entries) {
+      const before = known.digests.get(path);
+      if (problem !== null) {
+        local.set(path, `${INVALID}${signature}`);
+        this.#tell(store, { path, mark: signature, why: `${problem}. It is not kept in the memory store` });
+      } else if (before?.signature === signature) local.set(path, before.digest);
+      else unknown.push(path);
+    }
+    const fresh = await digests(directory, unknown);
+    for (const { path, signature } of entries) {
+      const digest = fresh.get(path);
+      if (digest === undefined) continue;
+      known.digests.set(path, { signature, digest });
+      local.set(path, digest);
+    }
+    return local;
+  }
+
+  async #pull({ store, directory, state, steps, readOnly, isNew }: Pulling): Promise<void> {
+    const ids = steps.flatMap((step) =>
+      step.do === 'pull' ? [state.memories.get(step.path)?.id ?? ''] : [],
+    );
+    const texts = new Map<string, string>();
+    for (let at = 0; at < ids.length; at += TEXTS_AT_ONCE) {
+      const some = ids.slice(at, at + TEXTS_AT_ONCE);
+      for (const [path, text] of await this.#deps.memories.texts(store.memoryStoreId, some))
+        texts.set(path, text);
+    }
+    const changes = steps.flatMap((step): Change[] => {
+      if (step.do === 'aside' || step.do === 'drop') return [step];
+      const text = step.do === 'pull' ? texts.get(step.path) : undefined;
+      return step.do === 'pull' && text !== undefined ? [{ ...step, do: 'put', text }] : [];
+    });
+    if (changes.length === 0 && !isNew) return;
+    const kept = `${KEPT_ROOT}${store.mountPath.slice(store.mountPath.lastIndexOf('/'))}`;
+    const access = readOnly ? 'read_only' : 'read_write';
+    const aside = await apply(directory, changes, { kept, access });
+    for (const step of steps) {
+      const to = step.do === 'aside' ? aside.get(step.path) : undefined;
+      if (step.do !== 'aside' || to === undefined) continue;
+      const why =
+        step.why === 'read_only'
+          ? `is read-only: it is as it was, and what you wrote is at ${to}`
+          : `was changed elsewhere too: it now has what the store has, and what you wrote is at ${to}`;
+      this.#tell(store, { path: step.path, mark: to, why });
+    }
+  }
+
+  /** True: something was written, or is to be looked at anew. */
+  async #push({ store, directory, state, steps, local }: Pushing): Promise<boolean> {
+    const wanted = steps.filter((step) => PUSHED.has(step.do));
+    const paths = wanted.flatMap((step) => (step.do === 'create' || step.do === 'update' ? [step.path] : []));
+    const bytes = await bytesOf(directory, paths);
+    for (const step of wanted) {
+      const read = bytes.get(step.path);
+      const mark = local.get(step.path) ?? '';
+      // Changed again since it was looked at.
+      if (read !== undefined && (await sha256Of(read)) !== mark) continue;
+      const content = toText(read);
+      const written =
+        content === null ? { refused: BINARY } : await this.#write({ store, state, step, content });
+      if (typeof written !== 'string') {
+        this.#told.set(markOf(store, step.path, 'refused'), `${mark} ${state.revision}`);
+        this.#tell(store, {
+          path: step.path,
+          mark,
+          why: `${written.refused}. It is not kept in the memory store`,
+        });
+      }
+    }
+    return wanted.length > 0;
+  }
+
+  #write({ store, state, step, content }: Writing): Promise<Written> {
+    const { memories } = this.#deps;
+    const storeId = store.memoryStoreId;
+    const from = step.do === 'move' ? step.from : step.path;
+    const { id = '', sha256: expectedSha256 = '' } = state.memories.get(from) ?? {};
+    switch (step.do) {
+      case 'create':
+        return memories.create(storeId, { path: step.path, content });
+      case 'update':
+        return memories.update(storeId, id, { content, expectedSha256 });
+      case 'move':
+        return memories.update(storeId, id, { path: step.path, expectedSha256 });
+      case 'delete':
+        return memories.remove(storeId, { id, expectedSha256 });
+      default:
+        return Promise.resolve('done');
+    }
+  }
+
+  /** What cannot be a memory, and what the store has refused as it is. */
+  #isRefused(step: Step, { store, state, local }: Omit<Pushing, 'directory' | 'steps'>): boolean {
+    if (step.do !== 'create' && step.do !== 'update') return false;
+    const digest = local.get(step.path) ?? '';
+    return (
+      digest.startsWith(INVALID) ||
+      this.#told.get(markOf(store, step.path, 'refused')) === `${digest} ${state.revision}`
+    );
+  }
+
+  #tell(store: AttachedMemoryStore, { path, mark, why }: { path: string; mark: string; why: string }): void {
+    const key = markOf(store, path, 'told');
+    if (this.#told.get(key) === mark) return;
+    this.#told.set(key, mark);
+    this.#notes.push(`Note: ${store.mountPath}${path} ${why}.`);
+  }
+
+  async #asking<T>(ask: () => Promise<T>): Promise<T | null> {
+    try {
+      return await ask();
+    } catch (error) {
+      this.#deps.logger.error('memory.unknown', {}, error);
+      this.#notes.push(
+        'Note: The memory stores of this session cannot be reached; what is below /mnt/memory may be old.',
+      );
+      return null;
+    }
+  }
+}
+
+interface Pulling {
+  store: AttachedMemoryStore;
+  directory: Directory;
+  state: StoreState;
+  steps: readonly Step[];
+  readOnly: boolean;
+  isNew: boolean;
+}
+
+type Pushing = Omit<Pulling, 'readOnly' | 'isNew'> & { local: ReadonlyMap<string, string> };
+
+interface Writing {
+  store: AttachedMemoryStore;
+  state: StoreState;
+  step: Step;
+  content: string;
+}
+
+const PUSHED: ReadonlySet<Step['do']> = new Set(['create', 'update', 'move', 'delete']);
+const BINARY = 'is not UTF-8 text';
+
+/** Of these a directory fails alone; of all others the sandbox does. */
+const MENDABLE: ReadonlySet<string> = new Set([
+  'forbidden',
+  'is_directory',
+  'not_directory',
+  'quota_exceeded',
+  'invalid',
+  'too_large',
+]);
+
+function markOf(store: AttachedMemoryStore, path: string, what: 'told' | 'refused'): string {
+  return `${what} ${store.memoryStoreId} ${path}`;
+}
+
+/** Null: it is no text. Nothing to read is none to refuse. */
+function toText(bytes: Uint8Array | undefined): string | null {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return text.includes('\0') ? null : text;
+  } catch {
+    return null;
+  }
+}
+
+async function sha256Of(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
