@@ -146,6 +146,7 @@ describe('an agent', () => {
     for (const [bad, message] of [
       [{ models: {} }, /^capstan: .*models/],
       [{ model: { temperature: 3 } }, /^capstan\.model\.temperature: /],
+      [{ model: { temperature: 1, top_p: 1 } }, /^capstan\.model\.top_p: is not taken beside/],
       [{ harness: { max_model_calls: 501 } }, /^capstan\.harness\.max_model_calls: /],
     ] as const) {
       const asked = client.beta.agents.create({ ...body, ...{ capstan: bad } });

@@ -13,6 +13,10 @@ export const agentOptions = z
         temperature: z.number().min(0).max(2).optional(),
         top_p: z.number().min(0).max(1).optional(),
       })
+      .refine(({ temperature, top_p }) => temperature === undefined || top_p === undefined, {
+        path: ['top_p'],
+        message: 'is not taken beside temperature; set one of them',
+      })
       .optional(),
     harness: z
       .strictObject({

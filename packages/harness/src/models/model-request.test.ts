@@ -25,6 +25,19 @@ describe.each(DIALECTS)('a request over %s', (dialect) => {
     expect(body[LIMITS[dialect]]).toBe(321);
   });
 
+  it('is sampled as its agent says, and otherwise as the model likes', async () => {
+    const sampled = (model: { temperature?: number; top_p?: number }) =>
+      sentBy(dialect, {
+        context: [say('hi')],
+        agent: agentOf({ id: MODELS[dialect] }, { capstan: { model } }),
+      });
+    expect(await sampled({ temperature: 0.25 })).toMatchObject({ temperature: 0.25 });
+    expect(await sampled({ top_p: 0.5 })).toMatchObject({ top_p: 0.5 });
+    const plain = await sentBy(dialect, { context: [say('hi')], agent: agentOf({ id: MODELS[dialect] }) });
+    expect(plain).not.toHaveProperty('temperature');
+    expect(plain).not.toHaveProperty('top_p');
+  });
+
   it('without a limit has none, or that of its model where one must be named', async () => {
     const body = await sentBy(dialect, { context: [say('hi')], agent: agentOf({ id: MODELS[dialect] }) });
     expect(body[LIMITS[dialect]]).toBe(dialect === 'messages' ? 64_000 : undefined);

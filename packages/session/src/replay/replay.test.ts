@@ -80,6 +80,19 @@ describe('a replay comes out the same', () => {
     await expectSame(player.runtime);
   });
 
+  it('of other tools, given between two turns', async () => {
+    const player = await Player.open();
+    await player.send(message('one'));
+    (await player.model()).settle([say('ok')]);
+    await player.rests();
+    await player.runtime.update({ title: 'Bare', agent: { tools: [] } });
+    await player.send(message('two'));
+    (await player.model()).settle([use('bash')]);
+    (await player.model()).settle([say('ok')]);
+    await player.rests();
+    await expectSame(player.runtime);
+  });
+
   it('of several events in one send, and of interrupts among them', async () => {
     const player = await Player.open();
     await player.send(message('one'), message('two'), message('three'));
