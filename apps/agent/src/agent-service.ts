@@ -1,5 +1,6 @@
 // The RPC entrypoint that main and jobs bind: finds the session's object and passes the call on.
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import { knownModels } from '@capstan/harness/known-models';
 import { unpricedModels } from '@capstan/harness/model-choice';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import type { SessionEvent } from '@capstan/schema/events';
@@ -14,6 +15,7 @@ import type { Exposed, LentSnapshot, ModelWanted } from '@capstan/session/harnes
 import type { Line } from '@capstan/session/line';
 import type {
   EventQuery,
+  KnownModel,
   SandboxFiles,
   Sent,
   SessionChange,
@@ -35,8 +37,9 @@ import {
 } from '@capstan/session/work/work-queues';
 import type { Env } from './env.ts';
 import { checkBackends, isolationOf } from './health.ts';
-import { noticeOf, readConfig } from './ports.ts';
+import { noticeOf, openSealer, readConfig } from './ports.ts';
 import type { SessionDO } from './session-do.ts';
+import { tenantModelsOf } from './tenant-models.ts';
 import type { WorkDO } from './work-do.ts';
 
 interface ServiceEnv extends Omit<Env, 'SESSIONS' | 'WORK'> {
@@ -138,8 +141,13 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
     return this.#session(address).copyLines(address, after, until);
   }
 
-  async unpriced(models: ModelWanted[]): Promise<string[]> {
-    return unpricedModels(readConfig(this.env), models);
+  async unpriced(tenantId: string, models: ModelWanted[]): Promise<string[]> {
+    const cards = await tenantModelsOf(this.env, tenantId, openSealer(this.env)).load();
+    return unpricedModels(readConfig(this.env), models, cards);
+  }
+
+  async models(): Promise<KnownModel[]> {
+    return knownModels(readConfig(this.env));
   }
 
   health(): Promise<Record<string, BackendHealth>> {

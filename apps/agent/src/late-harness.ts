@@ -12,22 +12,27 @@ export function lateHarness(make: () => Workers): Workers {
     return made;
   };
   return {
-    choose(model) {
-      try {
-        return harness().choose(model);
-      } catch (error) {
-        if (!isApiError(error)) throw error;
-        throw new ModelFailure('model_request_failed_error', error.message, {
-          retryable: false,
-          usage: ZERO_MODEL_USAGE,
-          cause: error,
-        });
-      }
-    },
+    ready: async () => told(harness).ready(),
+    choose: (model) => told(harness).choose(model),
     call: (call, signal) => harness().call(call, signal),
     prepare: (toolName) => harness().prepare(toolName),
     perform: (call, signal) => harness().perform(call, signal),
     recover: (call, signal) => harness().recover(call, signal),
     cancel: (call) => harness().cancel(call),
   };
+}
+
+/** The harness, or what is missing as a failure of the turn. */
+function told(harness: () => Workers): Workers {
+  try {
+    return harness();
+  } catch (error) {
+    if (!isApiError(error)) throw error;
+    const { message } = error;
+    throw new ModelFailure('model_request_failed_error', message, {
+      retryable: false,
+      usage: ZERO_MODEL_USAGE,
+      cause: error,
+    });
+  }
 }

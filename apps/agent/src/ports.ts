@@ -14,6 +14,7 @@ import type { FileContents } from '@capstan/harness/models/file-content';
 import { NewsBoard, withBoard } from '@capstan/harness/news-board';
 import { NO_SANDBOX } from '@capstan/harness/no-machine';
 import { SessionSandbox } from '@capstan/harness/session-sandbox';
+import { TenantModels } from '@capstan/harness/tenant-models';
 import type { SessionFiles } from '@capstan/harness/workspace/session-files';
 import type { SessionSkills } from '@capstan/harness/workspace/session-skills';
 import { Workspace } from '@capstan/harness/workspace/workspace';
@@ -44,6 +45,7 @@ import { sessionFiles } from './session-files.ts';
 import { sessionMemories } from './session-memories.ts';
 import { sessionSkills } from './session-skills.ts';
 import { vaultVariables } from './session-vaults.ts';
+import { tenantModelsOf } from './tenant-models.ts';
 
 /** Where one session keeps what it keeps. */
 export interface Place {
@@ -84,6 +86,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     logger,
     clock,
   });
+  const models = openModels(env, spec, clock);
   const sandbox = createSandbox(env, spec, { facts, files, sandboxes, workspace, logger, clock });
   const ports: Ports = {
     log: new SqlLog(sql),
@@ -96,21 +99,18 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
     },
     ledger: createLedger(env, spec),
     outbox: { announce: (all) => tell({ db: openD1(env.DB), tenantId: spec.tenantId }, all) },
-    source: {
-      copyLines: (sessionId, after, until) => {
-        const { tenantId } = spec;
-        const source = env.SESSIONS.getByName(objectName({ tenantId, sessionId }));
-        return source.copyLines({ tenantId, sessionId }, after, until);
-      },
-    },
-    work: {
-      want: (wanted) => {
-        const queue = { tenantId: spec.tenantId, environmentId: spec.environmentId };
-        return env.WORK.getByName(queueName(queue)).wantWork(queue, spec.sessionId, wanted);
-      },
-    },
+    ...openOthers(env, spec),
     pulse: new IntervalPulse(),
-    harness: openHarness(env, spec, { sandbox, sandboxes, workspace, files, ...skills, logger, clock }),
+    harness: openHarness(env, spec, {
+      sandbox,
+      sandboxes,
+      models,
+      workspace,
+      files,
+      ...skills,
+      logger,
+      clock,
+    }),
     logger,
     erase: async () => {
       // First the blobs: as long as the log stands, the erasing is owed, and done again when it fails half way.
@@ -125,6 +125,32 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
   return reach === null ? ports : markPorts(ports, reach);
 }
 
+/** The session that this one began with, and the queue of those who work for it. */
+function openOthers(env: Env, spec: SessionSpec): Pick<Ports, 'source' | 'work'> {
+  const { tenantId, environmentId } = spec;
+  return {
+    source: {
+      copyLines: (sessionId, after, until) => {
+        const source = env.SESSIONS.getByName(objectName({ tenantId, sessionId }));
+        return source.copyLines({ tenantId, sessionId }, after, until);
+      },
+    },
+    work: {
+      want: (wanted) => {
+        const queue = { tenantId, environmentId };
+        return env.WORK.getByName(queueName(queue)).wantWork(queue, spec.sessionId, wanted);
+      },
+    },
+  };
+}
+
+function openModels(env: Env, { tenantId }: SessionSpec, clock: { now(): number }): TenantModels {
+  const models = new TenantModels(tenantModelsOf(env, tenantId, openSealer(env)), clock);
+  // Known by the first turn, as a rule; what fails is asked again there.
+  models.refresh().catch(() => undefined);
+  return models;
+}
+
 /** Most have none, and ask nobody. */
 function hasSkills({ agent }: SessionSpec): boolean {
   return [agent, ...rosterOf(agent.multiagent)].some(({ skills }) => skills.length > 0);
@@ -134,6 +160,7 @@ interface Tools {
   /** Null: the session's tools work at its user's own. */
   sandbox: SessionSandbox | null;
   sandboxes: () => Sandboxes;
+  models: TenantModels;
   workspace: Workspace;
   files: FileContents;
   skills?: SessionSkills;
@@ -156,7 +183,7 @@ function openHarness(env: Env, spec: SessionSpec, tools: Tools): Harness {
 }
 
 /** Without the root secret it opens nothing. */
-function openSealer({ PLATFORM_ROOT_SECRET: root }: Env): Sealer {
+export function openSealer({ PLATFORM_ROOT_SECRET: root }: Pick<Env, 'PLATFORM_ROOT_SECRET'>): Sealer {
   return createSealer(root ? [root] : [], TENANT_SECRETS);
 }
 

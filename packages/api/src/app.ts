@@ -29,6 +29,8 @@ import { mountFiles } from './v1/files.ts';
 import { mountMemories } from './v1/memories.ts';
 import { mountMemoryStores } from './v1/memory-stores.ts';
 import { mountMemoryVersions } from './v1/memory-versions.ts';
+import { mountModelCards } from './v1/model-cards.ts';
+import { mountModels } from './v1/models.ts';
 import { mountNewSessions } from './v1/new-sessions.ts';
 import { mountOrganizations } from './v1/organizations.ts';
 import { mountPreviewUrls } from './v1/preview-urls.ts';
@@ -72,6 +74,8 @@ export function createApi(ports: ApiPorts): Api {
   mountMemoryStores(surface);
   mountMemories(surface);
   mountMemoryVersions(surface);
+  mountModels(surface);
+  mountModelCards(surface);
   mountUsage(surface);
   mountOrganizations(surface);
   mountWebhooks(surface);

@@ -11,6 +11,7 @@ import { LedgerStore } from './ledger.ts';
 import { MemoriesStore } from './memories.ts';
 import { MemoryStoresStore } from './memory-stores.ts';
 import { MemoryVersionsStore } from './memory-versions.ts';
+import { ModelCardStore } from './model-cards.ts';
 import { ReceiptStore } from './receipts.ts';
 import { ResourceStore } from './resources.ts';
 import { SessionStore } from './sessions.ts';
@@ -27,6 +28,7 @@ export interface Stores {
   sessions: SessionStore;
   deployments: DeploymentStore;
   deploymentRuns: DeploymentRunStore;
+  modelCards: ModelCardStore;
   receipts: ReceiptStore;
   ledger: LedgerStore;
   files: FileStore;
@@ -51,6 +53,7 @@ export function stores(db: Database, tenantId: string): Stores {
     sessions: new SessionStore(scope),
     deployments: new DeploymentStore(scope),
     deploymentRuns: new DeploymentRunStore(scope),
+    modelCards: new ModelCardStore(scope),
     receipts: new ReceiptStore(scope),
     ledger: new LedgerStore(scope),
     files: new FileStore(scope),

@@ -15,6 +15,7 @@ import { withSkills } from './models/skill-notice.ts';
 import { NO_MACHINE } from './no-machine.ts';
 import type { OutsideTools } from './outside-tools.ts';
 import type { SessionSandbox } from './session-sandbox.ts';
+import type { TenantModels } from './tenant-models.ts';
 import { createTools } from './tools/tools.ts';
 import { type SessionSkills, WORKER_SKILLS } from './workspace/session-skills.ts';
 import type { Workspace } from './workspace/workspace.ts';
@@ -26,6 +27,8 @@ export interface Clock {
 
 export interface HarnessDeps {
   config: HarnessConfig;
+  /** Absent: the installation's models alone. */
+  models?: TenantModels;
   sandboxes: () => Sandboxes;
   /** Null: tools that need a machine are performed by workers of the user's own. */
   sandbox: SessionSandbox | null;
@@ -46,18 +49,19 @@ export interface HarnessDeps {
 export type Workers = Omit<Harness, keyof Holding>;
 
 export function createHarness(deps: HarnessDeps): Workers {
-  const { config, sandbox, outside } = deps;
-  const models = createModelCalls(deps);
+  const { config, models, sandbox, outside } = deps;
+  const calls = createModelCalls(deps);
   const tools = sandbox === null ? NO_MACHINE : createTools({ ...deps, sandbox });
   const resolver = deps.files === undefined ? null : new FileResolver(deps.files);
   return {
-    choose: (model) => chooseModel(config, model),
+    ready: async () => models?.refresh(),
+    choose: (model) => chooseModel(config, model, models?.find(model.id)),
     async *call(call, signal) {
       const told = { skills: deps.skills, root: sandbox === null ? WORKER_SKILLS : SKILLS };
       const resolved = (await resolver?.resolve(call)) ?? call;
       const shown = withMemories(await withSkills(resolved, told), deps.memoryStores ?? []);
       const offered = (await outside?.offer(shown, signal)) ?? shown;
-      const open = (sent: () => void) => models.call(offered, signal, sent);
+      const open = (sent: () => void) => calls.call(offered, signal, sent);
       const parts = sandbox === null ? open(() => undefined) : beside(sandbox, call, open);
       for await (const part of parts) yield outside?.meant(part) ?? part;
     },

@@ -100,6 +100,11 @@ const FAST: ReadonlyMap<string, number> = new Map([
   ['gpt-4.1', 1.75],
 ]);
 
+/** Every model that has a card, as its provider lists them. */
+export function cardedModels(): [id: string, card: ModelCard][] {
+  return [...CARDS];
+}
+
 /** The card of a model, or null. */
 export function cardOf(modelId: string): ModelCard | null {
   return CARDS.get(familyOf(modelId)) ?? null;

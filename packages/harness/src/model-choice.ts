@@ -7,15 +7,37 @@ import { type Answerer, answererOf } from './answerer.ts';
 import type { HarnessConfig } from './config.ts';
 import { cardOf, fastFactorOf, priceFrom } from './model-cards.ts';
 import { type TokenWindow, UNKNOWN_WINDOW } from './model-overrides.ts';
+import type { TenantModel } from './tenant-models.ts';
 
-/** Throws ModelFailure (not retryable) that says what to set when nobody is configured to answer. */
-export function chooseModel(config: HarnessConfig, { id, speed }: ModelWanted): ModelChoice {
+/**
+ * `card`: the tenant's own for that id, which then decides alone. Throws ModelFailure (not retryable) that says what to
+ * set when nobody is configured to answer.
+ */
+export function chooseModel(
+  config: HarnessConfig,
+  { id, speed }: ModelWanted,
+  card: TenantModel | null = null,
+): ModelChoice {
+  if (card !== null) return chosenBy(card);
   const answerer = answererOf(config, id);
   const price = priceOf(config, id, answerer);
   return {
     ...answerer,
     ...windowOf(config, id, answerer),
     price: speed === 'fast' && isFast(config, answerer) ? fastPriceOf(answerer.model, price) : price,
+  };
+}
+
+/** What a provider of the tenant's own charges is known from the card alone. */
+function chosenBy({ dialect, model, price, contextWindow, maxOutputTokens }: TenantModel): ModelChoice {
+  const known = cardOf(model) ?? UNKNOWN_WINDOW;
+  const window = contextWindow ?? known.contextWindow;
+  return {
+    provider: dialect === 'messages' ? 'anthropic' : 'openai',
+    model,
+    contextWindow: window,
+    maxOutputTokens: maxOutputTokens ?? Math.min(known.maxOutputTokens, Math.floor(window / 4)),
+    price,
   };
 }
 
@@ -39,10 +61,15 @@ function fastPriceOf(modelId: string, price: Price | null): Price | null {
 }
 
 /** Which of these models have no known price, in the order given. */
-export function unpricedModels(config: HarnessConfig, models: readonly ModelWanted[]): string[] {
+export function unpricedModels(
+  config: HarnessConfig,
+  models: readonly ModelWanted[],
+  cards: readonly TenantModel[] = [],
+): string[] {
   const unpriced = models.filter((model) => {
     try {
-      return chooseModel(config, model).price === null;
+      const card = cards.find(({ modelId }) => modelId === model.id);
+      return chooseModel(config, model, card).price === null;
     } catch (error) {
       // A missing key changes nothing about what a model costs.
       if (!isModelFailure(error)) throw error;

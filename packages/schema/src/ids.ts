@@ -23,6 +23,7 @@ export const ID_PREFIXES = {
   memoryStore: 'memstore',
   memory: 'mem',
   memoryVersion: 'memver',
+  modelCard: 'mcard',
   request: 'req',
   apiKey: 'key',
   work: 'work',

@@ -12,6 +12,8 @@ import { healthRoutes } from './health.ts';
 import { memoryRoutes } from './memories.ts';
 import { memoryStoreRoutes } from './memory-stores.ts';
 import { memoryVersionRoutes } from './memory-versions.ts';
+import { modelCardRoutes } from './model-cards.ts';
+import { modelRoutes } from './models.ts';
 import { organizationRoutes } from './organizations.ts';
 import { previewUrlRoutes } from './preview-urls.ts';
 import { resourceRoutes } from './resources.ts';
@@ -45,6 +47,8 @@ export const ROUTES: readonly RouteSpec[] = [
   memoryStoreRoutes,
   memoryRoutes,
   memoryVersionRoutes,
+  modelRoutes,
+  modelCardRoutes,
   usageRoutes,
   organizationRoutes,
   webhookRoutes,

@@ -44,6 +44,7 @@ export async function grade(turn: Turn, desk: Desk, thread: ThreadState): Promis
   const outcome = desk.state().outcome;
   if (outcome === null) return;
   try {
+    await desk.harness.ready();
     const grading = new Grading({ turn, desk, thread, outcome });
     const judgement = await grading.run();
     if (judgement === null || turn.signal.aborted) return;

@@ -179,6 +179,8 @@ export interface Holding {
 }
 
 export interface Harness extends Holding {
+  /** Learns what models there are before one is called; as a rule it knows. Rejects when it cannot. */
+  ready(): Promise<void>;
   /** Which provider answers for a model, and at what price; throws ModelFailure when nobody is configured to. */
   choose(model: ModelWanted): ModelChoice;
   /** One model call, streamed. Ends with exactly one `end` part, or throws ModelFailure. */

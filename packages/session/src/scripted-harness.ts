@@ -112,6 +112,8 @@ export class ScriptedHarness implements Harness {
     return this.tools.filter((call) => !call.done && !call.signal.aborted);
   }
 
+  async ready(): Promise<void> {}
+
   choose({ id }: ModelWanted): ModelChoice {
     return { ...CHOICE, model: id, ...this.choice };
   }

@@ -93,6 +93,15 @@ export interface SandboxFiles {
   truncated: boolean;
 }
 
+export interface KnownModel {
+  id: string;
+  /** Tokens of prompt and reply together. */
+  contextWindow: number;
+  maxOutputTokens: number;
+  /** The day its figures were looked up, YYYY-MM-DD. */
+  asOf: string;
+}
+
 export interface Sessions {
   /**
    * The session is about to be created, and has something to do by itself: durable when it resolves. Once it is created it
@@ -138,8 +147,10 @@ export interface Sessions {
   prewarm(address: SessionAddress): Promise<void>;
   /** The newest snapshot in which nothing was done after that event, for a fork there to begin with. Null: there is none. */
   lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null>;
-  /** Which of these models have no known list price, by their ids. */
-  unpriced(models: ModelWanted[]): Promise<string[]>;
+  /** Which of these models have no known price for the tenant, by their ids. */
+  unpriced(tenantId: string, models: ModelWanted[]): Promise<string[]>;
+  /** The models of the installation that somebody is configured to answer for, and that something is known of. */
+  models(): Promise<KnownModel[]>;
   /**
    * How the server side reaches a port of the session's sandbox; what comes back is never for users. Refuses (`conflict`)
    * when no sandbox of the session runs.

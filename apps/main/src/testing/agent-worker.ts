@@ -260,7 +260,11 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions, Wor
     return [];
   }
 
-  async unpriced(models: ModelWanted[]): Promise<string[]> {
+  async models() {
+    return [{ id: 'known-model', contextWindow: 200_000, maxOutputTokens: 64_000, asOf: '2026-01-02' }];
+  }
+
+  async unpriced(_tenantId: string, models: ModelWanted[]): Promise<string[]> {
     return models.map(({ id }) => id).filter((id) => !id.startsWith('priced'));
   }
 

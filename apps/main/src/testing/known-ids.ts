@@ -41,6 +41,9 @@ export async function knownIds(world: World): Promise<KnownIds> {
     initial_events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }],
   });
   const deployment_run_id = await post(`/v1/deployments/${deployment_id}/run`, {});
+  const model_id = 'contract-model';
+  const card = { model_id, protocol: 'anthropic_messages', base_url: 'https://api.example.com', test: false };
+  const model_card_id = await post('/v1/model_cards', card);
   const made = {
     agent_id,
     environment_id,
@@ -48,6 +51,8 @@ export async function knownIds(world: World): Promise<KnownIds> {
     thread_id: data[0]?.id ?? 'none',
     file_id,
     resource_id,
+    model_id,
+    model_card_id,
     vault_id,
     credential_id,
     skill_id,

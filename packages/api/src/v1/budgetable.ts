@@ -6,6 +6,7 @@ import { advisorOf, rosterOf } from '@capstan/schema/roster';
 import type { Sessions } from '@capstan/session/service';
 
 interface Spender {
+  tenantId: string;
   agent: AgentSnapshot;
   budget: Budget | null | undefined;
 }
@@ -13,7 +14,7 @@ interface Spender {
 /** Refuses (`invalid_request`) a limit in money for an agent that may call a model without a known list price. */
 export async function requireBudgetable(
   sessions: Pick<Sessions, 'unpriced'>,
-  { agent, budget }: Spender,
+  { tenantId, agent, budget }: Spender,
 ): Promise<void> {
   if (!budget?.max_list_cost) return;
   const { multiagent } = agent;
@@ -23,11 +24,11 @@ export async function requireBudgetable(
     ...(speed && { speed }),
   }));
   if (advisor !== null) models.push({ id: advisor });
-  const [unpriced] = await sessions.unpriced(models);
+  const [unpriced] = await sessions.unpriced(tenantId, models);
   if (unpriced === undefined) return;
   throw new ApiError(
     'invalid_request',
-    `budget.max_list_cost: no list price is known for the model ${unpriced}; limit max_tokens or max_model_calls instead`,
+    `budget.max_list_cost: no price is known for the model ${unpriced}; limit max_tokens or max_model_calls instead, or set its price on a model card`,
     { reason: 'model_not_budgetable' },
   );
 }

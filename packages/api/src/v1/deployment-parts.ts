@@ -63,7 +63,7 @@ export async function requireParts(
   await toNewResources(resources, { tenantId, sealer, now, memoryStores });
   await requireFiles(ports, { tenantId, resources, now });
   const snapshot = parts.budget?.max_list_cost ? await store.agentFor(agent) : null;
-  if (snapshot) await requireBudgetable(sessions, { agent: snapshot, budget: parts.budget });
+  if (snapshot) await requireBudgetable(sessions, { tenantId, agent: snapshot, budget: parts.budget });
 }
 
 /** As they are kept: without their tokens, which are sealed beside them. */

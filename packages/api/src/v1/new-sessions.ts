@@ -34,7 +34,7 @@ export function mountNewSessions(surface: Surface): void {
     const row = await findSession(db, source);
     const made = await receipts.once(claim, now, async (kept) => {
       await requireTaken(sessions, source, body);
-      await requireBudgetable(sessions, { agent: row.agent, budget: body.budget });
+      await requireBudgetable(sessions, { tenantId, agent: row.agent, budget: body.budget });
       const { title, metadata } = toSession(row, await sessions.view(source), now);
       const snapshot = await sessions.lendSnapshot(source, body.at);
       const fork = {

@@ -46,7 +46,7 @@ export async function createSession(
     resources: await toNewResources(resources, { tenantId, sealer, now, memoryStores }),
   };
   const agent = budget?.max_list_cost ? await store.agentFor(wanted.agent) : null;
-  if (agent) await requireBudgetable(sessions, { agent, budget });
+  if (agent) await requireBudgetable(sessions, { tenantId, agent, budget });
   if (initialEvents.length === 0) return store.create(made, claim);
   return store.create({ ...made, id: await announceSession(sessions, tenantId, now) }, claim);
 }

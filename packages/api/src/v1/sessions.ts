@@ -31,7 +31,7 @@ export function mountSessions(surface: Surface): void {
   mount(surface, sessionRoutes.update, async ({ principal: { tenantId }, params, body, now }) => {
     const address = { tenantId, sessionId: params.session_id };
     const row = await findSession(db, address);
-    await requireBudgetable(sessions, { agent: row.agent, budget: body.budget });
+    await requireBudgetable(sessions, { tenantId, agent: row.agent, budget: body.budget });
     const view = await sessions.update(address, toChange(body, reach));
     await stores(db, tenantId).sessions.putSettings(row.id, view);
     return toSession(row, view, now);

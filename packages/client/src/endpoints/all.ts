@@ -10,6 +10,12 @@ import { environments } from './environments.ts';
 import { events } from './events.ts';
 import { files } from './files.ts';
 import { health } from './health.ts';
+import { memories } from './memories.ts';
+import { memoryStores } from './memory-stores.ts';
+import { memoryVersions } from './memory-versions.ts';
+import { modelCards } from './model-cards.ts';
+import { models } from './models.ts';
+import { organizations } from './organizations.ts';
 import { previewUrls } from './preview-urls.ts';
 import { resources } from './resources.ts';
 import { sandboxFiles } from './sandbox-files.ts';
@@ -18,6 +24,7 @@ import { skills } from './skills.ts';
 import { threads } from './threads.ts';
 import { usage } from './usage.ts';
 import { vaults } from './vaults.ts';
+import { webhooks } from './webhooks.ts';
 import { work } from './work.ts';
 
 export function endpoints(transport: Transport) {
@@ -32,6 +39,12 @@ export function endpoints(transport: Transport) {
     events: events(transport),
     files: files(transport),
     health: health(transport),
+    memories: memories(transport),
+    memoryStores: memoryStores(transport),
+    memoryVersions: memoryVersions(transport),
+    modelCards: modelCards(transport),
+    models: models(transport),
+    organizations: organizations(transport),
     previewUrls: previewUrls(transport),
     resources: resources(transport),
     sandboxFiles: sandboxFiles(transport),
@@ -40,6 +53,7 @@ export function endpoints(transport: Transport) {
     threads: threads(transport),
     usage: usage(transport),
     vaults: vaults(transport),
+    webhooks: webhooks(transport),
     work: work(transport),
   };
 }

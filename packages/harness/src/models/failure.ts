@@ -7,8 +7,6 @@ import type { ModelRoute } from './route.ts';
 
 export interface FailureContext {
   route: ModelRoute;
-  /** Where a person sets a variable of this deployment. */
-  whereToSet: string;
   /** Epoch ms. */
   now: number;
   /** Whether the call sent an image or a document. */
@@ -53,7 +51,7 @@ const UNREACHED = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/;
 
 const FAILED = 'model_request_failed_error';
 
-function sort(facts: Facts, { route, whereToSet, media }: FailureContext): Verdict {
+function sort(facts: Facts, { route, media }: FailureContext): Verdict {
   const { name } = route;
   const is = (pattern: RegExp) => pattern.test(facts.code);
   const final = (type: ModelErrorType, says: string): Verdict => ({ type, says, retryable: false });
@@ -69,7 +67,7 @@ function sort(facts: Facts, { route, whereToSet, media }: FailureContext): Verdi
   ) {
     const which = route.apiKey === null ? 'no key is set' : `check ${route.variables.key}`;
     const code = facts.status === null ? '' : ` (${facts.status})`;
-    return final(FAILED, `${name} refused the API key${code}; ${which} ${whereToSet}`);
+    return final(FAILED, `${name} refused the API key${code}; ${which} ${route.whereToSet}`);
   }
   if (facts.status === 429 || is(/rate_limit/))
     return again('model_rate_limited_error', `${name} limits the rate of requests`);

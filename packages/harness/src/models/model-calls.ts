@@ -12,9 +12,10 @@ import {
 import { aisdk } from '@openai/agents-extensions/ai-sdk';
 import { OpenAIChatCompletionsModel, OpenAIResponsesModel } from '@openai/agents-openai';
 import OpenAI from 'openai';
-import { whereToSet } from '../answerer.ts';
 import type { HarnessConfig } from '../config.ts';
 import { chooseModel } from '../model-choice.ts';
+import type { TenantModels } from '../tenant-models.ts';
+import { cardRoute, fetchWithin } from './card-route.ts';
 import { toModelFailure } from './failure.ts';
 import { carriesMedia } from './media.ts';
 import { toRequest } from './model-request.ts';
@@ -38,6 +39,7 @@ const NO_MACHINE_HEADERS = {
 
 interface ModelCallDeps {
   config: HarnessConfig;
+  models?: TenantModels;
   logger: Logger;
   clock: { now(): number };
 }
@@ -47,18 +49,20 @@ export interface ModelCalls {
   call(call: ModelCall, signal: AbortSignal, sent?: () => void): AsyncGenerator<ModelPart>;
 }
 
-export function createModelCalls({ config, logger, clock }: ModelCallDeps): ModelCalls {
+export function createModelCalls({ config, models, logger, clock }: ModelCallDeps): ModelCalls {
   return {
     async *call(call, signal, sent = () => {}) {
-      const choice = chooseModel(config, call.agent.model);
-      const route = routeTo(config, choice);
-      const watchdog = new Watchdog(config.timeouts, signal, sent);
+      const card = models?.find(call.agent.model.id) ?? null;
+      const choice = chooseModel(config, call.agent.model, card);
+      const route = card === null ? routeTo(config, choice) : await cardRoute(card);
+      const over = card === null || models === undefined ? fetch : fetchWithin(models.reach);
+      const watchdog = new Watchdog(config.timeouts, signal, { sent, over });
       try {
         yield* readReply(limited(call, choice, route), route, watchdog);
       } catch (error) {
         signal.throwIfAborted();
         const media = carriesMedia(call, route.dialect);
-        const context = { route, whereToSet: whereToSet(config), now: clock.now(), media };
+        const context = { route, now: clock.now(), media };
         const failure = toModelFailure(watchdog.expired ?? error, context);
         logger.warn('model.failed', { type: failure.type, retryable: failure.retryable, model: route.model });
         throw failure;

@@ -132,6 +132,7 @@ describe('a request to OpenAI itself', () => {
     tag: 't',
     name: 'OpenAI',
     variables: { key: 'k', address: 'a' },
+    whereToSet: '',
   };
   const settings = (dialect: DialectName, said: Partial<ModelCall>) =>
     toRequest(callOf(said), { ...route, dialect }, new AbortController().signal).modelSettings;

@@ -1,6 +1,6 @@
 // How a chosen model is reached: its address, its key and which protocol is spoken there.
 
-import type { Answerer } from '../answerer.ts';
+import { type Answerer, whereToSet } from '../answerer.ts';
 import type { HarnessConfig, ProviderConfig } from '../config.ts';
 
 /** OpenAI Responses, OpenAI Chat Completions, Anthropic Messages. */
@@ -21,6 +21,8 @@ export interface ModelRoute {
   name: string;
   /** The variables that hold the key and the address. */
   variables: { key: string; address: string };
+  /** Where a person sets them. */
+  whereToSet: string;
 }
 
 const VARIABLES = {
@@ -32,7 +34,7 @@ const VARIABLES = {
 export function routeTo(config: HarnessConfig, choice: Answerer): ModelRoute {
   const { provider, model } = choice;
   const variables = VARIABLES[provider];
-  const base = { model, variables };
+  const base = { model, variables, whereToSet: whereToSet(config) };
   switch (provider) {
     case 'dev': {
       const baseUrl = versioned(config.devModelUrl ?? '');
@@ -63,6 +65,6 @@ function server(provider: ProviderConfig | null, official: { name: string; baseU
 }
 
 /** ANTHROPIC_BASE_URL is an origin by convention; its client here wants the versioned address. */
-function versioned(baseUrl: string): string {
+export function versioned(baseUrl: string): string {
   return /\/v\d+$/.test(baseUrl) ? baseUrl : `${baseUrl}/v1`;
 }

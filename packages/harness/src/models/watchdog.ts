@@ -7,6 +7,11 @@ import type { ModelTimeouts } from '../config.ts';
 /** Some providers send nothing at all while a model thinks. */
 const THOUGHT_FACTOR = 5;
 
+interface Line {
+  sent?: () => void;
+  over?: typeof fetch;
+}
+
 export class Watchdog {
   #timeouts: ModelTimeouts;
   #controller = new AbortController();
@@ -17,12 +22,14 @@ export class Watchdog {
   expired: ModelFailure | null = null;
   #thinking = false;
   #sent: () => void;
+  #over: typeof fetch;
 
-  /** `sent` is called each time a request is out. */
-  constructor(timeouts: ModelTimeouts, outer: AbortSignal, sent: () => void = () => {}) {
+  /** `sent` is called each time a request is out; `over` is what carries it. */
+  constructor(timeouts: ModelTimeouts, outer: AbortSignal, { sent = () => {}, over = fetch }: Line = {}) {
     this.#timeouts = timeouts;
     this.#outer = outer;
     this.#sent = sent;
+    this.#over = over;
     if (outer.aborted) this.#onAbort();
     else outer.addEventListener('abort', this.#onAbort, { once: true });
     this.#arm(timeouts.firstByteMs, 'did not begin to answer');
@@ -35,7 +42,8 @@ export class Watchdog {
 
   /** A fetch whose reply is watched. */
   fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const answer = fetch(input, init);
+    const over = this.#over;
+    const answer = over(input, init);
     this.#sent();
     const response = await answer;
     refusePage(response);

@@ -50,6 +50,8 @@ export class RecordedHarness implements Harness {
     this.#tools.delete(effectId);
   }
 
+  async ready(): Promise<void> {}
+
   choose(model: ModelWanted): ModelChoice {
     return this.#choose(model);
   }

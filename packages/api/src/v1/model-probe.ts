@@ -1,0 +1,51 @@
+// Asks a provider whether it takes a key, by listing its models. What it answers is never told on: only whether it does.
+import { ApiError } from '@capstan/schema/error';
+import type { ModelProtocol } from '@capstan/schema/model-cards';
+import { isSafeFetchError, type Reach, safeFetch } from '@capstan/shared/safe-fetch';
+
+const TIMEOUT_MS = 10_000;
+const MAX_BYTES = 4 * 1024 * 1024;
+
+export interface Provider {
+  protocol: ModelProtocol;
+  baseUrl: string;
+  apiKey: string | null;
+}
+
+/** Refuses (`invalid_request`) a provider that cannot be reached, fails, or does not take the key. */
+export async function probeModel(provider: Provider, reach: Reach): Promise<void> {
+  const status = await ask(provider, reach);
+  if (status === 401 || status === 403) {
+    const what = provider.apiKey === null ? 'wants a key' : 'refuses the key';
+    throw refusal(`api_key: the provider ${what} (status ${status})`);
+  }
+  // A compatible server need not list its models: any other answer shows that it is there.
+  if (status >= 500)
+    throw refusal(`base_url: the provider answers ${status}; try again, or send "test": false`);
+}
+
+async function ask(provider: Provider, reach: Reach): Promise<number> {
+  try {
+    const policy = { ...reach, timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES, redirects: 0 };
+    const response = await safeFetch(`${rootOf(provider)}/models`, { headers: headersOf(provider) }, policy);
+    await response.body?.cancel();
+    return response.status;
+  } catch (error) {
+    if (!isSafeFetchError(error)) throw error;
+    throw refusal(`base_url: ${error.message}`);
+  }
+}
+
+function rootOf({ protocol, baseUrl }: Provider): string {
+  const root = baseUrl.replace(/\/+$/, '');
+  return protocol === 'anthropic_messages' && !/\/v\d+$/.test(root) ? `${root}/v1` : root;
+}
+
+function headersOf({ protocol, apiKey }: Provider): Record<string, string> {
+  if (protocol !== 'anthropic_messages') return apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
+  return { 'anthropic-version': '2023-06-01', ...(apiKey !== null && { 'x-api-key': apiKey }) };
+}
+
+function refusal(message: string): ApiError {
+  return new ApiError('invalid_request', message, { reason: 'model_card_test_failed' });
+}

@@ -1,0 +1,70 @@
+// The models of a session's tenant by their cards.
+//   T1 What is known is at most a few seconds old whenever a model call is begun and billed, so a card that is changed, its
+//      key replaced or deleted holds for sessions that run, from their next call on.
+//   T2 A key is opened for the call it is sent with, and kept nowhere.
+import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
+import { ModelFailure, type Price } from '@capstan/session/harness';
+import type { Reach } from '@capstan/shared/safe-fetch';
+import type { Dialect } from './models/route.ts';
+
+export interface TenantModel {
+  /** Of the card. */
+  id: string;
+  /** What agents call it. */
+  modelId: string;
+  dialect: Dialect;
+  baseUrl: string;
+  /** What the provider calls it. */
+  model: string;
+  contextWindow: number | null;
+  maxOutputTokens: number | null;
+  price: Price | null;
+  /** Opens its key; null: its server asks for none. */
+  openKey(): Promise<string | null>;
+}
+
+export interface TenantModelSource {
+  load(): Promise<TenantModel[]>;
+  /** What of the network the addresses on cards may lead to. */
+  reach: Reach;
+}
+
+const FRESH_MS = 5_000;
+
+export class TenantModels {
+  readonly reach: Reach;
+  #load: () => Promise<TenantModel[]>;
+  #clock: { now(): number };
+  #models: ReadonlyMap<string, TenantModel> = new Map();
+  #loadedAt = Number.NEGATIVE_INFINITY;
+
+  constructor({ load, reach }: TenantModelSource, clock: { now(): number }) {
+    this.#load = load;
+    this.reach = reach;
+    this.#clock = clock;
+  }
+
+  /** Rejects when they cannot be read: better no call than one with a key that was taken back. */
+  async refresh(): Promise<void> {
+    const now = this.#clock.now();
+    if (Math.abs(now - this.#loadedAt) < FRESH_MS) return;
+    const models = await this.#load();
+    this.#models = new Map(models.map((model) => [model.modelId, model]));
+    this.#loadedAt = now;
+  }
+
+  /** Throws ModelFailure when what is known may no longer hold: `refresh` has to come first. */
+  find(modelId: string): TenantModel | null {
+    if (this.#isSettled()) return this.#models.get(modelId) ?? null;
+    throw new ModelFailure('model_request_failed_error', 'The model cards have not been read yet', {
+      retryable: true,
+      usage: ZERO_MODEL_USAGE,
+    });
+  }
+
+  /** Who had no card a while ago has none, as a rule: a first card waits for the next refresh. */
+  #isSettled(): boolean {
+    const age = Math.abs(this.#clock.now() - this.#loadedAt);
+    return age < FRESH_MS || (this.#models.size === 0 && age < Number.POSITIVE_INFINITY);
+  }
+}
