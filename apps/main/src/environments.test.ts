@@ -1,6 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
+import { WorkerKeys } from '@capstan/api/auth/worker-keys';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openWorld, type World } from './testing/world.ts';
+import { openWorld, ROOT_SECRET, type World } from './testing/world.ts';
 
 let world: World;
 let client: Anthropic;
@@ -208,6 +209,38 @@ describe('a self-hosted environment', () => {
     const session = await client.beta.sessions.create({ agent, environment_id });
     expect(session).toMatchObject({ environment_id, resources: [] });
     await expect(client.beta.sessions.resources.add(session.id, resource)).rejects.toMatchObject(refused);
+  });
+
+  it('gives the worker of a session the memories that are attached to it, to be written as it says', async () => {
+    const { id: environment_id } = await selfHosted();
+    const { id: agent } = await client.beta.agents.create({ name: 'Remote', model: 'some-model' });
+    const attach = async (access: 'read_write' | 'read_only') => {
+      const store = await client.beta.memoryStores.create({ name: access });
+      return { type: 'memory_store' as const, memory_store_id: store.id, access };
+    };
+    const resources = [await attach('read_write'), await attach('read_only')];
+    const other = await client.beta.memoryStores.create({ name: 'Not attached' });
+    const session = await client.beta.sessions.create({ agent, environment_id, resources });
+    const made = await client.post<{ id: string; key: string }>(`/v1/environments/${environment_id}/keys`);
+    const secrets = { root: ROOT_SECRET, bootstrapKeyHash: null };
+    const keys = new WorkerKeys({ db: world.db, clock: Date, secrets });
+    const holder = { tenantId: 'tnt_default', apiKey: { id: made.id, name: '', lastFour: '' } };
+    const item = { workId: 'work_1', sessionId: session.id, offer: 1 };
+    const authToken = await keys.tokenFor(holder, environment_id, item);
+    const worker = new Anthropic({ authToken, baseURL: world.url, maxRetries: 0 }).beta.memoryStores;
+    const [open, shut] = resources.map((each) => each.memory_store_id);
+    const note = { path: '/notes/a.md', content: 'remembered' };
+    const memory = await worker.memories.create(open ?? '', note);
+    const versions = await client.beta.memoryStores.memoryVersions.list(open ?? '');
+    expect(versions.data[0]).toMatchObject({
+      memory_id: memory.id,
+      created_by: { type: 'session_actor', session_id: session.id },
+    });
+    expect((await worker.memories.list(shut ?? '')).data).toEqual([]);
+    await expect(worker.memories.create(shut ?? '', note)).rejects.toMatchObject({ status: 403 });
+    await expect(worker.memories.list(other.id)).rejects.toMatchObject({ status: 404 });
+    const bare = new Anthropic({ authToken: made.key, baseURL: world.url, maxRetries: 0 });
+    await expect(bare.beta.memoryStores.memories.list(open ?? '')).rejects.toMatchObject({ status: 403 });
   });
 
   it('lets a worker send results, and neither speak nor agree', async () => {

@@ -45,7 +45,7 @@ async function readInput({ ports, gate, limiter }: Surface, route: RouteSpec, co
     context.set('logger', context.get('logger').child(caller));
     const kind = limitOf(route);
     if (kind !== null) limiter.admit(principal.apiKey.id, kind);
-    await requireOwn(ports, principal, context.req.param());
+    await requireOwn(ports, principal, { named: context.req.param(), write: route.method !== 'get' });
   }
   const search = new URL(request.url).searchParams;
   const maxBytes = route.access === 'key' ? ports.maxBodyBytes : MAX_PUBLIC_BODY_BYTES;

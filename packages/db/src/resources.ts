@@ -3,7 +3,12 @@
 import { ApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
-import { type FileResource, MAX_FILE_RESOURCES, type SessionResource } from '@capstan/schema/resources';
+import {
+  type FileResource,
+  MAX_FILE_RESOURCES,
+  type MemoryAccess,
+  type SessionResource,
+} from '@capstan/schema/resources';
 import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { oweOf } from './blob-debts.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
@@ -33,6 +38,17 @@ export class ResourceStore {
 
   constructor(scope: Scope) {
     this.#scope = scope;
+  }
+
+  /** What a session may do to a memory store. Null: it is not attached to it. */
+  async accessTo(storeId: string, sessionId: string): Promise<MemoryAccess | null> {
+    const { access, memoryStoreId, tenantId } = sessionResources;
+    const attached = and(eq(memoryStoreId, storeId), eq(sessionResources.sessionId, sessionId));
+    const [row] = await this.#scope.db
+      .select({ access })
+      .from(sessionResources)
+      .where(and(eq(tenantId, this.#scope.tenantId), attached));
+    return row?.access ?? null;
   }
 
   /** Refuses a file that is not there (`not_found`), a place that is taken and one file too many. With a claim, a receipt is kept. */

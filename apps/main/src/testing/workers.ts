@@ -35,7 +35,16 @@ export async function workersOf(world: World, known: Record<string, string>): Pr
     tools: [{ type: 'agent_toolset_20260401' }],
     skills: [{ type: 'custom', skill_id }],
   });
-  const { id: session_id = '' } = await post('/v1/sessions', { agent: skilled, environment_id });
+  const { memory_store_id = '', memory_id = '' } = known;
+  const { id: read_only } = await post('/v1/memory_stores', { name: 'To be read' });
+  const { id: session_id = '' } = await post('/v1/sessions', {
+    agent: skilled,
+    environment_id,
+    resources: [
+      { type: 'memory_store', memory_store_id },
+      { type: 'memory_store', memory_store_id: read_only, access: 'read_only' },
+    ],
+  });
   const { id: elsewhere = '' } = await post('/v1/sessions', { agent, environment_id: other });
   const unused = await unusedSkill(world);
   const keys = new WorkerKeys({
@@ -49,7 +58,7 @@ export async function workersOf(world: World, known: Record<string, string>): Pr
     environmentKey: own.key ?? '',
     otherEnvironmentKey: others.key ?? '',
     sessionsToken: await keys.tokenFor({ tenantId: 'tnt_default', apiKey }, environment_id, item),
-    workerIds: { environment_id, session_id, work_id, skill_id, version },
+    workerIds: { environment_id, session_id, work_id, skill_id, version, memory_store_id, memory_id },
     otherIds: { environment_id: other ?? '', session_id: elsewhere, work_id: 'work_2', skill_id: unused },
   };
 }

@@ -1,5 +1,5 @@
 // What a worker may touch: its own environment, the sessions in it and the skills of their agents; with a token, the one
-// session it is for. Anything else does not exist for it.
+// session it is for, and the memory stores attached to that. Anything else does not exist for it.
 import { stores } from '@capstan/db/stores';
 import { ApiError } from '@capstan/schema/error';
 import type { Principal, Worker } from '../call.ts';
@@ -11,7 +11,7 @@ type Named = Record<string, string | undefined>;
 export async function requireOwn(
   { db }: Pick<ApiPorts, 'db'>,
   { tenantId, worker }: Principal,
-  named: Named,
+  { named, write }: { named: Named; write: boolean },
 ): Promise<void> {
   if (worker === undefined) return;
   const unknown = Object.keys(named).find((name) => !CHECKED.has(name));
@@ -21,7 +21,7 @@ export async function requireOwn(
   refuseOther('environment', environmentId, worker.environmentId);
   refuseOther('work item', workId, item?.workId);
   refuseOther('session', sessionId, item?.sessionId);
-  const { sessions } = stores(db, tenantId);
+  const { sessions, resources } = stores(db, tenantId);
   if (sessionId !== undefined && item === null) {
     const place = await sessions.placeOf(sessionId);
     refuseOther('session', sessionId, place?.environmentId === worker.environmentId ? sessionId : '');
@@ -30,15 +30,23 @@ export async function requireOwn(
     const of = { environmentId: worker.environmentId, sessionId: item?.sessionId ?? null };
     refuseOther('skill', skillId, (await sessions.hasSkill(skillId, of)) ? skillId : '');
   }
+  const { memory_store_id: storeId } = named;
+  if (storeId === undefined) return;
+  const access = item === null ? null : await resources.accessTo(storeId, item.sessionId);
+  refuseOther('memory store', storeId, access === null ? '' : storeId);
+  if (!write || access === 'read_write') return;
+  throw new ApiError('forbidden', `memory_store_id: ${storeId} is attached to the session to be read only`);
 }
 
-/** What of a path is looked at here; a version is its skill's. */
+/** What of a path is looked at here; a version is its skill's, a memory its store's. */
 const CHECKED: ReadonlySet<string> = new Set([
   'environment_id',
   'session_id',
   'work_id',
   'skill_id',
   'version',
+  'memory_store_id',
+  'memory_id',
 ]);
 
 /** Events that a worker may send: the results of what it was asked to do. It speaks and agrees for nobody. */
