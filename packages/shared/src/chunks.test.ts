@@ -23,6 +23,21 @@ describe('the chunks of a stream', () => {
     const pieces: Uint8Array[] = [];
     for await (const chunk of chunksOf(new Blob([all]).stream())) pieces.push(chunk);
     expect(Buffer.concat(pieces).equals(all)).toBe(true);
+    expect(pieces.map(({ length }) => length)).toEqual([262_144, 97_856]);
+  });
+
+  it('are told of what breaks the stream', async () => {
+    let sent = false;
+    const pull = (controller: ReadableByteStreamController) => {
+      if (sent) controller.error(new TypeError('cut'));
+      else controller.enqueue(new Uint8Array(10));
+      sent = true;
+    };
+    const read = async () => {
+      for await (const chunk of chunksOf(new ReadableStream({ type: 'bytes', pull })))
+        expect(chunk.length).toBe(10);
+    };
+    await expect(read()).rejects.toThrow('cut');
   });
 
   it('leave the stream to others when they are not all wanted', async () => {

@@ -19,6 +19,8 @@ function requestOf(sizeBytes: number): Request {
       else {
         controller.enqueue(encoder.encode('\r\n--b--\r\n'));
         controller.close();
+        // A reader that wants more than is left waits for this.
+        controller.byobRequest?.respond(0);
       }
       if (head === null) left -= Math.min(left, chunk.length);
       head = null;
