@@ -230,6 +230,28 @@ describe('a run that is asked for', () => {
     expect(await runsOf(id)).toEqual([run]);
   });
 
+  it('needs an environment that lets the MCP servers of its agent be reached', async () => {
+    const agent = await client.beta.agents.create({
+      name: 'Reader',
+      model: 'some-model',
+      mcp_servers: [{ type: 'url', name: 'docs', url: 'https://mcp.example.com/mcp' }],
+      tools: [{ type: 'mcp_toolset', mcp_server_name: 'docs' }],
+    });
+    const closed = await client.beta.environments.create({
+      name: 'Closed',
+      config: { type: 'cloud', networking: { type: 'limited' } },
+    });
+    const { id } = await make({ agent: agent.id, environment_id: closed.id });
+    const blocked = await client.beta.deployments.run(id);
+    expect(blocked.error).toMatchObject({
+      type: 'mcp_egress_blocked_error',
+      message: expect.stringContaining('mcp.example.com'),
+    });
+    const networking = { type: 'limited' as const, allowed_hosts: ['*.example.com'] };
+    await client.beta.environments.update(closed.id, { config: { type: 'cloud', networking } });
+    expect((await client.beta.deployments.run(id)).error).toBeNull();
+  });
+
   it('is made once by a request that is repeated', async () => {
     const { id } = await make();
     const options = { headers: { 'idempotency-key': crypto.randomUUID() } };

@@ -6,6 +6,7 @@ import type { Claim } from '@capstan/schema/idempotency';
 import type { Logger } from '@capstan/shared/logger';
 import type { ResourceParam } from '../v1/new-resources.ts';
 import { beginSession, createSession, type SessionPorts } from '../v1/session-creation.ts';
+import { requireMcpEgress } from './mcp-egress.ts';
 
 export interface RunPorts extends SessionPorts {
   logger: Logger;
@@ -18,6 +19,7 @@ export async function beginRun(
   claim?: Claim,
 ): Promise<DeploymentRun> {
   const { tenantId } = row;
+  await requireMcpEgress(ports, row);
   const session = await createSession(
     ports,
     {
