@@ -5,11 +5,13 @@ export interface BodyBounds {
   tooLarge(): Error;
   /** What a failure of the stream is told as. */
   explain(error: unknown): unknown;
+  /** Called once nothing more is read of it. */
+  ended(): void;
 }
 
 export function boundedBody(
   body: ReadableStream<Uint8Array>,
-  { maxBytes, tooLarge, explain }: BodyBounds,
+  { maxBytes, tooLarge, explain, ended }: BodyBounds,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const reader = body.getReader();
   let seen = 0;
@@ -18,16 +20,23 @@ export function boundedBody(
       async pull(controller) {
         try {
           const { done, value } = await reader.read();
-          if (done) return controller.close();
+          if (done) {
+            ended();
+            return controller.close();
+          }
           seen += value.byteLength;
           if (seen > maxBytes) throw tooLarge();
           controller.enqueue(new Uint8Array(value));
         } catch (error) {
           controller.error(explain(error));
+          ended();
           await reader.cancel(error).catch(() => {});
         }
       },
-      cancel: (reason) => reader.cancel(reason),
+      cancel(reason) {
+        ended();
+        return reader.cancel(reason);
+      },
     },
     { highWaterMark: 0 },
   );

@@ -6,7 +6,7 @@
 //  F3 The exchange ends after `timeoutMs`, its body included, and after `maxBytes` of body, counted when decompressed.
 //  F4 Headers do not follow a redirect to another origin, but those that say nothing of the caller; a body never does.
 import { isPublicAddress } from './addresses.ts';
-import { boundedBody } from './bounded-body.ts';
+import { type BodyBounds, boundedBody } from './bounded-body.ts';
 import { judgeUrl, type UrlFault, type UrlRules } from './public-url.ts';
 
 /** Every address of a name, v4 and v6. */
@@ -63,20 +63,25 @@ export async function safeFetch(
   init: SafeInit,
   policy: SafeFetchPolicy,
 ): Promise<Response> {
-  const deadline = AbortSignal.timeout(policy.timeoutMs);
-  const signal = init.signal === undefined ? deadline : AbortSignal.any([deadline, init.signal]);
+  // Not AbortSignal.timeout: that cannot be taken back, and keeps whoever asked awake until then.
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), policy.timeoutMs);
+  const ended = () => clearTimeout(timer);
+  const signals = init.signal === undefined ? [] : [init.signal];
+  const signal = AbortSignal.any([deadline.signal, ...signals]);
   /** The failure as the caller is told it; what came of neither of the two signals is told as `otherwise`. */
   const explain = (otherwise: unknown) => {
     if (init.signal?.aborted) return init.signal.reason;
-    if (!deadline.aborted) return otherwise;
+    if (!deadline.signal.aborted) return otherwise;
     return new SafeFetchError('timeout', `no whole answer within ${policy.timeoutMs / 1000} s`);
   };
   try {
     const headers = new Headers(init.headers);
     const first = { given, method: init.method ?? 'GET', headers, body: init.body };
     const response = await follow(first, { policy, signal });
-    return bounded(response, policy.maxBytes, explain);
+    return bounded(response, policy.maxBytes, { explain, ended });
   } catch (error) {
+    ended();
     throw explain(error);
   }
 }
@@ -164,17 +169,25 @@ function redirected(
 /** Of these only the decoded body remains. */
 const OF_THE_WIRE = ['content-encoding', 'content-length', 'transfer-encoding'];
 
-function bounded(response: Response, maxBytes: number, explain: (otherwise: unknown) => unknown): Response {
+function bounded(
+  response: Response,
+  maxBytes: number,
+  { explain, ended }: Pick<BodyBounds, 'explain' | 'ended'>,
+): Response {
   const { status, statusText } = response;
   const headers = new Headers(response.headers);
   for (const name of OF_THE_WIRE) headers.delete(name);
-  if (response.body === null) return new Response(null, { status, statusText, headers });
+  if (response.body === null) {
+    ended();
+    return new Response(null, { status, statusText, headers });
+  }
   const tooLarge = () => new SafeFetchError('too_large', `the answer is longer than ${maxBytes} bytes`);
   const broken = (cause: unknown) =>
     isSafeFetchError(cause) ? cause : new SafeFetchError('unreachable', 'the answer ended early', { cause });
   const body = boundedBody(response.body, {
     maxBytes,
     tooLarge,
+    ended,
     explain: (error) => explain(broken(error)),
   });
   return new Response(body, { status, statusText, headers });

@@ -60,7 +60,12 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     workers: [
       { config: mainConfig({ ...reachable, ...secrets }, over.consoleDirectory) },
       { config: jobsConfig({ ...reachable, ...secrets }) },
-      { config: over.modelUrl === undefined ? agentConfig(over.exposedUrl) : realAgentConfig(over.modelUrl) },
+      {
+        config:
+          over.modelUrl === undefined
+            ? agentConfig(over.exposedUrl)
+            : realAgentConfig(over.modelUrl, over.privateHosts),
+      },
     ],
   });
   const { url } = await harness.listen();
@@ -139,7 +144,7 @@ function agentConfig(exposedUrl = '') {
   };
 }
 
-function realAgentConfig(modelUrl: string) {
+function realAgentConfig(modelUrl: string, privateHosts = '') {
   const own = JSON.parse(withoutComments(readFileSync(`${ROOT}/apps/agent/wrangler.jsonc`, 'utf8')));
   return {
     ...own,
@@ -147,6 +152,8 @@ function realAgentConfig(modelUrl: string) {
     d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
     vars: {
       ENVIRONMENT: 'development',
+      PRIVATE_HOSTS: privateHosts,
+      PLATFORM_ROOT_SECRET: ROOT_SECRET,
       OPENAI_BASE_URL: modelUrl,
       // Nothing is there: what is said is said without sandboxes.
       GATEWAY_URL: 'http://127.0.0.1:9',
