@@ -58,7 +58,8 @@ async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): P
   const context = desk.context(thread.id);
   const [items] = await Promise.all([context.items(), desk.harness.ready()]);
   const agent = agentOf({ spec: desk.spec, state: desk.state() }, thread);
-  const choice = limited(agent, desk.harness.choose(agent.model));
+  const model = desk.harness.choose(agent.model);
+  const choice = limited(agent, model);
   const unread = unreadable(items, thread, choice);
   if (unread !== null) {
     await desk.submit(turn.id, { kind: 'failed', failure: cannotRead(unread, choice), kept: [] });
