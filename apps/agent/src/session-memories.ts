@@ -7,7 +7,11 @@ import type { SessionSpec } from '@capstan/session/spec';
 
 export function sessionMemories(
   db: Database,
-  { tenantId, sessionId, memoryStores: attached = [] }: SessionSpec,
+  {
+    tenantId,
+    sessionId,
+    memoryStores: attached = [],
+  }: Pick<SessionSpec, 'tenantId' | 'sessionId' | 'memoryStores'>,
 ): SessionMemories {
   const { memories, memoryStores } = stores(db, tenantId);
   const by = () => ({
