@@ -105,6 +105,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
     return this.#session(address).remount(address);
   }
 
+  refresh(address: SessionAddress): Promise<void> {
+    return this.#session(address).refresh(address);
+  }
+
   delete(address: SessionAddress): Promise<void> {
     return this.#session(address).delete(address);
   }

@@ -20,7 +20,7 @@ import type { Page } from '@capstan/schema/page';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Exposed, LentSnapshot } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
-import { expose, place, prewarm, work } from '@capstan/session/outside-calls';
+import { expose, place, prewarm, refresh, work } from '@capstan/session/outside-calls';
 import { SessionRuntime } from '@capstan/session/runtime';
 import type {
   EventQuery,
@@ -119,6 +119,10 @@ export class SessionDO extends DurableObject<Env> {
   async remount(address: SessionAddress): Promise<void> {
     await this.#runtime(address);
     new Facts(this.#sql).set('mounts_stale', 'yes');
+  }
+
+  async refresh(address: SessionAddress): Promise<void> {
+    (await this.#runtime(address)).outside(refresh);
   }
 
   async delete(address: SessionAddress): Promise<void> {

@@ -139,6 +139,26 @@ describe('a session', () => {
     await refused(Array(51).fill(open.id)).toMatchObject({ status: 400 });
   });
 
+  it('that has a vault is told when a variable of it changes or ends, and nobody else is', async () => {
+    const [one, other] = [
+      await vaults().create({ display_name: 'One' }),
+      await vaults().create({ display_name: 'Other' }),
+    ];
+    const type = 'environment_variable' as const;
+    const networking = { type: 'unrestricted' as const };
+    const auth = { type, secret_name: 'KEY', secret_value: 'canary-value', networking };
+    const { id } = await vaults().credentials.create(one.id, { auth });
+    const mine = await create([other.id, one.id]);
+    const theirs = await create([other.id]);
+    const told = () => world.logs().filter((line) => line.includes('test.refreshed'));
+    const here = { vault_id: one.id };
+    await vaults().credentials.update(id, { ...here, auth: { type, secret_value: 'canary-next' } });
+    await vaults().credentials.archive(id, here);
+    await vaults().archive(one.id);
+    await expect.poll(() => told().filter((line) => line.includes(mine.id)).length).toBe(3);
+    expect(told().filter((line) => line.includes(theirs.id))).toEqual([]);
+  });
+
   it('of a self-hosted environment is refused variables, and given tokens of MCP servers', async () => {
     const vault = await vaults().create({ display_name: 'Both' });
     const auth = { type: 'static_bearer' as const, mcp_server_url: SERVER, token: 'canary-bearer-token' };

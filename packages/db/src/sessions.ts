@@ -12,7 +12,7 @@ import type { CreatedAtBounds } from '@capstan/schema/page';
 import type { AttachedMemoryStore } from '@capstan/schema/resources';
 import type { ForkedSession, Session, SessionStatus } from '@capstan/schema/sessions';
 import type { Announcement } from '@capstan/schema/webhook-events';
-import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
 import { oweOfSession } from './blob-debts.ts';
 import { within } from './bounds.ts';
 import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
@@ -227,6 +227,26 @@ export class SessionStore {
       .orderBy(at.order === 'desc' ? desc(id) : asc(id));
     const { rows, next, prev } = toShortPage(listing, { at, matched: found[0]?.matched ?? 0 }, found);
     return { data: rows.map(({ row }) => toSession(row, row, now)), next_page: next, prev_page: prev };
+  }
+
+  /** Sessions that have the vault and have changed since then (epoch ms), the latest first. */
+  async withVault(vaultId: string, { since, limit }: { since: number; limit: number }): Promise<string[]> {
+    const { tenantId, updatedAt, archivedAt, vaultIds } = sessions;
+    const found = await this.#scope.db
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(
+        and(
+          eq(tenantId, this.#scope.tenantId),
+          sql`${vaultIds} <> '[]'`,
+          gte(updatedAt, since),
+          isNull(archivedAt),
+          sql`EXISTS (SELECT 1 FROM json_each(${vaultIds}) WHERE value = ${vaultId})`,
+        ),
+      )
+      .orderBy(desc(updatedAt))
+      .limit(limit);
+    return found.map(({ id }) => id);
   }
 
   #matching(filter: SessionFilter, at: Seek) {

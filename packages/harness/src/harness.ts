@@ -79,6 +79,7 @@ export function withHolding<W extends object>(workers: W, holding: Holding): W &
     holds: () => holding.holds(),
     release: () => holding.release(),
     prewarm: () => holding.prewarm(),
+    refresh: () => holding.refresh(),
     expose: (port) => holding.expose(port),
     place: () => holding.place(),
     work: (job) => holding.work(job),

@@ -20,6 +20,7 @@ export const NO_SANDBOX: Holding = {
   holds: () => false,
   release: async () => undefined,
   prewarm: () => refuse(),
+  refresh: () => undefined,
   expose: async () => refuse(),
   place: async () => refuse(),
   work: async () => refuse(),

@@ -134,6 +134,15 @@ export class SessionSandbox implements Holding {
     this.prepare();
   }
 
+  refresh(): void {
+    const refreshed = this.place().then((sandboxId) =>
+      sandboxId === null ? undefined : this.#deps.workspace?.ready(sandboxId),
+    );
+    refreshed.catch((error: unknown) =>
+      this.#deps.logger.warn('sandbox.refresh_failed', { message: String(error) }),
+    );
+  }
+
   async expose(port: number): Promise<Exposed | null> {
     const sandboxId = this.last();
     if (sandboxId === null) return null;

@@ -154,6 +154,8 @@ export interface Holding {
   release(): Promise<void>;
   /** Gets the sandbox ready, and does not wait for it. Throws `unavailable` where there are none. */
   prewarm(): void;
+  /** Credentials have changed: a sandbox that runs learns of it, none is made, and it is not waited for. */
+  refresh(): void;
   /** How the server side reaches a port of the sandbox; null: none of the session's runs. */
   expose(port: number): Promise<Exposed | null>;
   /** The sandbox that runs; null: none does. */

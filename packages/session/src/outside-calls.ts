@@ -10,6 +10,11 @@ export function prewarm({ status }: State, holding: Holding): void {
   holding.prewarm();
 }
 
+/** Credentials have changed: what runs in the sandbox has them at once. Nothing to do when the session is over. */
+export function refresh({ status }: State, holding: Holding): void {
+  if (status !== 'terminated') holding.refresh();
+}
+
 /** How the server side reaches a port of the sandbox. Refuses (`conflict`) when none runs. */
 export async function expose({ status }: State, holding: Holding, port: number): Promise<Exposed> {
   const exposed = status === 'terminated' ? null : await holding.expose(port);

@@ -161,6 +161,8 @@ export class ScriptedHarness implements Harness {
     this.changed = false;
   }
 
+  refresh(): void {}
+
   prewarm(): void {
     this.warmed += 1;
   }

@@ -124,6 +124,8 @@ export interface Sessions {
   workerLost(address: SessionAddress, until: number): Promise<boolean>;
   /** Its resources have changed: they are looked at before its next tool call. */
   remount(address: SessionAddress): Promise<void>;
+  /** Its vaults have changed: a sandbox that runs learns of it at once, any other with its next tool call. */
+  refresh(address: SessionAddress): Promise<void>;
   /** A directory of its sandbox. `conflict`: none runs. */
   listSandboxFiles(address: SessionAddress, path: string): Promise<SandboxFiles>;
   readSandboxFile(address: SessionAddress, path: string): Promise<ReadableStream<Uint8Array>>;

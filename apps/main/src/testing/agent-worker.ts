@@ -1,5 +1,6 @@
 // Sessions that keep their events in memory, behind the real RPC interface: enough for the public Worker to be tested
 // without models and sandboxes. A session exists when the control plane has it.
+
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { openD1 } from '@capstan/db/d1';
 import { stores } from '@capstan/db/stores';
@@ -26,6 +27,7 @@ import type { SessionSpec } from '@capstan/session/spec';
 import { acknowledged, newItem, type WorkItem } from '@capstan/session/work/work-item';
 import type { EnvironmentAddress, Pulse, QueueStats, WorkQueues } from '@capstan/session/work/work-queues';
 import { newId } from '@capstan/shared/ids';
+import { consoleLogger } from '@capstan/shared/logger';
 
 interface Env {
   DB: D1Database;
@@ -203,6 +205,11 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions, Wor
 
   async remount(address: SessionAddress): Promise<void> {
     await this.#open(address);
+  }
+
+  async refresh(address: SessionAddress): Promise<void> {
+    await this.#open(address);
+    consoleLogger.info('test.refreshed', { session_id: address.sessionId });
   }
 
   /** The primary thread, idle before its first turn. */

@@ -12,6 +12,7 @@ import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { patchAuth, requirePublic, toAuth } from './credential-auth.ts';
 import { validateCredential } from './credential-validation.ts';
+import { tellSessions } from './vault-news.ts';
 
 const UPDATE_ATTEMPTS = 5;
 
@@ -47,18 +48,27 @@ export function mountCredentials(surface: Surface): void {
     stores(db, principal.tenantId).credentials.retrieve(params.vault_id, params.credential_id),
   );
 
-  mount(surface, credentialRoutes.update, async ({ principal: { tenantId }, params, body, now }) => {
-    const change = { tenantId, vaultId: params.vault_id, id: params.credential_id, body, now };
-    return update(surface, change);
+  mount(surface, credentialRoutes.update, async ({ principal: { tenantId }, params, body, now, logger }) => {
+    const { vault_id: vaultId, credential_id: id } = params;
+    const updated = await update(surface, { tenantId, vaultId, id, body, now });
+    if (body.auth?.type === 'environment_variable')
+      await tellSessions(surface.ports, { tenantId, vaultId, now, logger });
+    return updated;
   });
 
-  mount(surface, credentialRoutes.archive, ({ principal, params, now }) =>
-    stores(db, principal.tenantId).credentials.archive(params.vault_id, params.credential_id, now),
-  );
+  mount(surface, credentialRoutes.archive, async ({ principal: { tenantId }, params, now, logger }) => {
+    const { vault_id: vaultId, credential_id: id } = params;
+    const archived = await stores(db, tenantId).credentials.archive(vaultId, id, now);
+    if (archived.auth.type === 'environment_variable')
+      await tellSessions(surface.ports, { tenantId, vaultId, now, logger });
+    return archived;
+  });
 
-  mount(surface, credentialRoutes.delete, async ({ principal, params, now }) => {
-    await stores(db, principal.tenantId).credentials.delete(params.vault_id, params.credential_id, now);
-    return { id: params.credential_id, type: 'vault_credential_deleted' as const };
+  mount(surface, credentialRoutes.delete, async ({ principal: { tenantId }, params, now, logger }) => {
+    const { vault_id: vaultId, credential_id: id } = params;
+    await stores(db, tenantId).credentials.delete(vaultId, id, now);
+    await tellSessions(surface.ports, { tenantId, vaultId, now, logger });
+    return { id, type: 'vault_credential_deleted' as const };
   });
 
   mount(surface, credentialRoutes.validate, async ({ principal, params, logger }) => {

@@ -4,6 +4,7 @@ import { vaultRoutes } from '@capstan/schema/vaults';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
+import { tellSessions } from './vault-news.ts';
 
 export function mountVaults(surface: Surface): void {
   const { db } = surface.ports;
@@ -31,12 +32,15 @@ export function mountVaults(surface: Surface): void {
     return stores(db, principal.tenantId).vaults.update(params.vault_id, change, now);
   });
 
-  mount(surface, vaultRoutes.archive, ({ principal, params, now }) =>
-    stores(db, principal.tenantId).vaults.archive(params.vault_id, now),
-  );
+  mount(surface, vaultRoutes.archive, async ({ principal: { tenantId }, params, now, logger }) => {
+    const archived = await stores(db, tenantId).vaults.archive(params.vault_id, now);
+    await tellSessions(surface.ports, { tenantId, vaultId: archived.id, now, logger });
+    return archived;
+  });
 
-  mount(surface, vaultRoutes.delete, async ({ principal, params, now }) => {
-    await stores(db, principal.tenantId).vaults.delete(params.vault_id, now);
+  mount(surface, vaultRoutes.delete, async ({ principal: { tenantId }, params, now, logger }) => {
+    await stores(db, tenantId).vaults.delete(params.vault_id, now);
+    await tellSessions(surface.ports, { tenantId, vaultId: params.vault_id, now, logger });
     return { id: params.vault_id, type: 'vault_deleted' as const };
   });
 }

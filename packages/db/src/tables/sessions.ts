@@ -70,6 +70,8 @@ export const sessions = sqliteTable(
     index('sessions_open').on(t.tenantId, t.id).where(sql`archived_at IS NULL`),
     index('sessions_status').on(t.tenantId, t.status, t.id),
     index('sessions_agent_version').on(t.tenantId, t.agentId, sql`agent ->> '$.version'`, t.id),
+    // Those that may have to be told of a change in a vault.
+    index('sessions_vaults').on(t.tenantId, t.updatedAt).where(sql`vault_ids <> '[]'`),
     index('sessions_deployment').on(t.tenantId, t.deploymentId, t.id).where(sql`deployment_id IS NOT NULL`),
   ],
 );

@@ -152,6 +152,18 @@ describe('a variable of a vault', () => {
     expect(sandbox.last()).toBe(there);
   });
 
+  it('that is rotated reaches what runs in the background, once the session is told', async () => {
+    await bash(`(while true; do ${call()} >/dev/null; sleep 0.1; done) & true`);
+    await expect.poll(() => seen.at(-1)?.key, { timeout: 10_000 }).toBe(VALUE);
+    kept = [variable('API_KEY', NEXT_VALUE, { version: 2 })];
+    sandbox.refresh();
+    await expect.poll(() => seen.at(-1)?.key, { timeout: 10_000 }).toBe(NEXT_VALUE);
+    kept = [variable('OTHER', VALUE)];
+    sandbox.refresh();
+    await expect.poll(() => seen.at(-1)?.key, { timeout: 10_000 }).toBeUndefined();
+    await sandbox.release();
+  });
+
   it('that is archived is in no command any more, and its placeholder is worth nothing', async () => {
     const placeholder = (await bash('echo "$API_KEY"')).trim();
     kept = [variable('OTHER', NEXT_VALUE)];

@@ -50,6 +50,7 @@ export class Mounts {
   #current: Manifest | null = null;
   #settled = false;
   #working: Promise<void> | null = null;
+  #waiting: Promise<void> | null = null;
   #notes: string[] = [];
 
   constructor(deps: MountDeps) {
@@ -64,7 +65,9 @@ export class Mounts {
 
   /** Resolves when everything that can be mounted is. Rejects only when the sandbox itself fails, with SandboxError. */
   ready(sandboxId: string): Promise<void> {
-    if (this.#deps.variables === undefined && this.#isSettled(sandboxId)) return Promise.resolve();
+    const hasVariables = this.#deps.variables !== undefined;
+    if (!hasVariables && this.#isSettled(sandboxId)) return Promise.resolve();
+    if (hasVariables && this.#working !== null) return this.#after(this.#working, sandboxId);
     this.#working ??= this.#bringUpToDate(sandboxId).finally(() => {
       this.#working = null;
     });
@@ -74,6 +77,16 @@ export class Mounts {
   /** What the model has to be told, once. */
   takeNotes(): string[] {
     return this.#notes.splice(0);
+  }
+
+  /** What is under way may have looked at the variables before they changed. */
+  #after(working: Promise<void>, sandboxId: string): Promise<void> {
+    const again = () => {
+      this.#waiting = null;
+      return this.ready(sandboxId);
+    };
+    this.#waiting ??= working.then(again, again);
+    return this.#waiting;
   }
 
   async #bringUpToDate(sandboxId: string): Promise<void> {

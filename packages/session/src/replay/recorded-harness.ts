@@ -86,6 +86,8 @@ export class RecordedHarness implements Harness {
 
   prewarm(): void {}
 
+  refresh(): void {}
+
   async expose(): Promise<null> {
     return null;
   }

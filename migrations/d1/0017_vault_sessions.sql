@@ -1,0 +1,1 @@
+CREATE INDEX `sessions_vaults` ON `sessions` (`tenant_id`,`updated_at`) WHERE vault_ids <> '[]';
