@@ -40,6 +40,7 @@ import { mountSessions } from './v1/sessions.ts';
 import { mountSkills } from './v1/skills.ts';
 import { mountThreads } from './v1/threads.ts';
 import { mountUsage } from './v1/usage.ts';
+import { mountUserProfiles } from './v1/user-profiles.ts';
 import { mountVaults } from './v1/vaults.ts';
 import { mountWebhooks } from './v1/webhooks.ts';
 import { mountWork } from './v1/work.ts';
@@ -76,6 +77,7 @@ export function createApi(ports: ApiPorts): Api {
   mountMemoryVersions(surface);
   mountModels(surface);
   mountModelCards(surface);
+  mountUserProfiles(surface);
   mountUsage(surface);
   mountOrganizations(surface);
   mountWebhooks(surface);

@@ -17,6 +17,7 @@ import { ResourceStore } from './resources.ts';
 import { SessionStore } from './sessions.ts';
 import { SkillStore } from './skills.ts';
 import { SnapshotHolderStore } from './snapshot-holders.ts';
+import { UserProfileStore } from './user-profiles.ts';
 import { VaultStore } from './vaults.ts';
 import { WebhookDeliveryStore } from './webhook-deliveries.ts';
 import { WebhookStore } from './webhooks.ts';
@@ -42,6 +43,7 @@ export interface Stores {
   memoryStores: MemoryStoresStore;
   memories: MemoriesStore;
   memoryVersions: MemoryVersionsStore;
+  userProfiles: UserProfileStore;
 }
 
 export function stores(db: Database, tenantId: string): Stores {
@@ -67,5 +69,6 @@ export function stores(db: Database, tenantId: string): Stores {
     memoryStores: new MemoryStoresStore(scope),
     memories: new MemoriesStore(scope),
     memoryVersions: new MemoryVersionsStore(scope),
+    userProfiles: new UserProfileStore(scope),
   };
 }

@@ -24,6 +24,8 @@ export const ID_PREFIXES = {
   memory: 'mem',
   memoryVersion: 'memver',
   modelCard: 'mcard',
+  userProfile: 'uprof',
+  dream: 'drm',
   request: 'req',
   apiKey: 'key',
   work: 'work',

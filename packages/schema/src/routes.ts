@@ -23,6 +23,7 @@ import { sessionRoutes } from './sessions.ts';
 import { skillRoutes } from './skills.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
+import { userProfileRoutes } from './user-profiles.ts';
 import { vaultRoutes } from './vaults.ts';
 import { webhookRoutes } from './webhooks.ts';
 import { workRoutes } from './work.ts';
@@ -49,6 +50,7 @@ export const ROUTES: readonly RouteSpec[] = [
   memoryVersionRoutes,
   modelRoutes,
   modelCardRoutes,
+  userProfileRoutes,
   usageRoutes,
   organizationRoutes,
   webhookRoutes,

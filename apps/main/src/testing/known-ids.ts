@@ -41,9 +41,6 @@ export async function knownIds(world: World): Promise<KnownIds> {
     initial_events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }],
   });
   const deployment_run_id = await post(`/v1/deployments/${deployment_id}/run`, {});
-  const model_id = 'contract-model';
-  const card = { model_id, protocol: 'anthropic_messages', base_url: 'https://api.example.com', test: false };
-  const model_card_id = await post('/v1/model_cards', card);
   const made = {
     agent_id,
     environment_id,
@@ -51,8 +48,6 @@ export async function knownIds(world: World): Promise<KnownIds> {
     thread_id: data[0]?.id ?? 'none',
     file_id,
     resource_id,
-    model_id,
-    model_card_id,
     vault_id,
     credential_id,
     skill_id,
@@ -61,7 +56,9 @@ export async function knownIds(world: World): Promise<KnownIds> {
     work_id: 'work_1',
     deployment_id,
     deployment_run_id,
+    user_profile_id: await post('/v1/user_profiles', { name: 'Contract' }),
     ...(await remembered(world, headers)),
+    ...(await carded(post)),
     ...(await hooked(post)),
   };
   const byPrefix = Object.values(made).map((id) => [id.replace(/_.*/, ''), [id]] as const);
@@ -81,6 +78,12 @@ async function remembered(world: World, headers: Record<string, string>) {
     content: 'text',
   });
   return { memory_store_id: id, memory_id: memory.id, memory_version_id: memory.memory_version_id };
+}
+
+async function carded(post: (path: string, body: object) => Promise<string>) {
+  const model_id = 'contract-model';
+  const card = { model_id, protocol: 'anthropic_messages', base_url: 'https://api.example.com', test: false };
+  return { model_id, model_card_id: await post('/v1/model_cards', card) };
 }
 
 async function hooked(post: (path: string, body: object) => Promise<string>) {

@@ -23,6 +23,7 @@ import { sessions } from './sessions.ts';
 import { skills } from './skills.ts';
 import { threads } from './threads.ts';
 import { usage } from './usage.ts';
+import { userProfiles } from './user-profiles.ts';
 import { vaults } from './vaults.ts';
 import { webhooks } from './webhooks.ts';
 import { work } from './work.ts';
@@ -52,6 +53,7 @@ export function endpoints(transport: Transport) {
     skills: skills(transport),
     threads: threads(transport),
     usage: usage(transport),
+    userProfiles: userProfiles(transport),
     vaults: vaults(transport),
     webhooks: webhooks(transport),
     work: work(transport),
