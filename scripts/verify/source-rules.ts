@@ -9,7 +9,7 @@ const TEST = /\.(test|contract)\.tsx?$|\/testing(\/|\.ts$)/;
 const CODE = /^(apps|packages|scripts|bench|tests)\/.*\.(ts|tsx|mts|mjs|cjs)$/;
 /** Where a program meets its surroundings: the only places that read them. */
 const ROOTS =
-  /^apps\/[^/]+\/(src\/(index|ports|env|settings|main|session-do|agent-service)\.ts|vite\.config\.ts)$|^packages\/(modal-emulator|dev-model)\/src\/main\.ts$|^(scripts|bench|tests)\//;
+  /^apps\/[^/]+\/(src\/(index|ports|env|settings|main|[a-z]+-do|agent-service)\.ts|vite\.config\.ts)$|^packages\/(modal-emulator|dev-model)\/src\/main\.ts$|^(scripts|bench|tests)\//;
 
 const RULES: Rule[] = [
   {

@@ -2,7 +2,8 @@
 // WORKER: {url, environmentId, environmentKey, workdir, leaseSeconds}, JSON.
 import Anthropic from '@anthropic-ai/sdk';
 
-const { url, environmentId, environmentKey, workdir, leaseSeconds } = JSON.parse(process.env.WORKER ?? '{}');
+const { WORKER: settings = '{}' } = process.env;
+const { url, environmentId, environmentKey, workdir, leaseSeconds } = JSON.parse(settings);
 
 const client = new Anthropic({
   authToken: environmentKey,

@@ -37,9 +37,8 @@ import {
 } from '@capstan/session/work/work-queues';
 import type { Env } from './env.ts';
 import { checkBackends, isolationOf } from './health.ts';
-import { noticeOf, openSealer, readConfig } from './ports.ts';
+import { noticeOf, openTenantModels, readConfig } from './ports.ts';
 import type { SessionDO } from './session-do.ts';
-import { tenantModelsOf } from './tenant-models.ts';
 import type { WorkDO } from './work-do.ts';
 
 interface ServiceEnv extends Omit<Env, 'SESSIONS' | 'WORK'> {
@@ -146,7 +145,7 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
   }
 
   async unpriced(tenantId: string, models: ModelWanted[]): Promise<string[]> {
-    const cards = await tenantModelsOf(this.env, tenantId, openSealer(this.env)).load();
+    const cards = await openTenantModels(this.env, tenantId).load();
     return unpricedModels(readConfig(this.env), models, cards);
   }
 

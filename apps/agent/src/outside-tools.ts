@@ -1,5 +1,5 @@
 // What of a session's tools works outside its sandbox, as this installation lets it.
-import { openD1 } from '@capstan/db/d1';
+import type { Database } from '@capstan/db/database';
 import type { HarnessConfig } from '@capstan/harness/config';
 import { networkOf, networkPermits } from '@capstan/harness/environment-network';
 import { McpTools, type McpTrouble } from '@capstan/harness/mcp/mcp-tools';
@@ -8,9 +8,8 @@ import type { SessionSandbox } from '@capstan/harness/session-sandbox';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import type { SessionSpec } from '@capstan/session/spec';
 import type { Logger } from '@capstan/shared/logger';
-import { reachFrom } from '@capstan/shared/reach-config';
+import type { Reach } from '@capstan/shared/safe-fetch';
 import type { Sealer } from '@capstan/shared/seal';
-import type { Env } from './env.ts';
 import { vaultAuthorization } from './session-vaults.ts';
 
 interface Around {
@@ -18,22 +17,21 @@ interface Around {
   sandbox: SessionSandbox | null;
   report(trouble: McpTrouble): void;
   sandboxes: () => Sandboxes;
+  reach: Reach;
+  db: Database;
   sealer: Sealer;
   logger: Logger;
   clock: { now(): number };
 }
 
-export function openOutsideTools(env: Env, spec: SessionSpec, { sealer, ...around }: Around): OutsideTools {
+export function openOutsideTools(spec: SessionSpec, { db, sealer, ...around }: Around): OutsideTools {
   const { environment, agent } = spec;
-  const { config, sandbox, sandboxes, logger, clock } = around;
-  const { reach, problems } = reachFrom(env);
-  for (const problem of problems) logger.warn('config.unusable', { problem });
+  const { config, sandbox, sandboxes, reach, logger, clock } = around;
   // Of a self-hosted environment's network we decide nothing.
   const network = environment.type === 'cloud' ? networkOf(environment, agent) : null;
   const mcp = new McpTools({
     ...around,
-    reach,
-    authorization: vaultAuthorization({ db: openD1(env.DB), sealer, reach, clock, logger }, spec),
+    authorization: vaultAuthorization({ db, sealer, reach, clock, logger }, spec),
     permits: (url) => network === null || networkPermits(network, url),
   });
   return new OutsideTools({ mcp, web: { reach, sandbox, sandboxes, search: config.search } });

@@ -14,7 +14,7 @@ import type { FileContents } from '@capstan/harness/models/file-content';
 import { NewsBoard, withBoard } from '@capstan/harness/news-board';
 import { NO_SANDBOX } from '@capstan/harness/no-machine';
 import { SessionSandbox } from '@capstan/harness/session-sandbox';
-import { TenantModels } from '@capstan/harness/tenant-models';
+import { type TenantModelSource, TenantModels } from '@capstan/harness/tenant-models';
 import type { SessionFiles } from '@capstan/harness/workspace/session-files';
 import type { SessionSkills } from '@capstan/harness/workspace/session-skills';
 import { Workspace } from '@capstan/harness/workspace/workspace';
@@ -33,6 +33,8 @@ import { SqlLog } from '@capstan/session/sql-log';
 import { queueName } from '@capstan/session/work/work-queues';
 import { newId } from '@capstan/shared/ids';
 import { consoleLogger, type Logger } from '@capstan/shared/logger';
+import { reachFrom } from '@capstan/shared/reach-config';
+import type { Reach as UrlReach } from '@capstan/shared/safe-fetch';
 import { createSealer, type Sealer, TENANT_SECRETS } from '@capstan/shared/seal';
 import { sessionBlobs } from './blobs.ts';
 import type { Env } from './env.ts';
@@ -145,10 +147,15 @@ function openOthers(env: Env, spec: SessionSpec): Pick<Ports, 'source' | 'work'>
 }
 
 function openModels(env: Env, { tenantId }: SessionSpec, clock: { now(): number }): TenantModels {
-  const models = new TenantModels(tenantModelsOf(env, tenantId, openSealer(env)), clock);
+  const models = new TenantModels(openTenantModels(env, tenantId), clock);
   // Known by the first turn, as a rule; what fails is asked again there.
   models.refresh().catch(() => undefined);
   return models;
+}
+
+export function openTenantModels(env: Omit<Env, 'SESSIONS' | 'WORK'>, tenantId: string): TenantModelSource {
+  const { reach } = reachFrom(env);
+  return tenantModelsOf({ db: openD1(env.DB), sealer: openSealer(env), reach }, tenantId);
 }
 
 /** Most have none, and ask nobody. */
@@ -176,10 +183,18 @@ function openHarness(env: Env, spec: SessionSpec, tools: Tools): Harness {
     const config = readConfig(env);
     // Refused here, where the turn says what is missing.
     if (sandbox !== null) sandboxes();
-    const outside = openOutsideTools(env, spec, { ...tools, config, report, sealer: openSealer(env) });
+    const reach = reachOf(env, tools.logger);
+    const vault = { db: openD1(env.DB), sealer: openSealer(env) };
+    const outside = openOutsideTools(spec, { ...tools, ...vault, config, report, reach });
     return createHarness({ ...tools, config, outside, memoryStores: spec.memoryStores });
   });
   return withHolding(workers, sandbox ?? withBoard(NO_SANDBOX, board));
+}
+
+function reachOf(env: Env, logger: Logger): UrlReach {
+  const { reach, problems } = reachFrom(env);
+  for (const problem of problems) logger.warn('config.unusable', { problem });
+  return reach;
 }
 
 /** Without the root secret it opens nothing. */

@@ -1,14 +1,13 @@
 // A tenant's own models, from the control plane to the harness.
-import { openD1 } from '@capstan/db/d1';
+import type { Database } from '@capstan/db/database';
 import { type ModelCardRow, openModelKey } from '@capstan/db/model-cards';
 import { stores } from '@capstan/db/stores';
 import { priceFrom } from '@capstan/harness/model-cards';
 import type { TenantModel, TenantModelSource } from '@capstan/harness/tenant-models';
 import type { ModelPrice, ModelProtocol } from '@capstan/schema/model-cards';
 import type { Price } from '@capstan/session/harness';
-import { reachFrom } from '@capstan/shared/reach-config';
+import type { Reach } from '@capstan/shared/safe-fetch';
 import type { Sealer } from '@capstan/shared/seal';
-import type { Env } from './env.ts';
 
 const DIALECTS: Record<ModelProtocol, TenantModel['dialect']> = {
   openai_responses: 'responses',
@@ -16,14 +15,16 @@ const DIALECTS: Record<ModelProtocol, TenantModel['dialect']> = {
   anthropic_messages: 'messages',
 };
 
-export function tenantModelsOf(
-  env: Omit<Env, 'SESSIONS'>,
-  tenantId: string,
-  sealer: Sealer,
-): TenantModelSource {
-  const { modelCards } = stores(openD1(env.DB), tenantId);
+interface ModelDeps {
+  db: Database;
+  sealer: Sealer;
+  reach: Reach;
+}
+
+export function tenantModelsOf({ db, sealer, reach }: ModelDeps, tenantId: string): TenantModelSource {
+  const { modelCards } = stores(db, tenantId);
   return {
-    reach: reachFrom(env).reach,
+    reach,
     load: async () => (await modelCards.all()).map((row) => toTenantModel(row, sealer)),
   };
 }

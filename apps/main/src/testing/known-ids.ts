@@ -29,11 +29,6 @@ export async function knownIds(world: World): Promise<KnownIds> {
   const vault_id = await post('/v1/vaults', { display_name: 'Contract' });
   const auth = { type: 'static_bearer', mcp_server_url: 'https://mcp.example.com', token: 'token' };
   const credential_id = await post(`/v1/vaults/${vault_id}/credentials`, { auth });
-  const skill = new FormData();
-  skill.append('files[]', new File(['---\nname: contract\ndescription: x\n---\n'], 'contract/SKILL.md'));
-  const created = await world.fetch('/v1/skills', { method: 'POST', headers, body: skill });
-  const { id: skill_id = '', latest_version_id: version = '' }: { id?: string; latest_version_id?: string } =
-    await created.json();
   const deployment_id = await post('/v1/deployments', {
     name: 'Contract',
     agent: agent_id,
@@ -50,13 +45,12 @@ export async function knownIds(world: World): Promise<KnownIds> {
     resource_id,
     vault_id,
     credential_id,
-    skill_id,
-    version,
     key_id,
     work_id: 'work_1',
     deployment_id,
     deployment_run_id,
     user_profile_id: await post('/v1/user_profiles', { name: 'Contract' }),
+    ...(await taught(world, headers)),
     ...(await remembered(world, headers)),
     ...(await carded(post)),
     ...(await hooked(post)),
@@ -67,6 +61,15 @@ export async function knownIds(world: World): Promise<KnownIds> {
     ...Object.fromEntries(byPrefix),
     env: [cloud, environment_id],
   };
+}
+
+async function taught(world: World, headers: Record<string, string>) {
+  const skill = new FormData();
+  skill.append('files[]', new File(['---\nname: contract\ndescription: x\n---\n'], 'contract/SKILL.md'));
+  const created = await world.fetch('/v1/skills', { method: 'POST', headers, body: skill });
+  const { id: skill_id = '', latest_version_id: version = '' }: { id?: string; latest_version_id?: string } =
+    await created.json();
+  return { skill_id, version };
 }
 
 async function remembered(world: World, headers: Record<string, string>) {
