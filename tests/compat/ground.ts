@@ -10,6 +10,8 @@ export interface Ground {
   /** Of an agent with every tool of the sandbox. */
   agentId: string;
   environmentId: string;
+  /** A server on this machine that knows nothing of what it is asked. */
+  nobody: string;
 }
 
 /** Cases are declared before the platform stands. */

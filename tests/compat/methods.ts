@@ -34,6 +34,11 @@ export class MethodBook {
     this.#outcomes.set(name, 'works');
   }
 
+  /** For what is composed of other calls: they were refused with 501 in its place. */
+  refused(name: string): void {
+    this.#outcomes.set(name, '501');
+  }
+
   #watch({ name, owner, key }: Method): void {
     const original: unknown = Reflect.get(owner, key);
     if (typeof original !== 'function') return;

@@ -2,7 +2,7 @@
 import { type Agent, agent } from '../../packages/schema/src/agents.ts';
 import { type SessionEvent, sessionEvent } from '../../packages/schema/src/events.ts';
 import { type Session, session } from '../../packages/schema/src/sessions.ts';
-import { ZERO_USAGE } from '../../packages/schema/src/usage.ts';
+import { tellUsage, ZERO_USAGE } from '../../packages/schema/src/usage.ts';
 
 type WithoutEnvelope<E> = E extends SessionEvent
   ? Omit<E, 'id' | 'processed_at'> & { id?: string; processed_at?: string | null }
@@ -107,7 +107,7 @@ export function idle(eventIds: string[] = []): Draft[] {
   return [
     {
       type: 'session.usage',
-      usage: { ...ZERO_USAGE, input_tokens: 1840, output_tokens: 312, active_seconds: 4.2 },
+      usage: tellUsage({ ...ZERO_USAGE, input_tokens: 1840, output_tokens: 312, active_seconds: 4.2 }),
       budget: null,
     },
     { type: 'session.status_idle', stop_reason: reason, stop_details: null },

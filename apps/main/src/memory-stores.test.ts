@@ -225,7 +225,7 @@ describe('versions of memories', () => {
     });
     expect(data).toMatchObject([
       { type: 'memory_version', operation: 'modified', path: '/b', content: 'two', redacted_at: null },
-      { id: made.memory_version_id, operation: 'created', path: '/a', content: 'one', redacted_by: null },
+      { id: made.memory_version_id, operation: 'created', path: '/a', content: 'one', redacted_at: null },
     ]);
     const [latest, first] = data;
     if (latest === undefined || first === undefined) throw new TypeError('There are two.');

@@ -38,7 +38,7 @@ export function toVersion(row: Omit<VersionRow, 'tenantId' | 'expiresAt'>): Memo
     created_at: toTimestamp(row.createdAt),
     created_by: toActor(row.actorType, row.actorId),
     redacted_at: row.redactedAt === null ? null : toTimestamp(row.redactedAt),
-    redacted_by: redactedByType === null ? null : toActor(redactedByType, redactedById ?? ''),
+    ...(redactedByType !== null && { redacted_by: toActor(redactedByType, redactedById ?? '') }),
   };
 }
 

@@ -39,7 +39,7 @@ export const searchResultBlock = z
     source: z.string(),
     title: z.string(),
     content: z.array(textBlock),
-    citations: z.object({ enabled: z.boolean() }).optional(),
+    citations: z.object({ enabled: z.boolean() }).default({ enabled: false }),
   })
   .meta({ id: 'SearchResultBlock' });
 export const redactedBlock = z.object({ type: z.literal('redacted') }).meta({ id: 'RedactedBlock' });

@@ -78,7 +78,7 @@ export type CreateEnvironment = z.infer<typeof createEnvironment>;
 
 export const updateEnvironment = z
   .object({
-    name: z.string().min(1).max(256).optional(),
+    name: z.string().min(1).max(256).nullish(),
     /** Null clears it. */
     description: z.string().max(4096).nullish(),
     /** Members that are not given stay as they are; null as a list of packages or hosts empties it. */

@@ -40,7 +40,8 @@ export const memoryVersion = z
     created_at: timestamp,
     created_by: actor,
     redacted_at: timestamp.nullable(),
-    redacted_by: actor.nullable(),
+    /** Absent: nobody redacted it. */
+    redacted_by: actor.optional(),
   })
   .meta({ id: 'MemoryVersion' });
 export type MemoryVersion = z.infer<typeof memoryVersion>;

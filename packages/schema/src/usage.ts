@@ -37,6 +37,20 @@ export const sessionUsage = z
   .meta({ id: 'SessionUsage' });
 export type SessionUsage = z.infer<typeof sessionUsage>;
 
+/** As the event tells it: what there is nothing to say of is absent there, where the session has null. */
+export const toldUsage = z
+  .object({
+    ...sessionUsage.shape,
+    list_cost: money.optional(),
+    server_tool_use: sessionUsage.shape.server_tool_use.unwrap().optional(),
+  })
+  .meta({ id: 'ToldUsage' });
+export type ToldUsage = z.infer<typeof toldUsage>;
+
+export function tellUsage({ list_cost, server_tool_use, ...usage }: SessionUsage): ToldUsage {
+  return { ...usage, ...(list_cost && { list_cost }), ...(server_tool_use && { server_tool_use }) };
+}
+
 export const ZERO_USAGE: SessionUsage = {
   input_tokens: 0,
   output_tokens: 0,

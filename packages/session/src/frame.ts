@@ -1,6 +1,7 @@
 // What threads do, framed by what the session does because of it, in the order of spec §7.2: running is told before the
 // thread runs; the session's usage directly before it is idle.
 import type { StopReason } from '@capstan/schema/events/session-events';
+import { tellUsage } from '@capstan/schema/usage';
 import { budgetOf, isUsedUp, toMoney } from './budget.ts';
 import { type Entry, made, ownedBy, type Stamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
@@ -77,7 +78,7 @@ function rest(state: State, spec: SessionSpec, stamp: Stamp): Entry[] {
   const usage = { ...usageAt(state, stamp.now), list_cost: priced ? toMoney(nanoUsd) : null };
   const { reason, details } = stopOf(state);
   return [
-    made(stamp, 'session.usage', { usage, budget: budgetOf(state, spec) }),
+    made(stamp, 'session.usage', { usage: tellUsage(usage), budget: budgetOf(state, spec) }),
     made(stamp, 'session.status_idle', { stop_reason: reason, stop_details: details }),
   ];
 }

@@ -30,7 +30,7 @@ export function Details({ session, timeline }: { session: Session; timeline: Tim
       <Fact name="Sandbox">
         <SandboxIsolation />
       </Fact>
-      {usage.list_cost !== null && <Fact name="List price">${usage.list_cost.amount}</Fact>}
+      {usage.list_cost && <Fact name="List price">${usage.list_cost.amount}</Fact>}
       <Fact name="Working time">{duration(usage.active_seconds)}</Fact>
       <Fact name="Started">
         <Ago at={session.created_at} />

@@ -2,7 +2,7 @@
 import type { EventOf, SessionEvent } from '@capstan/schema/events';
 import type { StopReason } from '@capstan/schema/events/session-events';
 import type { SessionStatus } from '@capstan/schema/sessions';
-import type { SessionUsage } from '@capstan/schema/usage';
+import type { ToldUsage } from '@capstan/schema/usage';
 import type { Snapshot } from './log.ts';
 import { describe } from './notes.ts';
 
@@ -40,7 +40,7 @@ export interface Timeline {
   /** Undefined while no event has told: the session's own status then holds. */
   status: SessionStatus | undefined;
   stopReason: StopReason | undefined;
-  usage: SessionUsage | undefined;
+  usage: ToldUsage | undefined;
   answerer: Answerer | undefined;
   /** Tool uses that wait for the person. */
   awaiting: ToolUse[];

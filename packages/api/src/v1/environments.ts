@@ -54,7 +54,7 @@ export function mountEnvironments(surface: Surface): void {
 
 function toChange({ config, metadata, scope, name, description }: UpdateEnvironment): EnvironmentChange {
   return {
-    name,
+    name: name ?? undefined,
     description,
     scope: scope ?? undefined,
     config: config ? (current) => changeConfig(config, current) : undefined,

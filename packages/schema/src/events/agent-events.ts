@@ -13,10 +13,11 @@ const evaluation = z.object({
       z.object({ type: z.literal('always_ask') }),
       z.object({
         type: z.literal('auto'),
-        evaluated_permission: z.object({
-          type: z.enum(['allow', 'ask', 'deny']),
-          reason_code: z.string().optional(),
-        }),
+        evaluated_permission: z.discriminatedUnion('type', [
+          z.object({ type: z.literal('allow') }),
+          z.object({ type: z.literal('ask'), reason_code: z.literal('indeterminate') }),
+          z.object({ type: z.literal('deny'), reason_code: z.enum(['high_risk', 'indeterminate']) }),
+        ]),
       }),
     ])
     .optional(),

@@ -4,7 +4,7 @@ import { agentSnapshot } from '../agents.ts';
 import { budget } from '../budgets.ts';
 import { idSchema } from '../ids.ts';
 import { metadata } from '../metadata.ts';
-import { sessionUsage } from '../usage.ts';
+import { toldUsage } from '../usage.ts';
 import { serverEvent, threadId } from './persisted-event.ts';
 
 export const stopReason = z.discriminatedUnion('type', [
@@ -61,7 +61,7 @@ export const sessionError = z.discriminatedUnion('type', [
     credential_id: z.string(),
     ...report,
   }),
-  z.object({ type: z.enum(repository), repository_url: z.string().nullish(), ...report }),
+  z.object({ type: z.enum(repository), repository_url: z.string().nullable(), ...report }),
 ]);
 export type SessionError = z.infer<typeof sessionError>;
 
@@ -80,7 +80,7 @@ export const sessionEvents = [
     metadata: metadata.optional(),
     title: z.string().nullish(),
   }),
-  serverEvent('session.usage', { usage: sessionUsage, budget: budget.nullable() }),
+  serverEvent('session.usage', { usage: toldUsage, budget: budget.nullable() }),
   serverEvent('session.deleted', {}),
   serverEvent('session.thread_created', {
     ...threadId,

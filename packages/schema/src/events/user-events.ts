@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { textBlock, toolResultContent, userContent } from '../content.ts';
 import { idSchema } from '../ids.ts';
 import { MAX_RUBRIC_CHARS } from '../outcomes.ts';
-import { clientEvent, documentName, routedThreadId } from './persisted-event.ts';
+import { clientEvent, documentName, routedThreadId, serverEvent } from './persisted-event.ts';
 
 const rubric = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), content: z.string().max(MAX_RUBRIC_CHARS) }),
@@ -113,7 +113,7 @@ export const userEvents = [
   clientEvent('user.tool_confirmation', { ...shapes['user.tool_confirmation'], ...routedThreadId }),
   clientEvent('user.custom_tool_result', { ...shapes['user.custom_tool_result'], ...routedThreadId }),
   clientEvent('user.tool_result', { ...shapes['user.tool_result'], ...routedThreadId }),
-  clientEvent('user.define_outcome', {
+  serverEvent('user.define_outcome', {
     ...shapes['user.define_outcome'],
     outcome_id: z.string(),
     max_iterations: z.int().nullable(),
