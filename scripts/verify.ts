@@ -59,6 +59,10 @@ const steps: Step[] = [
     work: () => output([process.execPath, 'scripts/client.ts', '--check'], ROOT),
   },
   {
+    name: 'every field of the official SDK is served',
+    work: () => output([process.execPath, 'scripts/fields.ts', '--check'], ROOT),
+  },
+  {
     name: 'migrations are current',
     work: () => output([process.execPath, 'scripts/migrations.ts', '--check'], ROOT),
   },
