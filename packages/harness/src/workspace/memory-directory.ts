@@ -1,5 +1,6 @@
 // A directory of a sandbox that shows a memory store: looked through, read, and changed in pieces. Links and special files
-// are no memories, and a directory that is not what it was is none at all.
+// are no memories, and a directory that is not what it was is none at all. A look that has not seen everything is none
+// either: what it did not see is not gone.
 import type { Sandboxes } from '@capstan/sandbox/port';
 import { MAX_MEMORY_BYTES } from '@capstan/schema/memories';
 import { memoryPathProblem } from '@capstan/schema/memory-path';
@@ -39,6 +40,14 @@ export const KEPT_ROOT = '/mnt/memory-conflicts';
 const MAX_BYTES = 8 * 1024 * 1024;
 const AT_ONCE_BYTES = 3 * 1024 * 1024;
 const COMMAND_MS = 60_000;
+/** More is no memory store: those have a tenth of it at most. */
+const MOST_FILES = 20_000;
+const LOOKS = 3;
+
+/** The directory was not seen whole, or not in time. Its message follows the directory's name. */
+export class PartialLook extends Error {
+  override name = 'PartialLook';
+}
 
 const SCAN = `[[ -L /mnt || -L /mnt/memory || -L $1 ]] && { echo none; exit; }
 cd -P -- "$1" 2>/dev/null || { echo none; exit; }
@@ -75,7 +84,7 @@ mkdir -p -- "$1"
 if [[ $3 == read_only ]]; then chmod -R a-w -- "$1"; else chmod -R u+w -- "$1"; fi`;
 
 export async function look(directory: Directory): Promise<Look> {
-  const said = await run(directory, SCAN, {});
+  const said = await scan(directory);
   const end = said.indexOf('\n');
   const inode = said.slice(0, end);
   if (inode === 'none') return { inode: null, entries: [] };
@@ -83,7 +92,20 @@ export async function look(directory: Directory): Promise<Look> {
     .slice(end + 1)
     .split('\0')
     .slice(0, -1);
+  if (rows.length > MOST_FILES) throw new PartialLook(TOO_MANY);
   return { inode, entries: rows.map(toEntry) };
+}
+
+const TOO_MANY = `holds more than ${MOST_FILES} files, which no memory store can have`;
+
+/** What goes while it is looked at makes it fail: then it is looked at again. */
+async function scan(directory: Directory): Promise<string> {
+  for (let left = LOOKS; left > 0; left--) {
+    const { text, exitCode, truncated } = await run(directory, SCAN, {});
+    if (truncated) throw new PartialLook(TOO_MANY);
+    if (exitCode === 0) return text;
+  }
+  throw new PartialLook('cannot be looked through, or keeps changing');
 }
 
 function toEntry(row: string): Entry {
@@ -112,7 +134,7 @@ function problemOf(type: string, path: string, sizeBytes: number): string | null
 export async function digests(directory: Directory, paths: readonly string[]): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   if (paths.length === 0) return found;
-  const said = await run(directory, DIGESTS, { stdin: list(paths.map((path) => `.${path}`)) });
+  const said = await tell(directory, DIGESTS, { stdin: list(paths.map((path) => `.${path}`)) });
   for (const row of said.split('\0')) {
     const [, digest, name] = /^([0-9a-f]{64}) [ *]\.(.+)$/s.exec(row) ?? [];
     if (digest !== undefined && name !== undefined) found.set(name, digest);
@@ -129,7 +151,7 @@ export async function bytesOf(
   const most = Math.floor(AT_ONCE_BYTES / MAX_MEMORY_BYTES);
   for (let at = 0; at < paths.length; at += most) {
     const some = paths.slice(at, at + most);
-    const said = await run(directory, TEXTS, { stdin: list(some.map((path) => path.slice(1))) });
+    const said = await tell(directory, TEXTS, { stdin: list(some.map((path) => path.slice(1))) });
     const lines = said.split('\n');
     for (const [index, path] of some.entries()) found.set(path, fromBase64(lines[index] ?? ''));
   }
@@ -155,7 +177,7 @@ export async function apply(
       pieces.push(list([change.do, change.path.slice(1), from, String(text.length)]), text);
       size += text.length;
     }
-    const said = await run(directory, APPLY, { stdin: joined(pieces), args: [kept, access] });
+    const said = await tell(directory, APPLY, { stdin: joined(pieces), args: [kept, access] });
     const fields = said.split('\0');
     for (let at = 0; at + 1 < fields.length; at += 2) aside.set(`/${fields[at]}`, fields[at + 1] ?? '');
   } while (waiting.length > 0);
@@ -197,15 +219,24 @@ function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'file_not_found';
 }
 
-async function run(
-  { sandboxes, sandboxId, path }: Directory,
-  script: string,
-  { stdin, args = [] }: { stdin?: Uint8Array; args?: string[] },
-): Promise<string> {
+interface Input {
+  stdin?: Uint8Array;
+  args?: string[];
+}
+
+/** All that a script says, whether or not it succeeds. */
+async function tell(directory: Directory, script: string, input: Input): Promise<string> {
+  const { text, truncated } = await run(directory, script, input);
+  if (truncated) throw new PartialLook('holds more than can be read at once');
+  return text;
+}
+
+async function run({ sandboxes, sandboxId, path }: Directory, script: string, { stdin, args = [] }: Input) {
   const command = ['bash', '-c', script, 'bash', path, ...args];
   const request = { sandboxId, command, cwd: '/', timeoutMs: COMMAND_MS, maxBytes: MAX_BYTES };
-  const { stdout } = await persist(() => sandboxes.exec({ ...request, ...(stdin && { stdin }) }));
-  return new TextDecoder().decode(stdout);
+  const { stdout, ...ended } = await persist(() => sandboxes.exec({ ...request, ...(stdin && { stdin }) }));
+  if (ended.timedOut) throw new PartialLook('cannot be looked through in time');
+  return { ...ended, text: new TextDecoder().decode(stdout) };
 }
 
 function list(fields: readonly string[]): Uint8Array {

@@ -1,7 +1,7 @@
 import { ancestorsOf } from '@capstan/schema/memory-path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { agreed, merge, type Sides } from './memory-merge.ts';
+import { agreed, merge, type Sides, withinRoom } from './memory-merge.ts';
 
 const side = (entries: Record<string, string> = {}) => new Map(Object.entries(entries));
 const steps = (
@@ -76,6 +76,18 @@ describe('a merge', () => {
     expect(found.filter((step) => step.do === 'aside').map((step) => step.path)).toEqual(['/a', '/b/c']);
     expect(found.some((step) => step.do === 'create')).toBe(false);
     expect(ancestorsOf('/a/x')).toEqual(['/a']);
+  });
+
+  it('begins with no more memories than the store has room for', () => {
+    const found = steps({
+      base: { '/c': '1' },
+      local: { '/a': '2', '/b': '3', '/d': '4' },
+      remote: { '/c': '1' },
+    });
+    const ways = (room: number) => withinRoom(found, room).map((step) => `${step.do} ${step.path}`);
+    expect(ways(0)).toEqual(['delete /c', 'create /a']);
+    expect(ways(1)).toEqual(['delete /c', 'create /a', 'create /b']);
+    expect(withinRoom(found, 9)).toEqual(found);
   });
 });
 

@@ -58,11 +58,13 @@ function again(path: string, there: string | undefined): Step[] {
 /** A path of the agent's that overlaps one of the store's cannot be a memory: it makes way. */
 function withoutOverlaps(steps: Step[], { local, base }: Sides): Step[] {
   const gone = new Set(steps.flatMap((step) => (step.do === 'delete' ? [step.path] : [])));
-  const comes = steps.flatMap((step) => (step.do === 'pull' && !gone.has(step.path) ? [step.path] : []));
-  const above = new Set(comes.flatMap(ancestorsOf));
+  const comes = new Set(
+    steps.flatMap((step) => (step.do === 'pull' && !gone.has(step.path) ? [step.path] : [])),
+  );
+  const above = new Set([...comes].flatMap(ancestorsOf));
   return steps.map((step) => {
     if (step.do !== 'create') return step;
-    const overlaps = above.has(step.path) || ancestorsOf(step.path).some((path) => comes.includes(path));
+    const overlaps = above.has(step.path) || ancestorsOf(step.path).some((path) => comes.has(path));
     const mine = local.get(step.path) !== base.get(step.path);
     return overlaps && mine ? { do: 'aside', path: step.path, why: 'conflict' } : step;
   });
@@ -92,6 +94,12 @@ const ORDER: readonly Step['do'][] = ['aside', 'drop', 'pull', 'delete', 'move',
 
 function ordered(steps: Step[]): Step[] {
   return steps.toSorted((one, other) => ORDER.indexOf(one.do) - ORDER.indexOf(other.do));
+}
+
+/** Without what the store has no room for: `room` memories more, and one for each that it loses. */
+export function withinRoom(steps: readonly Step[], room: number): Step[] {
+  let left = room + steps.filter((step) => step.do === 'delete').length;
+  return steps.filter((step) => step.do !== 'create' || left-- > 0);
 }
 
 /** What both have now: the base of the next merge. What differs stays as it was when they last agreed. */

@@ -1,3 +1,4 @@
+import type { Exec, ExecResult, Sandboxes } from '@capstan/sandbox/port';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { callOf, NEVER, type SandboxWorld, startSandboxWorld, textOf } from '../tools/testing.ts';
 import { MemoryStoreDouble } from './memory-testing.ts';
@@ -19,9 +20,12 @@ beforeEach(async () => {
   wake();
 });
 
-function wake(more: Parameters<MemoryStoreDouble['for']>[1] = {}): void {
+function wake(
+  more: Parameters<MemoryStoreDouble['for']>[1] = {},
+  through: Sandboxes = world.sandboxes,
+): void {
   const parts = { files: new MemoryFiles(), record, memories: store.for('sesn_memory', more) };
-  tools = world.wake(world.sandboxes, parts);
+  tools = world.wake(through, parts);
 }
 
 const perform = async (name: string, input: Record<string, unknown>) =>
@@ -144,6 +148,74 @@ describe('the memory stores of a session', () => {
     await tools.care();
     expect(texts()).toEqual({ '/late.md': 'late' });
     expect(tools.careAt()).not.toBe(null);
+    expect(record.load('memories')).toBe('paid');
+  });
+
+  it.each([
+    [
+      'says only the beginning of what is there',
+      (said: ExecResult) => ({ ...said, truncated: true }),
+      'holds more',
+    ],
+    ['fails half way', (said: ExecResult) => ({ ...said, exitCode: 1 }), 'cannot be looked through'],
+    ['ends at its limit', (said: ExecResult) => ({ ...said, exitCode: 124, timedOut: true }), 'in time'],
+  ])('lose nothing to a look that %s', async (_, spoilt, told) => {
+    store.put('/a.md', 'one');
+    store.put('/b.md', 'two');
+    await bash('true');
+    const isLook = ({ command }: Exec) => String(command).includes('find .');
+    const halfBlind: Sandboxes = {
+      ...world.sandboxes,
+      exec: async (request, signal) => {
+        const said = await world.sandboxes.exec(request, signal);
+        if (!isLook(request)) return said;
+        return spoilt({ ...said, stdout: said.stdout.subarray(0, said.stdout.indexOf(10) + 1) });
+      },
+    };
+    wake({}, halfBlind);
+    const said = await bash('rm /mnt/memory/notes/b.md');
+    expect(said).toContain('Note: /mnt/memory/notes');
+    expect(said).toContain(told);
+    expect(texts()).toEqual({ '/a.md': 'one', '/b.md': 'two' });
+    wake();
+    await bash('true');
+    expect(texts()).toEqual({ '/a.md': 'one' });
+  });
+
+  it('keep what of them cannot be read', async () => {
+    store.put('/a.md', 'one');
+    await bash('true');
+    wake(
+      {},
+      {
+        ...world.sandboxes,
+        exec: async (request, signal) => {
+          const said = await world.sandboxes.exec(request, signal);
+          return String(request.command).includes('sha256sum -z')
+            ? { ...said, stdout: new Uint8Array() }
+            : said;
+        },
+      },
+    );
+    await bash('touch /mnt/memory/notes/a.md');
+    expect(texts()).toEqual({ '/a.md': 'one' });
+  });
+
+  it('are owed what they could not be given while they could not be reached', async () => {
+    await bash('true');
+    const sandboxId = world.remembered.sandboxId ?? '';
+    const path = '/mnt/memory/notes/late.md';
+    await world.sandboxes.writeFile({ sandboxId, path, content: new TextEncoder().encode('late') });
+    wake();
+    tools.follow({ since: Date.now(), upTo: null });
+    for (const away of ['revisions', 'state'] as const) {
+      store.away = away;
+      await expect(tools.care()).rejects.toThrow('stays owed');
+      expect(record.load('memories')).toBe('owed');
+    }
+    store.away = null;
+    await tools.care();
+    expect(texts()).toEqual({ '/late.md': 'late' });
     expect(record.load('memories')).toBe('paid');
   });
 

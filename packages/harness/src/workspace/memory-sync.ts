@@ -4,9 +4,11 @@
 //   Y2 What both last had in common is written down in the sandbox, and so is as old as the directory is: of a sandbox that
 //      was brought back, too. Nothing is taken for deleted without it, nor when the directory itself has gone.
 //   Y3 Every write names what it replaces. Two processes that do this at once write nothing twice and lose nothing.
-//   Y4 What cannot be a memory, and what the store has refused, is told once, by name, and fails no call.
+//   Y4 What was not seen or read is not taken for deleted, and what could not be brought to a store stays owed to it.
+//   Y5 What cannot be a memory, and what the store has refused, is told once, by name, and fails no call.
 import { isSandboxError } from '@capstan/sandbox/error';
 import type { Sandboxes } from '@capstan/sandbox/port';
+import { MAX_MEMORIES } from '@capstan/schema/memories';
 import type { AttachedMemoryStore } from '@capstan/schema/resources';
 import type { Logger } from '@capstan/shared/logger';
 import { isLost } from '../lost.ts';
@@ -18,10 +20,11 @@ import {
   digests,
   KEPT_ROOT,
   look,
+  PartialLook,
   readBase,
   writeBase,
 } from './memory-directory.ts';
-import { agreed, merge, type Step } from './memory-merge.ts';
+import { agreed, merge, type Step, withinRoom } from './memory-merge.ts';
 import type { WorkspaceRecord } from './session-files.ts';
 import type { SessionMemories, StoreState, Written } from './session-memories.ts';
 
@@ -44,6 +47,7 @@ interface Known {
 
 const ROUNDS = 4;
 const TEXTS_AT_ONCE = 20;
+const MOST_NOTES = 40;
 const INVALID = 'no memory: ';
 
 export class MemorySync {
@@ -51,15 +55,15 @@ export class MemorySync {
   #known = new Map<string, Known>();
   #told = new Map<string, string>();
   #notes: string[] = [];
-  #last: Promise<void> = Promise.resolve();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(deps: MemoryDeps) {
     this.#deps = deps;
   }
 
   /** Before a call. Rejects only when the sandbox itself fails, with SandboxError. */
-  ready(sandboxId: string): Promise<void> {
-    return this.#each(sandboxId, async (store, revision) => {
+  async ready(sandboxId: string): Promise<void> {
+    await this.#each(sandboxId, async (store, revision) => {
       const known = this.#known.get(store.memoryStoreId);
       return known?.sandboxId !== sandboxId || known.state.revision !== revision;
     });
@@ -86,7 +90,8 @@ export class MemorySync {
   /** Pays what is owed. Rejects when it cannot be paid now; what a sandbox that has ended took along never can. */
   async pay(sandboxId: string): Promise<void> {
     try {
-      await this.#each(sandboxId, async () => true);
+      if (!(await this.#each(sandboxId, async () => true)))
+        throw new Error('The memory stores cannot be reached: what is owed to them stays owed');
     } catch (error) {
       if (!isLost(error)) throw error;
     }
@@ -95,34 +100,48 @@ export class MemorySync {
 
   /** What the model has to be told, once. */
   takeNotes(): string[] {
-    return this.#notes.splice(0);
+    const all = this.#notes.splice(0);
+    if (all.length <= MOST_NOTES) return all;
+    const more = all.length - MOST_NOTES;
+    return [...all.slice(0, MOST_NOTES), `Note: ${more} more notes like these are left out.`];
   }
 
+  /** False: a store could not be reached, and may be another time. */
   #each(
     sandboxId: string,
     isDue: (store: AttachedMemoryStore, revision: number | undefined) => Promise<boolean>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { memories } = this.#deps;
-    if (memories.attached.length === 0) return Promise.resolve();
+    if (memories.attached.length === 0) return Promise.resolve(true);
     const work = async () => {
       const revisions = await this.#asking(() => memories.revisions());
-      if (revisions === null) return;
-      for (const store of memories.attached)
-        if (await isDue(store, revisions.get(store.memoryStoreId))) await this.#tend(store, sandboxId);
+      if (revisions === null) return false;
+      let reached = true;
+      for (const store of memories.attached) {
+        if (!(await isDue(store, revisions.get(store.memoryStoreId)))) continue;
+        reached = (await this.#tend(store, sandboxId)) && reached;
+      }
+      return reached;
     };
     const next = this.#last.then(work);
     this.#last = next.catch(() => undefined);
     return next;
   }
 
-  async #tend(store: AttachedMemoryStore, sandboxId: string): Promise<void> {
+  /** False: the store could not be reached. */
+  async #tend(store: AttachedMemoryStore, sandboxId: string): Promise<boolean> {
     try {
-      for (let round = 0; round < ROUNDS; round++) if (await this.#round(store, sandboxId)) return;
+      for (let round = 0; round < ROUNDS; round++) if (await this.#round(store, sandboxId)) break;
+      return true;
     } catch (error) {
       if (isSandboxError(error) && !MENDABLE.has(error.code)) throw error;
+      const partial = error instanceof PartialLook;
       this.#deps.logger.error('memory.not_synced', { memory_store_id: store.memoryStoreId }, error);
-      const why = 'could not be brought together with its store; it is tried again with the next call';
+      const why = partial
+        ? `${error.message}: nothing is brought to its store or from there until it can be`
+        : 'could not be brought together with its store; it is tried again with the next call';
       this.#tell(store, { path: '', mark: 'failed', why });
+      return partial || isSandboxError(error);
     }
   }
 
@@ -144,7 +163,11 @@ export class MemorySync {
     const remote = new Map([...state.memories].map(([path, { sha256 }]) => [path, sha256]));
     const readOnly = store.access === 'read_only' || state.archived;
     const steps = merge({ base: known.base, local, remote, readOnly });
-    const todo = steps.filter((step) => !this.#isRefused(step, { store, state, local }));
+    const allowed = steps.filter((step) => !this.#isRefused(step, { store, state, local }));
+    const todo = withinRoom(allowed, MAX_MEMORIES - state.memories.size);
+    const over = allowed.length - todo.length;
+    const most = `more than a memory store can have (${MAX_MEMORIES}): those are not kept in it`;
+    if (over > 0) this.#tell(store, { path: '', mark: `over ${over}`, why: `holds ${over} files ${most}` });
     await this.#pull({ store, directory, state, steps: todo, readOnly, isNew: known.inode === '' });
     const pushed = await this.#push({ store, directory, state, steps: todo, local });
     const base = agreed({ base: known.base, local, remote });
@@ -196,21 +219,21 @@ export class MemorySync {
     }
     known.inode = inode ?? '';
     const local = new Map<string, string>();
-    const unknown: string[] = [];
+    const unknown = new Map<string, string>();
     for (const { path, signature, problem } of entries) {
       const before = known.digests.get(path);
       if (problem !== null) {
         local.set(path, `${INVALID}${signature}`);
         this.#tell(store, { path, mark: signature, why: `${problem}. It is not kept in the memory store` });
       } else if (before?.signature === signature) local.set(path, before.digest);
-      else unknown.push(path);
+      else unknown.set(path, signature);
     }
-    const fresh = await digests(directory, unknown);
-    for (const { path, signature } of entries) {
+    const fresh = await digests(directory, [...unknown.keys()]);
+    for (const [path, signature] of unknown) {
       const digest = fresh.get(path);
-      if (digest === undefined) continue;
-      known.digests.set(path, { signature, digest });
-      local.set(path, digest);
+      if (digest !== undefined) known.digests.set(path, { signature, digest });
+      // What cannot be read, or has gone just now, is seen when it is looked at again.
+      local.set(path, digest ?? `${INVALID}unread`);
     }
     return local;
   }

@@ -14,6 +14,8 @@ export class MemoryStoreDouble {
   log: string[] = [];
   archived = false;
   gone = false;
+  /** What of it cannot be asked. */
+  away: 'revisions' | 'state' | null = null;
   #revision = 0;
   #made = 0;
 
@@ -41,11 +43,15 @@ export class MemoryStoreDouble {
     };
     return {
       attached: [store],
-      revisions: async () => new Map(this.gone ? [] : [[store.memoryStoreId, this.#revision]]),
-      state: async () =>
-        this.gone
-          ? null
-          : { revision: this.#revision, archived: this.archived, memories: await this.#facts() },
+      revisions: async () => {
+        this.#requireThere('revisions');
+        return new Map(this.gone ? [] : [[store.memoryStoreId, this.#revision]]);
+      },
+      state: async () => {
+        this.#requireThere('state');
+        if (this.gone) return null;
+        return { revision: this.#revision, archived: this.archived, memories: await this.#facts() };
+      },
       texts: async (_, ids) =>
         new Map(
           [...this.texts].flatMap(([path, { id, content }]) =>
@@ -86,6 +92,10 @@ export class MemoryStoreDouble {
       async ([path, { id, content }]) => [path, { id, sha256: await sha256(content) }] as const,
     );
     return new Map(await Promise.all(facts));
+  }
+
+  #requireThere(what: 'revisions' | 'state'): void {
+    if (this.away === what) throw new Error('nobody is there');
   }
 
   #note(line: string): void {
