@@ -6,8 +6,11 @@ const MAX_READ_BYTES = 65_536;
 const MAX_SHOWN_CHARS = 4_096;
 const MAX_TYPE_CHARS = 256;
 
-/** Secrets that nobody here knows: what a token endpoint gives, by the names that it gives them. */
-const NAMED = /("(?:access_token|refresh_token|id_token|client_secret|token)"\s*:\s*")(?:[^"\\]|\\.)*/g;
+/** Secrets that nobody here knows: what a token endpoint gives, by the names that it gives them, in JSON or as a form. */
+const NAMED = [
+  /("(?:access_token|refresh_token|id_token|client_secret|token)"\s*:\s*")(?:[^"\\]|\\.)*/gi,
+  /(\b(?:access_token|refresh_token|id_token|client_secret|token)=)[^&\s"'<>]+/gi,
+];
 
 /** Reads no more of the body than it shows. Secrets are masked before anything is cut off, so no half of one is left. */
 export async function captureResponse(
@@ -15,7 +18,7 @@ export async function captureResponse(
   secrets: readonly string[],
 ): Promise<CapturedResponse> {
   const { text, whole } = await readStart(response);
-  const masked = maskSecrets(text, secrets).replaceAll(NAMED, '$1***');
+  const masked = NAMED.reduce((rest, named) => rest.replaceAll(named, '$1***'), maskSecrets(text, secrets));
   const type = response.headers.get('content-type') ?? '';
   return {
     status_code: response.status,

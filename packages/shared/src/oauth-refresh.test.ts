@@ -129,6 +129,16 @@ describe('an answer without a token', () => {
     for (const text of ['canary', basic, 'somebody-elses']) expect(response?.body).not.toContain(text);
   });
 
+  it.each([
+    'access_token=somebody-elses&expires_in=28800&refresh_token=next-of-them&scope=',
+    '{"Access_Token": "somebody-elses", "token_type":"mac"}',
+  ])('is shown without tokens that it says in another form: %s', async (body) => {
+    answer = { status: 200, body };
+    const said = JSON.stringify(await exchange());
+    expect(said).toContain('***');
+    for (const text of ['somebody-elses', 'next-of-them']) expect(said).not.toContain(text);
+  });
+
   it('shows no half of a secret where it is cut', async () => {
     answer = { status: 400, body: `${'x'.repeat(4_096 - 10)}${REFRESH}` };
     const failed = await exchange();

@@ -25,6 +25,7 @@ describe('toPage', () => {
     ['<a href=//other.example/x>y</a>', '[y](https://other.example/x)'],
     ['<a href="javascript:alert(1)">y</a> <a href="#top">up</a> <a name=x>z</a>', 'y up z'],
     ['<a href="/x"></a>.', '.'],
+    ['<a href="/x">x <a href="/y">y</a> z</a>', '[x](https://example.com/x)[y](https://example.com/y) z'],
     ['<img alt="a > b" src=x>after', 'after'],
     ['a < b and c<d', 'a < b and c'],
     ['plain words', 'plain words'],
@@ -46,6 +47,15 @@ describe('toPage', () => {
     );
     for (const unit of ['<a href="', '<!--', '<p>', '</', '<script>', '&amp', '<a ', '\n', '<pre>'])
       expect(textOf(unit.repeat(100_000))).toBeTypeOf('string');
+  });
+
+  it('takes no longer for links within links, and grows no text without end', () => {
+    const nested = `${'<a href=x>w'.repeat(100_000)}${'</a>'.repeat(100_000)}`;
+    expect(textOf(nested)).toMatch(/^\[w\]\(https:\/\/example\.com\/docs\/x\)/);
+    const far = new URL(`https://example.com/${'far/'.repeat(2_000)}`);
+    const { text } = toPage('<a href=x>w</a>'.repeat(50_000), far);
+    expect(text.length).toBeLessThan(5_000_000);
+    expect(text.endsWith('www')).toBe(true);
   });
 });
 

@@ -1,5 +1,6 @@
 // Web pages as text that a model can read: words, headings, lists, links and the lines of preformatted text. One pass over
-// the page, whatever it is: its tags need not match. Addresses of links are made absolute.
+// the page, whatever it is: its tags need not match. Addresses of links are made absolute, as long as there are not too
+// many: a short page must not become a text that nobody can hold.
 import { decodeEntities } from './entities.ts';
 
 export interface Page {
@@ -49,6 +50,8 @@ const BLOCKS: ReadonlySet<string> = new Set([
 ]);
 /** They have an empty line before them. */
 const PARAGRAPHS: ReadonlySet<string> = new Set(['p', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'pre']);
+/** Of all addresses together. */
+const MAX_ADDRESS_CHARS = 4_000_000;
 const CELLS: ReadonlySet<string> = new Set(['td', 'th']);
 
 export function toPage(html: string, base: URL): Page {
@@ -112,7 +115,9 @@ class PageReader {
   #title: string[] | null = null;
   #inTitle = false;
   #pre = 0;
-  #links: { at: number; href: string | null }[] = [];
+  /** The one that is open: a link within a link ends it, as in browsers. */
+  #link: { at: number; href: string | null } | null = null;
+  #addressChars = 0;
 
   constructor(base: URL) {
     this.#base = base;
@@ -132,8 +137,10 @@ class PageReader {
     } else if (kind === 'br') this.#out.push('\n');
     else if (kind === 'li') this.#out.push('\n- ');
     else if (CELLS.has(kind)) this.#out.push(' | ');
-    else if (kind === 'a') this.#links.push({ at: this.#out.length, href: this.#address(tag) });
-    else if (BLOCKS.has(kind)) this.#out.push('\n');
+    else if (kind === 'a') {
+      this.#endLink();
+      this.#link = { at: this.#out.length, href: this.#address(tag) };
+    } else if (BLOCKS.has(kind)) this.#out.push('\n');
     else if (PARAGRAPHS.has(kind)) this.#paragraph(kind);
   }
 
@@ -170,8 +177,9 @@ class PageReader {
   }
 
   #endLink(): void {
-    const link = this.#links.pop();
-    if (link === undefined || link.href === null) return;
+    const link = this.#link;
+    this.#link = null;
+    if (link === null || link.href === null) return;
     const label = this.#out.splice(link.at).join('').replaceAll(/\s+/g, ' ').trim();
     if (label !== '') this.#out.push(`[${label}](${link.href})`);
   }
@@ -179,8 +187,9 @@ class PageReader {
   #address(tag: string): string | null {
     const [, double, single, bare] = /\shref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))/i.exec(tag) ?? [];
     const given = double ?? single ?? bare;
-    if (given === undefined || given.startsWith('#')) return null;
+    if (given === undefined || given.startsWith('#') || this.#addressChars > MAX_ADDRESS_CHARS) return null;
     const url = URL.parse(decodeEntities(given).trim(), this.#base.href);
+    this.#addressChars += url?.href.length ?? 0;
     return url !== null && /^https?:$/.test(url.protocol) ? url.href : null;
   }
 }
