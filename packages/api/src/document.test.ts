@@ -1,4 +1,7 @@
+import { BODY_EXAMPLES } from '@capstan/schema/examples';
+import { ROUTES } from '@capstan/schema/routes';
 import { describe, expect, it } from 'vitest';
+import { answerExample } from './answer-example.ts';
 import { openApiDocument } from './document.ts';
 
 const { paths = {} } = openApiDocument('1.2.3');
@@ -21,5 +24,20 @@ describe('openApiDocument', () => {
       Object.values(item).some(({ security }) => security.length === 0) ? [path] : [],
     );
     expect(open.toSorted()).toEqual(['/api/login', '/api/logout', '/health']);
+  });
+
+  it('shows for every body one that its route takes', () => {
+    const taking = ROUTES.filter(({ body }) => body !== undefined);
+    for (const { operationId, body } of taking) {
+      const read = body?.safeParse(BODY_EXAMPLES[operationId]);
+      expect(read?.error?.issues, operationId).toBeUndefined();
+    }
+  });
+
+  it('shows for every answer in JSON one that its route gives', () => {
+    for (const { operationId, response, stream, lines, bytes } of ROUTES) {
+      if (stream || lines || bytes) continue;
+      expect(response.safeParse(answerExample(response)).error?.issues, operationId).toBeUndefined();
+    }
   });
 });

@@ -1,10 +1,12 @@
 // The OpenAPI 3.1 document, made from the route list alone.
 import { ERRORS, type ErrorCode, errorEnvelope } from '@capstan/schema/error';
+import { BODY_EXAMPLES } from '@capstan/schema/examples';
 import { IDEMPOTENCY_HEADER, idempotencyKey } from '@capstan/schema/idempotency';
 import type { RouteSpec } from '@capstan/schema/route';
 import { ROUTES } from '@capstan/schema/routes';
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import { z } from 'zod';
+import { answerExample } from './answer-example.ts';
 
 type Responses = RouteConfig['responses'];
 type Document = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
@@ -41,7 +43,12 @@ function describe(route: RouteSpec): RouteConfig {
       ...(params && { params }),
       ...(query && { query }),
       ...(once && { headers: z.object({ [IDEMPOTENCY_HEADER]: idempotencyKey.optional() }) }),
-      ...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
+      ...(body && {
+        body: {
+          required: true,
+          content: { 'application/json': { schema: body, example: BODY_EXAMPLES[operationId] } },
+        },
+      }),
       ...(raw && { body: { required: true, content: { 'application/octet-stream': { schema: BYTES } } } }),
       ...(form && { body: { required: true, content: { 'multipart/form-data': { schema: form } } } }),
     },
@@ -60,7 +67,8 @@ const FORMS = {
 
 function success({ stream, lines, bytes, accepted, response, failing }: RouteSpec): Responses {
   const [type, description] = FORMS[stream ? 'stream' : lines ? 'lines' : bytes ? 'bytes' : 'json'];
-  const content = { [type]: { schema: response } };
+  const example = stream || lines || bytes ? undefined : answerExample(response);
+  const content = { [type]: { schema: response, ...(example !== undefined && { example }) } };
   return {
     [accepted ? 202 : 200]: { description, content },
     ...(failing && { [ERRORS[failing].status]: { description: ERRORS[failing].type, content } }),

@@ -1,5 +1,6 @@
 // What must hold of every route because it is in the list: run over a served API, whatever stands behind it.
 import { errorEnvelope } from '@capstan/schema/error';
+import { BODY_EXAMPLES } from '@capstan/schema/examples';
 import { CREDENTIALS, type Credential, callersOf, type RouteSpec } from '@capstan/schema/route';
 import { ROUTES } from '@capstan/schema/routes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -88,7 +89,7 @@ export function runRouteContract(open: () => Promise<Served>): void {
           'takes %s when it says so, for what is its own, and nothing else',
           async (kind) => {
             const key = keyOf(kind);
-            const body = route.body ? { body: JSON.stringify(example(route)) } : {};
+            const body = route.body ? { body: JSON.stringify(BODY_EXAMPLES[route.operationId] ?? {}) } : {};
             if (!callersOf(route).includes(kind)) {
               const told = await expectRefusal(await send(route, { path: known(route), key, ...body }), 403);
               expect(told).toMatch(/^This call takes /);
@@ -109,7 +110,7 @@ export function runRouteContract(open: () => Promise<Served>): void {
 
       if (route.params) {
         it('does not find what does not exist or belongs to another tenant', async () => {
-          const body = route.body ? { body: JSON.stringify(example(route)) } : {};
+          const body = route.body ? { body: JSON.stringify(BODY_EXAMPLES[route.operationId] ?? {}) } : {};
           await expectRefusal(await send(route, { path: fill(route, () => 'none'), ...body }), 404);
           await expectRefusal(
             await send(route, { path: known(route), key: strangerFor(route), ...body }),
@@ -200,22 +201,4 @@ async function expectRefusal(response: Response, status: number): Promise<string
 
 function fill(route: RouteSpec, value: (name: string) => string): string {
   return route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => value(name));
-}
-
-/** A body that is valid, for routes whose path is what is wrong. */
-function example(route: RouteSpec): unknown {
-  const examples: Record<string, unknown> = {
-    addSessionResource: { type: 'file', file_id: 'file_1' },
-    updateSessionResource: { authorization_token: 'token' },
-    createPreviewUrl: { port: 3000 },
-    createVaultCredential: {
-      auth: { type: 'static_bearer', mcp_server_url: 'https://mcp.example.com', token: 'token' },
-    },
-    createMemory: { path: '/a', content: 'text' },
-    forkSession: { at: 'sevt_1' },
-    updateWork: { metadata: {} },
-    replayWebhookEvents: { created_at: { gte: '2026-11-21T00:00:00Z' } },
-    sendEvents: { events: [{ type: 'user.message', content: [{ type: 'text', text: 'hi' }] }] },
-  };
-  return examples[route.operationId] ?? {};
 }
