@@ -178,7 +178,7 @@ interface Tools {
 function openHarness(env: Env, spec: SessionSpec, tools: Tools): Harness {
   const { sandbox, sandboxes } = tools;
   const board = new NewsBoard((kind) => newId(kind));
-  const report = (trouble: McpTrouble) => (sandbox ?? board).announce(trouble);
+  const report = (trouble: McpTrouble) => (sandbox ?? board).announce({ kind: 'mcp_failed', ...trouble });
   const workers = lateHarness(() => {
     const config = readConfig(env);
     // Refused here, where the turn says what is missing.

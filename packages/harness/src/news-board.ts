@@ -1,7 +1,6 @@
 // News of a session without a sandbox: kept until its log tells them. Those of a process that dies are found out again.
-import type { SandboxNews } from '@capstan/schema/sandbox-news';
+import type { Happening, SandboxNews } from '@capstan/schema/sandbox-news';
 import type { Holding } from '@capstan/session/harness';
-import type { McpTrouble } from './mcp/mcp-tools.ts';
 
 export class NewsBoard implements Pick<Holding, 'news' | 'told' | 'watch'> {
   #newId: (kind: 'event') => string;
@@ -12,8 +11,8 @@ export class NewsBoard implements Pick<Holding, 'news' | 'told' | 'watch'> {
     this.#newId = newId;
   }
 
-  announce(trouble: McpTrouble): void {
-    this.#news = [...this.#news, { id: this.#newId('event'), kind: 'mcp_failed', ...trouble }];
+  announce(happening: Happening): void {
+    this.#news = [...this.#news, { id: this.#newId('event'), ...happening }];
     this.#changed();
   }
 

@@ -1,5 +1,6 @@
 // Makes the sandbox of a session: from its snapshot, or from its environment's image.
 //   N1 What comes back as a snapshot has been looked at: another image, or a sandbox that somebody else made, is not used.
+import type { Boot, Phase } from '@capstan/sandbox/boot';
 import { isSandboxError } from '@capstan/sandbox/error';
 import type { KeptSnapshot } from '@capstan/sandbox/lifecycle';
 import { recipeOf } from '@capstan/sandbox/packages';
@@ -8,6 +9,7 @@ import type { Made } from '@capstan/sandbox/record-changes';
 import type { CloudConfig } from '@capstan/schema/environments';
 import type { Logger } from '@capstan/shared/logger';
 import { persist } from './persistence.ts';
+import { PhaseClock } from './phase-clock.ts';
 import { isFromSnapshot } from './snapshot-manifest.ts';
 
 export interface BootDeps {
@@ -21,12 +23,7 @@ export interface BootDeps {
   clock: { now(): number };
 }
 
-/** Of a sandbox that was made: how long each step of it took, in ms. */
-interface Steps {
-  image_ms: number;
-  create_ms: number;
-  verify_ms: number;
-}
+export type Booted = Made & { boot: Boot };
 
 /** A sandbox that does not have what it should is made once more. */
 const TRIES = 2;
@@ -39,21 +36,30 @@ export class SandboxBoot {
   }
 
   /** `from` in what is made is null when the snapshot is gone, or is not what it was said to be. */
-  async make(snapshot: KeptSnapshot | null): Promise<Made> {
+  async make(snapshot: KeptSnapshot | null): Promise<Booted> {
     const { logger, clock } = this.#deps;
-    const began = clock.now();
-    const steps: Steps = { image_ms: 0, create_ms: 0, verify_ms: 0 };
+    const beganAt = clock.now();
+    const steps = new PhaseClock(clock);
     const restored = snapshot === null ? null : await this.#restore(snapshot, steps);
-    const made = restored ?? (await this.#spawn(steps));
+    const { sandboxId, expiresAt, created } = restored ?? (await this.#spawn(steps));
     const from = restored === null ? null : snapshot;
+    const phases = steps.take();
+    const took = (wanted: Phase['name']) =>
+      phases.reduce(
+        (ms, { name, ...phase }) => ms + (name === wanted ? phase.endedAt - phase.beganAt : 0),
+        0,
+      );
     logger.info('sandbox.ready', {
-      sandbox_id: made.sandboxId,
+      sandbox_id: sandboxId,
       how: from === null ? 'spawned' : 'restored',
-      created: made.created,
-      ...steps,
-      duration_ms: clock.now() - began,
+      created,
+      image_ms: took('image'),
+      create_ms: took('create'),
+      verify_ms: took('verify'),
+      duration_ms: clock.now() - beganAt,
     });
-    return { sandboxId: made.sandboxId, expiresAt: made.expiresAt, from };
+    const sandbox = from === null ? 'created' : 'restored';
+    return { sandboxId, expiresAt, from, boot: { sandboxId, sandbox, beganAt, phases, filled: false } };
   }
 
   /** Ends what a dead process may have made. */
@@ -67,7 +73,10 @@ export class SandboxBoot {
     return `session-${this.#deps.sessionId}`;
   }
 
-  async #restore({ imageId, snapshotId, marked }: KeptSnapshot, steps: Steps): Promise<SandboxRef | null> {
+  async #restore(
+    { imageId, snapshotId, marked }: KeptSnapshot,
+    steps: PhaseClock,
+  ): Promise<SandboxRef | null> {
     const sandboxes = this.#deps.sandboxes();
     for (let tries = 1; tries <= TRIES; tries++) {
       const made = await this.#create(imageId, steps).catch((error: unknown) => {
@@ -77,15 +86,15 @@ export class SandboxBoot {
       if (made === null) break;
       const { sandboxId } = made;
       const verify = () => isFromSnapshot(sandboxes, { sandboxId, snapshotId });
-      if (!marked || (await this.#timed(steps, 'verify_ms', verify))) return made;
+      if (!marked || (await steps.time({ name: 'verify', url: null }, verify))) return made;
       await persist(() => sandboxes.terminate(sandboxId));
     }
     this.#deps.logger.error('sandbox.snapshot_unusable', { image_id: imageId, snapshot_id: snapshotId });
     return null;
   }
 
-  async #spawn(steps: Steps): Promise<SandboxRef> {
-    return this.#create(await this.#timed(steps, 'image_ms', () => this.#image()), steps);
+  async #spawn(steps: PhaseClock): Promise<SandboxRef> {
+    return this.#create(await steps.time({ name: 'image', url: null }, () => this.#image()), steps);
   }
 
   /** Undefined: the environment has nothing beyond the usual image. */
@@ -95,14 +104,14 @@ export class SandboxBoot {
     return (await persist(() => this.#deps.sandboxes().buildImage(recipe))).imageId;
   }
 
-  #create(imageId: string | undefined, steps: Steps): Promise<SandboxRef> {
+  #create(imageId: string | undefined, steps: PhaseClock): Promise<SandboxRef> {
     const { network } = this.#deps;
     const request: CreateSandbox = {
       name: this.#name,
       network,
       ...(imageId === undefined ? {} : { imageId }),
     };
-    return this.#timed(steps, 'create_ms', async () => {
+    return steps.time({ name: 'create', url: null }, async () => {
       const create = (asked: CreateSandbox) => persist(() => this.#deps.sandboxes().create(asked));
       if (!(await this.#holdsTokens())) return create(request);
       return create({ ...request, credentials: [] }).catch((error: unknown) => {
@@ -121,12 +130,5 @@ export class SandboxBoot {
       this.#deps.logger.error('sandbox.tokens_unknown', {}, error);
       return true;
     }
-  }
-
-  async #timed<T>(steps: Steps, step: keyof Steps, work: () => Promise<T>): Promise<T> {
-    const began = this.#deps.clock.now();
-    const result = await work();
-    steps[step] += this.#deps.clock.now() - began;
-    return result;
   }
 }

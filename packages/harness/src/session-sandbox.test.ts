@@ -44,6 +44,9 @@ async function photographed(): Promise<SessionSandbox> {
   return sandbox;
 }
 
+/** Beside how each came to be. */
+const told = (sandbox: SessionSandbox) => sandbox.news().filter(({ kind }) => kind !== 'booted');
+
 const end = () => {
   world.last.alive = false;
 };
@@ -177,9 +180,9 @@ describe('a sandbox that has ended', () => {
     expect(world.read('/a')).toBe('kept');
     const restored = { snapshot_taken_at: takenAt };
     const lost = { files: 'since_snapshot', processes: true };
-    expect(sandbox.news()).toMatchObject([{ kind: 'replaced', replacement: { restored, lost } }]);
-    sandbox.told(sandbox.news()[0]?.id ?? '');
-    expect(wake().news()).toEqual([]);
+    expect(told(sandbox)).toMatchObject([{ kind: 'replaced', replacement: { restored, lost } }]);
+    sandbox.told(told(sandbox)[0]?.id ?? '');
+    expect(told(wake())).toEqual([]);
   });
 
   it('whose snapshot is gone begins anew, and says so', async () => {
@@ -190,7 +193,7 @@ describe('a sandbox that has ended', () => {
     await sandbox.acquire();
     expect([world.read('/a'), facts.record.snapshot]).toEqual([null, null]);
     const replacement = { restored: null, lost: { files: 'all', processes: false } };
-    expect(sandbox.news()).toMatchObject([{ replacement }]);
+    expect(told(sandbox)).toMatchObject([{ replacement }]);
   });
 
   it('does not come back as what was never its snapshot', async () => {
@@ -202,7 +205,7 @@ describe('a sandbox that has ended', () => {
     await sandbox.acquire();
     expect(world.read('/a')).toBeNull();
     expect(world.live).toHaveLength(1);
-    expect(sandbox.news()).toMatchObject([{ replacement: { restored: null } }]);
+    expect(told(sandbox)).toMatchObject([{ replacement: { restored: null } }]);
   });
 
   it('is brought back by whoever comes next when that cannot be done now', async () => {
@@ -228,7 +231,7 @@ describe('a sandbox whose time is nearly over', () => {
     expect(await sandbox.acquire()).not.toBe('sb-1');
     expect([world.read('/a'), world.live.length]).toEqual(['kept', 1]);
     const lost = { files: 'none', processes: false };
-    expect(sandbox.news()).toMatchObject([{ replacement: { lost } }]);
+    expect(told(sandbox)).toMatchObject([{ replacement: { lost } }]);
   });
 
   it('is used as it is while another call is under way in it, or when it cannot be replaced', async () => {
@@ -260,7 +263,7 @@ describe('a sandbox that was made early', () => {
     wake().provision();
     expect(world.boxes).toHaveLength(1);
     await change(wake());
-    expect([world.boxes.length, wake().news()]).toEqual([2, []]);
+    expect([world.boxes.length, told(wake())]).toEqual([2, []]);
   });
 
   it('is left alone while a person works in it, also when its session has long rested', async () => {
@@ -318,14 +321,14 @@ describe('the environment of a sandbox', () => {
     const ask = () => expect(sandbox.acquire()).rejects.toMatchObject({ code: 'image_failed' });
     await Promise.all([ask(), ask()]);
     await ask();
-    expect(sandbox.news()).toMatchObject([{ kind: 'image_failed', message: 'buildImage fails' }]);
+    expect(told(sandbox)).toMatchObject([{ kind: 'image_failed', message: 'buildImage fails' }]);
     expect(world.asked).toEqual(['buildImage']);
     sandbox.provision();
     sandbox.retry();
     sandbox.provision();
     await ask();
     expect(world.asked).toEqual(['buildImage', 'buildImage']);
-    expect(sandbox.news()).toHaveLength(2);
+    expect(told(sandbox)).toHaveLength(2);
     world.fails.clear();
     sandbox.retry();
     await sandbox.acquire();
@@ -404,5 +407,36 @@ describe('a snapshot that was lent', () => {
     world.now = sandbox.careAt() ?? 0;
     await sandbox.care();
     expect([...world.images.keys()]).toEqual([facts.record.snapshot?.imageId]);
+  });
+});
+
+describe('the boot of a sandbox', () => {
+  const boots = (sandbox: SessionSandbox) =>
+    sandbox.news().flatMap((news) => (news.kind === 'booted' ? [news.boot] : []));
+
+  it('is told when the sandbox is first used, once, also when a process dies in between', async () => {
+    const first = wake();
+    await first.acquire();
+    expect(boots(first)).toEqual([]);
+    const second = wake();
+    await change(second);
+    await change(second);
+    const created = { name: 'create', started_after_ms: 0, duration_ms: 0, repository_url: null };
+    expect(boots(second)).toMatchObject([
+      { sandbox: 'created', duration_ms: 0, phases: [{ name: 'image' }, created] },
+    ]);
+    second.told(second.news().at(-1)?.id ?? '');
+    const third = wake();
+    await change(third);
+    expect(boots(third)).toEqual([]);
+  });
+
+  it('is told of each sandbox, and how it came back', async () => {
+    const sandbox = await photographed();
+    end();
+    sandbox.doubt();
+    await change(sandbox);
+    expect(boots(sandbox).map((boot) => boot.sandbox)).toEqual(['created', 'restored']);
+    expect(boots(sandbox)[1]?.phases.map(({ name }) => name)).toEqual(['create', 'verify']);
   });
 });

@@ -17,14 +17,15 @@ import {
 } from '@capstan/sandbox/lifecycle';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import * as changes from '@capstan/sandbox/record-changes';
-import type { SandboxNews } from '@capstan/schema/sandbox-news';
+import type { Happening, SandboxNews } from '@capstan/schema/sandbox-news';
 import type { Exposed, Holding, LentSnapshot, Rest } from '@capstan/session/harness';
 import { runsSomething } from './background.ts';
-import { isLost } from './lost.ts';
+import { isLost, unlessAway } from './lost.ts';
 import { persist } from './persistence.ts';
 import { RecordBook, type SandboxFacts } from './record-book.ts';
 import { type BootDeps, SandboxBoot } from './sandbox-boot.ts';
 import { SandboxSnapshots, type SnapshotDeps } from './sandbox-snapshots.ts';
+import { SandboxTelling } from './sandbox-telling.ts';
 import type { SandboxWorkspace } from './sandbox-workspace.ts';
 
 export interface SessionSandboxDeps extends BootDeps, SnapshotDeps {
@@ -56,12 +57,13 @@ export class SessionSandbox implements Holding {
   #opening: Promise<string> | null = null;
   /** Why there is no image: it is not tried again before somebody says something. */
   #failure: SandboxError | null = null;
-  #changed: () => void = () => {};
+  #telling: SandboxTelling;
 
   constructor(deps: SessionSandboxDeps) {
     this.#deps = deps;
     this.#book = new RecordBook(deps.facts);
     this.#boot = new SandboxBoot(deps);
+    this.#telling = new SandboxTelling(deps, this.#book);
     this.#snapshots = new SandboxSnapshots(deps, this.#book);
   }
 
@@ -87,7 +89,8 @@ export class SessionSandbox implements Holding {
       this.#look = null;
       try {
         this.#change((record) => changes.used(record, may));
-        await this.#deps.workspace?.ready(sandboxId);
+        await this.#telling.fill(sandboxId);
+        this.#telling.entered();
         const result = await work(sandboxId);
         this.seen();
         return result;
@@ -98,7 +101,7 @@ export class SessionSandbox implements Holding {
       this.#users -= 1;
       if (this.#users === 0) {
         this.#usedAt = this.#deps.clock.now();
-        if (this.#rest.since !== null) this.#changed();
+        if (this.#rest.since !== null) this.#telling.notify();
       }
     }
   }
@@ -118,10 +121,8 @@ export class SessionSandbox implements Holding {
 
   /** Gets it ready, and does not wait for it. */
   prepare(): void {
-    const ready = this.acquire().then((sandboxId) => this.#deps.workspace?.ready(sandboxId));
-    ready.catch((error: unknown) =>
-      this.#deps.logger.warn('sandbox.prepare_failed', { message: String(error) }),
-    );
+    const filled = this.acquire().then((sandboxId) => this.#telling.fill(sandboxId));
+    filled.catch((error: unknown) => this.#warn('sandbox.prepare_failed', error));
   }
 
   prewarm(): void {
@@ -135,12 +136,10 @@ export class SessionSandbox implements Holding {
   }
 
   refresh(): void {
-    const refreshed = this.place().then((sandboxId) =>
-      sandboxId === null ? undefined : this.#deps.workspace?.ready(sandboxId),
-    );
-    refreshed.catch((error: unknown) =>
-      this.#deps.logger.warn('sandbox.refresh_failed', { message: String(error) }),
-    );
+    const filled = this.place().then(async (sandboxId) => {
+      if (sandboxId !== null) await this.#telling.fill(sandboxId);
+    });
+    filled.catch((error: unknown) => this.#warn('sandbox.refresh_failed', error));
   }
 
   async expose(port: number): Promise<Exposed | null> {
@@ -239,22 +238,20 @@ export class SessionSandbox implements Holding {
   }
 
   news(): readonly SandboxNews[] {
-    return this.#record.news;
+    return this.#telling.news();
   }
 
   /** Something else that the session works with cannot be used: the log is to say so. */
-  announce(news: Omit<Extract<SandboxNews, { kind: 'mcp_failed' }>, 'id' | 'kind'>): void {
-    const id = this.#deps.newId('event');
-    this.#change((record) => changes.announced(record, { id, kind: 'mcp_failed', ...news }));
-    this.#changed();
+  announce(happening: Happening): void {
+    this.#telling.announce(happening);
   }
 
   told(newsId: string): void {
-    this.#change((record) => changes.told(record, newsId));
+    this.#telling.told(newsId);
   }
 
   watch(changed: () => void): void {
-    this.#changed = changed;
+    this.#telling.watch(changed);
   }
 
   snapshot(): Pick<LentSnapshot, 'upTo'> | null {
@@ -263,6 +260,10 @@ export class SessionSandbox implements Holding {
 
   lend(): Promise<LentSnapshot | null> {
     return this.#snapshots.lend();
+  }
+
+  #warn(event: string, error: unknown): void {
+    this.#deps.logger.warn(event, { message: String(error) });
   }
 
   get #sandboxes(): Sandboxes {
@@ -328,6 +329,7 @@ export class SessionSandbox implements Holding {
       const newsId = this.#deps.newId('event');
       const { upTo } = this.#rest;
       this.#change((record) => changes.replaced(record, made, { newsId, upTo }));
+      this.#change((record) => changes.booted(record, made.boot));
       if (this.#wanted) this.#change(changes.wants);
       this.#wanted = false;
       this.#seen = { sandboxId: made.sandboxId, at: this.#deps.clock.now() };
@@ -337,14 +339,13 @@ export class SessionSandbox implements Holding {
       if (isSandboxError(error, 'image_failed')) this.#fail(error);
       throw error;
     } finally {
-      this.#changed();
+      this.#telling.notify();
     }
   }
 
   #fail(error: SandboxError): void {
     this.#failure = error;
-    const id = this.#deps.newId('event');
-    this.#change((record) => changes.announced(record, { id, kind: 'image_failed', message: error.message }));
+    this.#telling.announce({ kind: 'image_failed', message: error.message });
   }
 
   async #lookInto(): Promise<void> {
@@ -392,9 +393,4 @@ export class SessionSandbox implements Holding {
   #keep(): void {
     this.#keepUntil = this.#deps.clock.now() + KEEP_MS;
   }
-}
-
-/** A sandbox that is to go need not be photographed; one that cannot be reached cannot be ended either. */
-function unlessAway(error: unknown): void {
-  if (!isSandboxError(error) || error.code === 'unavailable' || error.code === 'timeout') throw error;
 }

@@ -4,6 +4,7 @@
 //  L3 A sandbox in which something runs is not replaced before it comes near its end.
 // Instants are epoch ms.
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
+import type { Boot } from './boot.ts';
 
 /** As long as no one has asked for a sandbox for this long, nobody knows whether it lives. */
 export const TRUSTED_MS = 60_000;
@@ -73,6 +74,8 @@ export interface SandboxRecord {
   taking: Taking | null;
   /** Images this session needs no more, and is to let go. */
   discarded: readonly KeptImage[];
+  /** How its sandbox came to be, until somebody uses it. Absent in records of earlier releases. */
+  boot?: Boot | null;
   /** Oldest first. */
   news: readonly SandboxNews[];
 }

@@ -1,6 +1,7 @@
 // How a session's record of its sandbox changes: one function for each thing that happens. Pure, and harmless to repeat.
 import type { SandboxReplacement } from '@capstan/schema/events/sandbox-events';
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
+import { type Boot, type Phase, toBoot } from './boot.ts';
 import type { KeptImage, KeptSnapshot, LiveSandbox, SandboxRecord, Taking } from './lifecycle.ts';
 
 export interface Made {
@@ -139,6 +140,26 @@ export function spared(record: SandboxRecord, sandboxId: string): SandboxRecord 
 export function givenBack(record: SandboxRecord): SandboxRecord {
   const { live, making } = record;
   return live === null && !making ? record : { ...record, live: null, making: false };
+}
+
+/** Its sandbox was made so. One that is in use already was told before. */
+export function booted(record: SandboxRecord, boot: Boot): SandboxRecord {
+  const { live } = record;
+  return live?.sandboxId === boot.sandboxId && !live.used ? { ...record, boot } : record;
+}
+
+/** What belongs into it was brought, in these phases. */
+export function filled(record: SandboxRecord, sandboxId: string, phases: readonly Phase[]): SandboxRecord {
+  const { boot } = record;
+  if (!boot || boot.filled || boot.sandboxId !== sandboxId) return record;
+  return { ...record, boot: { ...boot, filled: true, phases: [...boot.phases, ...phases] } };
+}
+
+/** Somebody uses it: how it came to be is told. */
+export function entered(record: SandboxRecord, newsId: string): SandboxRecord {
+  const { boot } = record;
+  if (!boot) return record;
+  return announced({ ...record, boot: null }, { id: newsId, kind: 'booted', boot: toBoot(boot) });
 }
 
 export function announced(record: SandboxRecord, news: SandboxNews): SandboxRecord {

@@ -91,7 +91,7 @@ export interface Note {
   cancel?: true;
   /** On `session.updated`: here a copy of another session's log ends, and this session's own begins. */
   fork?: { into: string };
-  /** On `session.sandbox_replaced` and `session.error`: it tells news of the sandbox. */
+  /** On `session.sandbox_replaced`, `span.sandbox_boot` and `session.error`: it tells news of the sandbox. */
   news?: true;
   /** On `agent.tool_result`: it begins with what became of the sandbox, before what the call brought. */
   heard?: true;

@@ -98,6 +98,8 @@ function told(state: State, { event, note }: Entry): State {
       }));
       return { ...state, threads, told: event.id };
     }
+    case 'span.sandbox_boot':
+      return { ...state, told: event.id };
     case 'session.error':
       return note?.news ? { ...state, told: event.id } : state;
     default:

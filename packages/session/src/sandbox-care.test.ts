@@ -1,5 +1,5 @@
 // The sandbox of a session as the session sees it: when it is looked after, and what is told of what became of it.
-import type { SandboxReplacement } from '@capstan/schema/events/sandbox-events';
+import type { SandboxBoot, SandboxReplacement } from '@capstan/schema/events/sandbox-events';
 import { describe, expect, it } from 'vitest';
 import { prewarm } from './outside-calls.ts';
 import { Recording } from './replay/recording.ts';
@@ -14,6 +14,13 @@ const { message } = Player;
 const LOST: SandboxReplacement = {
   restored: { snapshot_taken_at: '2026-01-01T00:00:00.000Z' },
   lost: { files: 'since_snapshot', processes: true },
+};
+
+const BOOT: SandboxBoot = {
+  sandbox: 'created',
+  started_at: '2026-01-01T00:00:00.000Z',
+  duration_ms: 1_200,
+  phases: [{ name: 'clone', started_after_ms: 0, duration_ms: 1_200, repository_url: 'https://a.example' }],
 };
 
 async function inUse(): Promise<Player> {
@@ -170,13 +177,26 @@ describe('a sandbox that was replaced', () => {
     expect(await results(player)).toEqual([['ok']]);
   });
 
-  it('is in a replay where it was', async () => {
+  it('is in a replay where it was, with what else was told', async () => {
     const player = await inUse();
     await player.send(message('do it'));
     (await player.model()).settle([use('bash')]);
     const call = await player.tool();
-    player.world.harness.replace('sevt_news', LOST);
-    await until(async () => (await told(player)).length === 1);
+    const { harness } = player.world;
+    harness.replace('sevt_news', LOST);
+    harness.untold = [
+      ...harness.untold,
+      { id: 'sevt_o', kind: 'booted', boot: BOOT },
+      {
+        id: 'sevt_p',
+        kind: 'repository_failed',
+        type: 'repository_clone_error',
+        url: 'https://a.example',
+        message: 'no',
+      },
+    ];
+    harness.notify();
+    await until(async () => (await player.world.types()).includes('session.error'));
     call.settle(outcome('ok'));
     (await player.model()).settle([say('done')]);
     await player.rests();

@@ -1,4 +1,4 @@
-import type { SandboxReplacement } from '@capstan/schema/events/sandbox-events';
+import type { SandboxBoot, SandboxReplacement } from '@capstan/schema/events/sandbox-events';
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
 import { describe, expect, it } from 'vitest';
 import { toldWith, withNews } from './sandbox-news.ts';
@@ -29,6 +29,39 @@ describe('news of the sandbox', () => {
     const more = withNews(machine.context(), [], NEWS);
     expect(more.map(({ event }) => event.id)).toEqual(['sevt_c']);
     expect(withNews(machine.context(), [], NEWS.slice(0, 2))).toEqual([]);
+  });
+
+  it('are told with what is known of each', () => {
+    const machine = atWork();
+    machine.begins();
+    const boot: SandboxBoot = {
+      sandbox: 'created',
+      started_at: '2026-01-01T00:00:00.000Z',
+      duration_ms: 1_200,
+      phases: [{ name: 'create', started_after_ms: 0, duration_ms: 1_200, repository_url: null }],
+    };
+    const url = 'https://git.example/a';
+    const trouble = { type: 'repository_forbidden_error' as const, url, message: 'its host refuses it' };
+    const told = withNews(
+      machine.context(),
+      [],
+      [
+        { id: 'sevt_a', kind: 'booted', boot },
+        { id: 'sevt_b', kind: 'repository_failed', ...trouble },
+      ],
+    );
+    machine.live([...told]);
+    expect(machine.state.told).toBe('sevt_b');
+    const error = {
+      type: 'repository_forbidden_error',
+      repository_url: url,
+      message: trouble.message,
+      retry_status: { type: 'retrying' },
+    };
+    expect(told.map(({ event }) => event)).toMatchObject([
+      { id: 'sevt_a', type: 'span.sandbox_boot', ...boot },
+      { id: 'sevt_b', type: 'session.error', error },
+    ]);
   });
 
   it('wait until the session works', () => {

@@ -1,6 +1,7 @@
-// News of the sandbox and of MCP servers, as a session tells them: each once, on its log while it runs; and with the next result of a tool,
+// News of the sandbox, of repositories and of MCP servers, as a session tells them: each once, on its log while it runs; and with the next result of a tool,
 // once to each agent that may have lost something.
 import type { SandboxReplacement } from '@capstan/schema/events/sandbox-events';
+import type { SessionError } from '@capstan/schema/events/session-events';
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
 import { type Entry, made, noted, type Stamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
@@ -29,12 +30,24 @@ function toEntry(news: SandboxNews, stamp: Stamp): Entry {
   if (news.kind === 'replaced') {
     return noted(made(stamp, 'session.sandbox_replaced', { id, ...news.replacement }), { news: true });
   }
+  if (news.kind === 'booted') {
+    return noted(made(stamp, 'span.sandbox_boot', { id, ...news.boot }), { news: true });
+  }
+  return noted(made(stamp, 'session.error', { id, error: errorOf(news) }), { news: true });
+}
+
+type Trouble = Exclude<SandboxNews, { kind: 'replaced' | 'booted' }>;
+
+function errorOf(news: Trouble): SessionError {
   const report = { message: news.message, retry_status: { type: 'retrying' as const } };
-  const error =
-    news.kind === 'mcp_failed'
-      ? { type: news.type, mcp_server_name: news.server, ...report }
-      : { type: 'environment_image_error' as const, ...report };
-  return noted(made(stamp, 'session.error', { id, error }), { news: true });
+  switch (news.kind) {
+    case 'mcp_failed':
+      return { type: news.type, mcp_server_name: news.server, ...report };
+    case 'repository_failed':
+      return { type: news.type, repository_url: news.url, ...report };
+    case 'image_failed':
+      return { type: 'environment_image_error', ...report };
+  }
 }
 
 /** The outcome as its thread is given it. */

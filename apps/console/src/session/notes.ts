@@ -45,6 +45,8 @@ export function describe(event: SessionEvent): string | null {
       return `${event.agent_name} joined`;
     case 'session.sandbox_replaced':
       return describeReplacement(event);
+    case 'span.sandbox_boot':
+      return describeBoot(event);
     case 'agent.thread_message_sent':
       return `Message sent to ${event.to_agent_name ?? 'another agent'}`;
     case 'agent.thread_message_received':
@@ -63,6 +65,12 @@ function describeReplacement({ restored, lost }: EventOf<'session.sandbox_replac
   };
   const processes = lost.processes ? ', and what was running has ended' : '';
   return `The sandbox was replaced${from}: ${files[lost.files]}${processes}`;
+}
+
+function describeBoot({ sandbox, duration_ms, phases }: EventOf<'span.sandbox_boot'>): string {
+  const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
+  const steps = phases.map(({ name, duration_ms: ms }) => `${name} ${seconds(ms)}`).join(', ');
+  return `Sandbox ${sandbox} in ${seconds(duration_ms)} (${steps})`;
 }
 
 function describeStop(event: EventOf<'session.status_idle'>): string | null {

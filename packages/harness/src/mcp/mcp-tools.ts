@@ -5,7 +5,7 @@
 //  P3 Nothing is offered or called that the agent's toolsets do not enable.
 import type { ThreadAgent } from '@capstan/schema/agents';
 import { type McpServer, mcpSettings } from '@capstan/schema/mcp-servers';
-import type { SandboxNews } from '@capstan/schema/sandbox-news';
+import type { Happening } from '@capstan/schema/sandbox-news';
 import type { EngineTool, ToolCall, ToolOutcome } from '@capstan/session/harness';
 import type { Logger } from '@capstan/shared/logger';
 import type { Reach } from '@capstan/shared/safe-fetch';
@@ -17,7 +17,7 @@ import { McpFailure } from './failure.ts';
 import type { Authorization } from './mcp-fetch.ts';
 import { type McpToolRef, modelToolName } from './tool-names.ts';
 
-export type McpTrouble = Omit<Extract<SandboxNews, { kind: 'mcp_failed' }>, 'id' | 'kind'>;
+export type McpTrouble = Omit<Extract<Happening, { kind: 'mcp_failed' }>, 'kind'>;
 
 export interface McpDeps extends LongResultDeps {
   reach: Reach;

@@ -4,9 +4,11 @@
 //      resources change or the sandbox is replaced.
 import { isSandboxError } from '@capstan/sandbox/error';
 import type { Sandboxes } from '@capstan/sandbox/port';
+import type { RepositoryTrouble } from '@capstan/schema/sandbox-news';
 import type { Logger } from '@capstan/shared/logger';
 import { z } from 'zod';
 import { persist } from '../persistence.ts';
+import type { PhaseClock } from '../phase-clock.ts';
 import { SandboxVariables, type VaultVariables } from '../vault/sandbox-variables.ts';
 import { putFile } from './file-mount.ts';
 import { cloneRepository } from './repository-mount.ts';
@@ -19,6 +21,7 @@ export interface MountDeps {
   record: WorkspaceRecord;
   /** Absent: the session has no vaults. */
   variables?: VaultVariables | undefined;
+  phases: PhaseClock;
   logger: Logger;
 }
 
@@ -52,6 +55,7 @@ export class Mounts {
   #working: Promise<void> | null = null;
   #waiting: Promise<void> | null = null;
   #notes: string[] = [];
+  #troubles: RepositoryTrouble[] = [];
 
   constructor(deps: MountDeps) {
     this.#deps = deps;
@@ -77,6 +81,11 @@ export class Mounts {
   /** What the model has to be told, once. */
   takeNotes(): string[] {
     return this.#notes.splice(0);
+  }
+
+  /** The repositories that could not be mounted, each attempt once. */
+  takeTroubles(): RepositoryTrouble[] {
+    return this.#troubles.splice(0);
   }
 
   /** What is under way may have looked at the variables before they changed. */
@@ -116,10 +125,9 @@ export class Mounts {
       if (resource.type !== 'file')
         await this.#clone({ ...resource, token: tokens.get(resource.id) ?? null }, next);
     this.#tellUnused({ before: here, next, tokens });
-    await this.#putAll(
-      missing.filter((resource) => resource.type === 'file'),
-      next,
-    );
+    const files = missing.filter((resource) => resource.type === 'file');
+    if (files.length > 0)
+      await this.#deps.phases.time({ name: 'files', url: null }, () => this.#putAll(files, next));
     this.#current = next;
     this.#settled = true;
     const text = JSON.stringify(next);
@@ -177,25 +185,19 @@ export class Mounts {
   }
 
   async #clone(resource: RepositoryMount & { token: TokenUse | null }, next: Manifest): Promise<void> {
-    const { logger } = this.#deps;
+    const { logger, phases } = this.#deps;
     const sandboxes = this.#deps.sandboxes();
     const { id, mountPath, url, checkout, token } = resource;
     const { sandboxId } = next;
     const runId = `mount-${id}-${next.failures}`;
-    const failure = await cloneRepository({
-      sandboxes,
-      sandboxId,
-      url,
-      checkout,
-      mountPath,
-      runId,
-      token,
-    });
+    const cloning = { sandboxes, sandboxId, url, checkout, mountPath, runId, token };
+    const failure = await phases.time({ name: 'clone', url }, () => cloneRepository(cloning));
     if (failure === null) {
       next.mounted[id] = { path: mountPath, type: 'github_repository' };
       return;
     }
     logger.warn('mount.failed', { resource_id: id, kind: failure.type });
+    this.#troubles.push({ kind: 'repository_failed', url, ...failure });
     this.#fail(next, failure.message);
   }
 

@@ -130,6 +130,35 @@ describe('repositories of a session', () => {
     expect(said.match(/it has no such branch or commit/g)).toHaveLength(2);
     expect(said).toMatch(/127\.0\.0\.1:9\/name could not be mounted/);
     expect(said).toMatch(/\(no output\)$/);
+    await bash('echo again');
+    const errors = tools.news().flatMap((news) => (news.kind === 'repository_failed' ? [news] : []));
+    expect(errors.map(({ type, url: of }) => [type, of.split('/').slice(-2).join('/')])).toEqual([
+      ['repository_authentication_error', 'private/name'],
+      ['repository_forbidden_error', 'forbidden/name'],
+      ['repository_not_found_error', 'missing/name'],
+      ['repository_checkout_error', `${url.split('/').at(-1)}/name.git`],
+      ['repository_checkout_error', `${url.split('/').at(-1)}/name.git`],
+      ['repository_clone_error', '127.0.0.1:9/name'],
+    ]);
+    expect(errors[0]?.message).toMatch(/could not be mounted at \/workspace\/private: its host asks/);
+  });
+
+  it('are phases of the boot of their sandbox, with how long each took', async () => {
+    const before = tools.news().filter(({ kind }) => kind === 'booted').length;
+    files.mountables = [
+      repository('nowhere', 'http://127.0.0.1:9/name'),
+      files.file('1', '/mnt/session/uploads/one', bytes('one')),
+    ];
+    await bash('true');
+    await bash('true');
+    const boots = tools.news().flatMap((news) => (news.kind === 'booted' ? [news.boot] : []));
+    expect(boots).toHaveLength(before + 1);
+    const { phases = [], duration_ms: whole } = boots.at(-1) ?? {};
+    expect(phases.map(({ name }) => name)).toEqual(['image', 'create', 'clone', 'files']);
+    expect(phases.map(({ repository_url: of }) => of)).toEqual([null, null, 'http://127.0.0.1:9/name', null]);
+    const ends = phases.map(({ started_after_ms: at, duration_ms: ms }) => at + ms);
+    expect(whole).toBe(Math.max(...ends));
+    expect(ends).toEqual(ends.toSorted((a, b) => a - b));
   });
 });
 

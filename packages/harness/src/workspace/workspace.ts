@@ -1,4 +1,7 @@
 // The workspace of a session's sandbox: what is brought into it before a tool call, and what is taken out of it after one.
+import type { Phase } from '@capstan/sandbox/boot';
+import type { RepositoryTrouble } from '@capstan/schema/sandbox-news';
+import { PhaseClock } from '../phase-clock.ts';
 import type { VaultVariables } from '../vault/sandbox-variables.ts';
 import { MemorySync } from './memory-sync.ts';
 import { Mounts } from './mounts.ts';
@@ -19,13 +22,17 @@ export interface WorkspaceDeps extends OutputDeps {
 }
 
 export class Workspace {
+  #phases: PhaseClock;
   #mounts: Mounts;
+  #hasSkills: boolean;
   #skills: SkillMounts;
   #outputs: Outputs;
   #memories: MemorySync | null;
 
   constructor(deps: WorkspaceDeps) {
-    this.#mounts = new Mounts(deps);
+    this.#phases = new PhaseClock(deps.clock);
+    this.#mounts = new Mounts({ ...deps, phases: this.#phases });
+    this.#hasSkills = deps.skills !== undefined;
     this.#skills = new SkillMounts(deps);
     this.#outputs = new Outputs(deps);
     const { memories } = deps;
@@ -34,11 +41,22 @@ export class Workspace {
 
   /** Before a tool call. Rejects with SandboxError when the sandbox itself fails. */
   async ready(sandboxId: string): Promise<void> {
+    const time = (name: 'skills' | 'memories', work: () => Promise<void>) =>
+      this.#phases.time({ name, url: null }, work);
+    const memories = this.#memories;
     await Promise.all([
       this.#mounts.ready(sandboxId),
-      this.#skills.ready(sandboxId),
-      this.#memories?.ready(sandboxId),
+      this.#hasSkills && time('skills', () => this.#skills.ready(sandboxId)),
+      memories && time('memories', () => memories.ready(sandboxId)),
     ]);
+  }
+
+  takePhases(): Phase[] {
+    return this.#phases.take();
+  }
+
+  takeTroubles(): RepositoryTrouble[] {
+    return this.#mounts.takeTroubles();
   }
 
   /** Variables that every command is to have; after `ready`. */

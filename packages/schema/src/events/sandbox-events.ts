@@ -21,7 +21,32 @@ export const sandboxReplacement = z.object({
 });
 export type SandboxReplacement = z.infer<typeof sandboxReplacement>;
 
+/** A step of making a sandbox. Steps may lie beside each other. */
+const bootPhase = z.object({
+  name: z.enum(['image', 'create', 'verify', 'clone', 'files', 'skills', 'memories']).meta({
+    description:
+      'image: the image of the environment with its packages, built or found; create: the sandbox; verify: that it is its snapshot; clone: a repository; files, skills, memories: brought into it.',
+  }),
+  started_after_ms: z.int().min(0).meta({ description: 'Since the boot began.' }),
+  duration_ms: z.int().min(0),
+  repository_url: z.string().nullable().meta({ description: 'Of a clone.' }),
+});
+export type BootPhase = z.infer<typeof bootPhase>;
+
+/** How a sandbox came to be, and how long that took. */
+export const sandboxBoot = z.object({
+  sandbox: z.enum(['created', 'restored']).meta({ description: 'From an image, or from its snapshot.' }),
+  started_at: timestamp,
+  duration_ms: z.int().min(0).meta({ description: 'Until its last phase ended.' }),
+  phases: z.array(bootPhase).meta({ description: 'In the order they began.' }),
+});
+export type SandboxBoot = z.infer<typeof sandboxBoot>;
+
 export const sandboxEvents = [
+  serverEvent('span.sandbox_boot', sandboxBoot.shape, {
+    description:
+      'Our extension: a sandbox of the session was made and is used for the first time. Told once for each, while the session runs.',
+  }),
   serverEvent('session.sandbox_replaced', sandboxReplacement.shape, {
     description:
       'Our extension: the sandbox of the session had ended, or came near the end of its time, and another took its place. Told once for each, while the session runs.',

@@ -46,6 +46,10 @@ const repository = [
   'repository_checkout_error',
   'repository_clone_error',
 ] as const;
+export type RepositoryErrorType = (typeof repository)[number];
+export function isRepositoryError(type: string): type is RepositoryErrorType {
+  return repository.some((one) => one === type);
+}
 const report = { message: z.string(), retry_status: retryStatus };
 
 export const sessionError = z.discriminatedUnion('type', [

@@ -2,6 +2,7 @@
 // events and what becomes of the session as a whole are tried on the machine, until one would write exactly those rows.
 
 import type { AgentTools } from '@capstan/schema/agents';
+import { isRepositoryError } from '@capstan/schema/events/session-events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { MetadataPatch } from '@capstan/schema/metadata';
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
@@ -137,11 +138,19 @@ function told({ event }: LoggedEntry): Stimulus {
     const { restored, lost } = event;
     return { kind: 'news', news: { id, kind: 'replaced', replacement: { restored, lost } } };
   }
+  if (event.type === 'span.sandbox_boot') {
+    const { sandbox, started_at, duration_ms, phases } = event;
+    return { kind: 'news', news: { id, kind: 'booted', boot: { sandbox, started_at, duration_ms, phases } } };
+  }
   const error = event.type === 'session.error' ? event.error : { type: 'unknown_error', message: '' };
   const { type, message } = error;
   if (type === 'mcp_connection_failed_error' || type === 'mcp_authentication_failed_error') {
     const server = 'mcp_server_name' in error ? error.mcp_server_name : '';
     return { kind: 'news', news: { id, kind: 'mcp_failed', type, server, message } };
+  }
+  if (isRepositoryError(type)) {
+    const url = 'repository_url' in error ? (error.repository_url ?? '') : '';
+    return { kind: 'news', news: { id, kind: 'repository_failed', type, url, message } };
   }
   return { kind: 'news', news: { id, kind: 'image_failed', message } };
 }

@@ -118,7 +118,7 @@ export class LogWitness {
     holds(!state.deleted, 'a deleted session says nothing more');
     if (state.status === 'terminated' && !forked)
       holds(event.type === 'session.deleted', 'a session that is over is only deleted');
-    if (event.type === 'session.sandbox_replaced') {
+    if (event.type === 'session.sandbox_replaced' || event.type === 'span.sandbox_boot') {
       holds(state.status === 'running', 'what became of the sandbox is told while the session runs');
       holds(!this.news.has(event.id), 'what became of the sandbox is told once');
       this.news.add(event.id);
