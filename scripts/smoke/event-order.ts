@@ -9,7 +9,7 @@ const TURN = new RegExp(
 /** Throws an Error that shows the order found when it is not that of a finished turn. Unnamed types are left aside. */
 export function assertTurnOrder(types: string[]): void {
   const known = types.filter((type) =>
-    /^(user\.message|session\.(status|thread_status|usage)|agent\.|span\.)/.test(type),
+    /^(user\.message|session\.(status|thread_status|usage)|agent\.|span\.model_request)/.test(type),
   );
   if (!TURN.test(known.map((type) => `${type} `).join('')))
     throw new Error(`events out of order: ${known.join(', ')}`);

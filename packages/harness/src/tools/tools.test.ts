@@ -321,7 +321,7 @@ describe('the sandbox of a session', () => {
     expect(first.isError).toBe(false);
     expect(textOf(first)).toBe('back\n');
     const replacement = { restored: null, lost: { files: 'all', processes: true } };
-    expect(woken.news().at(-1)).toMatchObject({ kind: 'replaced', replacement });
+    expect(woken.news().at(-2)).toMatchObject({ kind: 'replaced', replacement });
     expect(textOf(await woken.perform(callOf('bash', { command: 'echo on' }), NEVER))).toBe('on\n');
   });
 
