@@ -72,6 +72,24 @@ describe('toTimeline', () => {
     expect(timeline.items).toMatchObject([{ kind: 'agent', text: 'hi', answerer: { provider: 'dev' } }]);
   });
 
+  it('shows how long a sandbox took, phase by phase', () => {
+    const phase = { started_after_ms: 0, repository_url: null };
+    const boot: SessionEvent = {
+      id: 'boot',
+      type: 'span.sandbox_boot',
+      processed_at: at,
+      sandbox: 'restored',
+      started_at: at,
+      duration_ms: 1_540,
+      phases: [
+        { ...phase, name: 'create', duration_ms: 300 },
+        { ...phase, name: 'clone', duration_ms: 1_240 },
+      ],
+    };
+    const text = 'Sandbox restored in 1.5 s (create 0.3 s, clone 1.2 s)';
+    expect(read(boot).items).toMatchObject([{ kind: 'note', text }]);
+  });
+
   it('shows an event of a type it does not know by its name', () => {
     const unknown: SessionEvent = JSON.parse(`{"id":"x","type":"agent.dreamed","processed_at":"${at}"}`);
     expect(read(unknown).items).toMatchObject([{ kind: 'note', text: 'agent.dreamed' }]);
