@@ -52,7 +52,7 @@ type Paired<T> = T extends { configs: (infer C)[]; type: 'agent_toolset_20260401
 /** Budgets may have limits of ours beside the official one, for whoever sets them. */
 type OfficialBudget<T> = T extends object ? Anthropic.Beta.Sessions.BetaManagedAgentsBudgetLimit : T;
 /** Events and errors of ours stand beside the official ones: unions of the SDK are open. */
-type OwnEvent = 'session.sandbox_replaced';
+type OwnEvent = 'session.sandbox_replaced' | 'span.sandbox_boot';
 type OwnError = 'environment_image_error';
 type Told<E> = E extends { type: OwnEvent }
   ? never
