@@ -47,7 +47,9 @@ export class WorkDO extends DurableObject<Env> implements WorkQueues {
       const item = queue.poll(poll);
       const left = until - Date.now();
       if (item !== null || left <= 0) return item;
-      await Promise.race([queue.changed(), scheduler.wait(left)]);
+      const { news, forget } = queue.changed();
+      await Promise.race([news, scheduler.wait(left)]);
+      forget();
     }
   }
 

@@ -150,10 +150,21 @@ describe('a work queue', () => {
   it('wakes who waits as soon as there is work', async () => {
     const it = world();
     const queue = it.open();
-    const changed = queue.changed();
+    const { news } = queue.changed();
     queue.want('a', true);
-    await changed;
+    await news;
     expect(queue.poll(poll)?.sessionId).toBe('a');
+  });
+
+  it('keeps nothing of who waited in vain', async () => {
+    const queue = world().open();
+    const gone = queue.changed();
+    const there = queue.changed();
+    gone.forget();
+    queue.want('a', true);
+    await there.news;
+    const told = gone.news.then(() => 'told');
+    expect(await Promise.race([told, settled()])).toBeUndefined();
   });
 
   it('counts what waits, what was given, and who polls', () => {

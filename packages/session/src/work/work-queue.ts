@@ -49,7 +49,7 @@ export class WorkQueue {
   /** When each worker polled last, epoch ms; the one that has been silent longest first. */
   #seen = new Map<string, number>();
   #telling = new Set<string>();
-  #waiting: (() => void)[] = [];
+  #waiting = new Set<() => void>();
 
   constructor(ports: QueuePorts) {
     this.#ports = ports;
@@ -75,9 +75,11 @@ export class WorkQueue {
     return this.#save(given(oldest, now));
   }
 
-  /** Resolves when there may be something to poll for that was not there before. */
-  changed(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /** `news` resolves when there may be something to poll for that was not there before; `forget` is for who waits no more. */
+  changed(): { news: Promise<void>; forget(): void } {
+    const { promise: news, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    return { news, forget: () => this.#waiting.delete(resolve) };
   }
 
   ack(workId: string, offer: number | null): WorkItem {
@@ -196,7 +198,8 @@ export class WorkQueue {
   }
 
   #announce(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
   }
 
   /** The session's item that is not over, or of which it was not told. */
