@@ -61,4 +61,11 @@ describe('a body', () => {
       code: 'unsupported_media_type',
     });
   });
+
+  it('refuses what nests deeper than the programs behind it can follow', () => {
+    const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+    expect(parseJson(nested(200))).toEqual(JSON.parse(nested(200)));
+    for (const depth of [201, 1_000_000])
+      expect(() => parseJson(nested(depth))).toThrow('body: nests deeper than 200 levels');
+  });
 });

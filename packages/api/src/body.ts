@@ -1,5 +1,6 @@
 // Reads a JSON body. The limit counts bytes as they arrive: what a client claims about the length is not believed.
 import { ApiError } from '@capstan/schema/error';
+import { MAX_NESTING, nestsWithin } from '@capstan/shared/nesting';
 
 const FORMS = /^(multipart\/|application\/octet-stream|image\/|audio\/|video\/)/i;
 
@@ -15,6 +16,12 @@ export async function readBody(request: Request, maxBytes: number): Promise<stri
 /** An absent body reads as `{}`, as for the bodiless POSTs of official clients. */
 export function parseJson(text: string): unknown {
   if (text.trim() === '') return {};
+  const value = parse(text);
+  if (nestsWithin(value)) return value;
+  throw new ApiError('invalid_request', `body: nests deeper than ${MAX_NESTING} levels; make it flatter`);
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -27,7 +27,7 @@ export interface Limits {
 }
 
 const LIMITS: Limits = { connectMs: 10_000, listMs: 15_000, callMs: 300_000, freshMs: 300_000 };
-const MAX_PAGES = 20;
+const MAX_PAGES = 10;
 /** What tools answer is for models to judge. */
 const ANYTHING_GOES: jsonSchemaValidator = {
   getValidator<T>() {

@@ -1,5 +1,6 @@
 // What a tool of an MCP server answers, as the content of a tool result.
 import type { ToolResultContent } from '@capstan/schema/content';
+import { nestsWithin } from '@capstan/shared/nesting';
 import { clean } from '../tools/output-text.ts';
 import type { McpResult } from './connection.ts';
 
@@ -11,6 +12,7 @@ const IMAGES: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/g
 export function toContent({ content = [], structuredContent }: McpResult): ToolResultContent[] {
   const blocks = content.flatMap(toBlocks);
   if (blocks.length > 0 || structuredContent === undefined) return blocks;
+  if (!nestsWithin(structuredContent)) return text('[A result that nests too deep to be shown.]');
   return text(JSON.stringify(structuredContent, null, 2));
 }
 

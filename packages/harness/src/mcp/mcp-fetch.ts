@@ -2,7 +2,8 @@
 //  H1 Authorization goes to the server's own origin alone; redirects are left to the client, which stays within it.
 //  H2 After a 401 it is renewed and the request sent once more: the server has not taken it.
 //  H3 A stream that breaks off before its answer ends the request, unless the server lets it be taken up again.
-//  H4 No stream is kept open beside the requests: an idle session holds no connection.
+//  H4 Of a list of tools no more is read than models could be offered, and of nothing more than a process can hold.
+//  H5 No stream is kept open beside the requests: an idle session holds no connection.
 import type { Reach } from '@capstan/shared/safe-fetch';
 import { safeFetch } from '@capstan/shared/safe-fetch';
 import { answeredStream } from './answered-stream.ts';
@@ -23,6 +24,7 @@ export interface McpFetchDeps {
 /** Longer than any call: what ends one is the call's own limit. */
 const LONGEST_MS = 330_000;
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+const MAX_LIST_BYTES = 1024 * 1024;
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
@@ -61,7 +63,9 @@ function exchange(url: string | URL, init: RequestInit, { reach, token }: Sendin
     ...(typeof body === 'string' ? { body } : {}),
     ...(signal ? { signal } : {}),
   };
-  return safeFetch(url, sent, { ...reach, timeoutMs: LONGEST_MS, maxBytes: MAX_ANSWER_BYTES, redirects: 0 });
+  const listing = typeof body === 'string' && questionOf(body).method === 'tools/list';
+  const maxBytes = listing ? MAX_LIST_BYTES : MAX_ANSWER_BYTES;
+  return safeFetch(url, sent, { ...reach, timeoutMs: LONGEST_MS, maxBytes, redirects: 0 });
 }
 
 function withEnd(response: Response, asked: RequestInit['body']): Response {
@@ -73,7 +77,11 @@ function withEnd(response: Response, asked: RequestInit['body']): Response {
 }
 
 function requestId(message: string): string | number | null {
+  const { id } = questionOf(message);
+  return typeof id === 'string' || typeof id === 'number' ? id : null;
+}
+
+function questionOf(message: string): { id?: unknown; method?: unknown } {
   const read: unknown = JSON.parse(message);
-  if (typeof read !== 'object' || read === null || !('id' in read)) return null;
-  return typeof read.id === 'string' || typeof read.id === 'number' ? read.id : null;
+  return typeof read === 'object' && read !== null ? read : {};
 }

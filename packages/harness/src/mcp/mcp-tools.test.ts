@@ -123,6 +123,21 @@ describe('what is offered', () => {
     expect(JSON.stringify(await open().offer(agent(), 'turn'))).not.toMatch(/anyOf|\$schema/);
   });
 
+  it('leaves out tools whose schemas nest deeper than programs can follow', async () => {
+    const depth = 300;
+    const deep = JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
+    server.tools = [find, named('deep', { inputSchema: { type: 'object', properties: { deep } } })];
+    expect(await namesOf(open())).toEqual(['mcp__docs__find']);
+    expect(reported).toEqual([]);
+  });
+
+  it('is not read beyond what it may reasonably have', async () => {
+    const description = 'x'.repeat(1024 * 1024);
+    server.tools = [named('long', { description })];
+    expect(await namesOf(open())).toEqual([]);
+    expect(reported.map(({ message }) => message)).toEqual([expect.stringContaining('longer than 1048576')]);
+  });
+
   it('is asked for once, until the list is old or the server says that it has changed', async () => {
     const tools = open();
     const lists = () => server.asked.filter((method) => method === 'tools/list').length;

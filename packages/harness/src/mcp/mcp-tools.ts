@@ -8,6 +8,7 @@ import { type McpServer, mcpSettings } from '@capstan/schema/mcp-servers';
 import type { Happening } from '@capstan/schema/sandbox-news';
 import type { EngineTool, ToolCall, ToolOutcome } from '@capstan/session/harness';
 import type { Logger } from '@capstan/shared/logger';
+import { nestsWithin } from '@capstan/shared/nesting';
 import type { Reach } from '@capstan/shared/safe-fetch';
 import { type LongResultDeps, withinLimit } from '../tools/long-result.ts';
 import { failed } from '../tools/tool.ts';
@@ -162,7 +163,7 @@ function toOffered(ref: McpToolRef, { description = '', inputSchema }: McpTool):
   if (ref.name === '' || ref.name.length > MAX_NAME_CHARS) return null;
   // Providers refuse these where the schema of a function begins.
   const { oneOf, anyOf, allOf, not, $schema, ...schema } = inputSchema;
-  if (JSON.stringify(schema).length > MAX_SCHEMA_CHARS) return null;
+  if (!nestsWithin(schema) || JSON.stringify(schema).length > MAX_SCHEMA_CHARS) return null;
   const described = description.slice(0, MAX_DESCRIPTION_CHARS) || `${ref.name} of ${ref.server}`;
   return { name: modelToolName(ref), description: described.toWellFormed(), schema };
 }
