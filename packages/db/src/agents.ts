@@ -12,6 +12,7 @@ import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import { type AgentChange, type AgentSettings, isSame, revise, withoutVersion } from './agent-settings.ts';
 import { within } from './bounds.ts';
+import { UPDATE_ATTEMPTS } from './contention.ts';
 import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
 import { archiveOfAgent } from './deployments.ts';
 import { requireFit } from './fit.ts';
@@ -55,8 +56,6 @@ interface AgentRow {
   agent: typeof agents.$inferSelect;
   version: typeof agentVersions.$inferSelect;
 }
-
-const UPDATE_ATTEMPTS = 3;
 
 export class AgentStore {
   #scope: Scope;

@@ -17,6 +17,7 @@ import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { and, desc, eq, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm';
 import { isSame } from './agent-settings.ts';
 import { within } from './bounds.ts';
+import { UPDATE_ATTEMPTS } from './contention.ts';
 import { type Listing, seek, toShortPage } from './cursor.ts';
 import { type DeploymentRow, toDeployment } from './deployment-resource.ts';
 import { requireFit, sizeOf } from './fit.ts';
@@ -69,8 +70,6 @@ type SettledColumns = Omit<DeploymentSettings, 'agent' | 'schedule'> &
 type Columns = Omit<DeploymentRow, 'id' | 'tenantId'>;
 /** The columns that change. */
 type Revise = (row: DeploymentRow) => Partial<Columns>;
-
-const UPDATE_ATTEMPTS = 5;
 
 export class DeploymentStore {
   #scope: Scope;

@@ -8,6 +8,7 @@ import type { Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, isNull, lt, not } from 'drizzle-orm';
 import { isSame } from './agent-settings.ts';
+import { UPDATE_ATTEMPTS } from './contention.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
 import { announce, exists } from './outbox.ts';
@@ -41,8 +42,6 @@ export interface EnvironmentFilter {
   page?: string | undefined;
   includeArchived: boolean;
 }
-
-const UPDATE_ATTEMPTS = 5;
 
 type EnvironmentRow = typeof environments.$inferSelect;
 

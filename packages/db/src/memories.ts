@@ -11,6 +11,7 @@ import type { Actor } from '@capstan/schema/memory-versions';
 import type { Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import { UPDATE_ATTEMPTS } from './contention.ts';
 import { listMemories, type MemoryFilter } from './memory-lists.ts';
 import { actorColumns, type MemoryRow, sha256Of, toMemory } from './memory-rows.ts';
 import { hasRoom, inTheWay, isFree, isOpen, record } from './memory-statements.ts';
@@ -52,8 +53,6 @@ export interface MemoryDeletion {
   /** Epoch ms. */
   now: number;
 }
-
-const ATTEMPTS = 8;
 
 interface Found {
   row: MemoryRow;
@@ -103,7 +102,7 @@ export class MemoriesStore {
       now,
     };
     const { version, revision } = record(this.#scope, written, there);
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
       const [added] = await db.batch([
         db.insert(memories).select(sql`SELECT ${values} WHERE ${when}`).returning({ id: memories.id }),
         version,
@@ -138,7 +137,7 @@ export class MemoriesStore {
   async update(key: MemoryKey, change: MemoryChange): Promise<Memory> {
     const { content, view } = change;
     const digest = content === undefined ? null : await sha256Of(content);
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
       const { row, archivedAt } = await this.#find(key);
       if (archivedAt !== null) throw archived(key.storeId);
       const path = change.path ?? row.path;
@@ -157,7 +156,7 @@ export class MemoriesStore {
   /** Also of an archived store. Refuses as `update` does. */
   async delete(key: MemoryKey, { expectedSha256, actor, now }: MemoryDeletion): Promise<void> {
     const { db } = this.#scope;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
       const { row } = await this.#find(key);
       requireExpected(row, expectedSha256);
       const at = Math.max(now, row.updatedAt + 1);

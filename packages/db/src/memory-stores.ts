@@ -8,6 +8,7 @@ import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm';
 import { madeWithin } from './bounds.ts';
+import { UPDATE_ATTEMPTS } from './contention.ts';
 import { type Listing, type Seek, seek, toPage } from './cursor.ts';
 import { clearStore } from './memory-sweep.ts';
 import { announce, exists } from './outbox.ts';
@@ -42,8 +43,6 @@ type Row = typeof memoryStores.$inferSelect;
 
 /** What who mounts a store has to know of it. */
 export type StoreStanding = Pick<Row, 'id' | 'name' | 'description' | 'revision' | 'archivedAt'>;
-
-const UPDATE_ATTEMPTS = 5;
 
 export class MemoryStoresStore {
   #scope: Scope;

@@ -8,6 +8,7 @@ import type { Announcement } from '@capstan/schema/webhook-events';
 import { newId } from '@capstan/shared/ids';
 import { and, desc, eq, inArray, isNull, lt, not, type SQL, sql } from 'drizzle-orm';
 import { isSame } from './agent-settings.ts';
+import { UPDATE_ATTEMPTS } from './contention.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { announce, announceAll, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
@@ -35,8 +36,6 @@ export interface VaultFilter {
 }
 
 type VaultRow = typeof vaults.$inferSelect;
-
-const ATTEMPTS = 5;
 
 export class VaultStore {
   #scope: Scope;
@@ -67,7 +66,7 @@ export class VaultStore {
   /** Refuses (`invalid_request`) an archived one. Changes that race are made one after the other. */
   async update(id: string, change: VaultChange, now: number): Promise<Vault> {
     const { db } = this.#scope;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
       const row = await this.#find(id);
       if (row.archivedAt !== null) throw archived(id);
       const { displayName = row.displayName, metadata } = change;
@@ -88,7 +87,7 @@ export class VaultStore {
     const own = and(this.#own(id), isNull(vaults.archivedAt));
     const open = and(this.#credentials(id), isNull(vaultCredentials.archivedAt));
     const ended = { archivedAt: now, updatedAt: now };
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
       const { still, credentials } = await this.#asTheyAre(own, open);
       const when = exists(vaults, still);
       await db.batch([
@@ -116,7 +115,7 @@ export class VaultStore {
     const own = this.#own(id);
     const all = this.#credentials(id);
     await this.#find(id);
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
       const { still, credentials } = await this.#asTheyAre(own, all);
       const when = exists(vaults, still);
       await db.batch([
