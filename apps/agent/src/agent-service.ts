@@ -1,7 +1,9 @@
 // The RPC entrypoint that main and jobs bind: finds the session's object and passes the call on.
+
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { knownModels } from '@capstan/harness/known-models';
 import { unpricedModels } from '@capstan/harness/model-choice';
+import type { AgentTools } from '@capstan/schema/agents';
 import type { ModelNotice } from '@capstan/schema/console-login';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
@@ -122,6 +124,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
 
   lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null> {
     return this.#session(address).lendSnapshot(address, eventId);
+  }
+
+  toolsAt(address: SessionAddress, eventId: string): Promise<AgentTools | null> {
+    return this.#session(address).toolsAt(address, eventId);
   }
 
   threads(address: SessionAddress): Promise<ThreadView[]> {

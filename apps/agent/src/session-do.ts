@@ -4,6 +4,7 @@
 // D2. An address the control plane does not know leaves no trace: nothing is stored for it, but for the minutes in which
 //     it may be about to be created (expectation.ts).
 // D3. A runtime that died is never asked again: the next call opens another from the log.
+
 import { DurableObject } from 'cloudflare:workers';
 import {
   archiveSandboxFiles,
@@ -12,6 +13,7 @@ import {
   readSandboxFile,
   writeSandboxFile,
 } from '@capstan/harness/sandbox-files';
+import type { AgentTools } from '@capstan/schema/agents';
 import { ApiError, isApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
@@ -19,6 +21,7 @@ import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Exposed, LentSnapshot } from '@capstan/session/harness';
+import { toolsAt } from '@capstan/session/lending';
 import type { Line } from '@capstan/session/line';
 import { expose, place, prewarm, refresh, work } from '@capstan/session/outside-calls';
 import { SessionRuntime } from '@capstan/session/runtime';
@@ -139,6 +142,10 @@ export class SessionDO extends DurableObject<Env> {
 
   async lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null> {
     return (await this.#runtime(address)).lendSnapshot(eventId);
+  }
+
+  async toolsAt(address: SessionAddress, eventId: string): Promise<AgentTools | null> {
+    return toolsAt(await this.#runtime(address), { sessionId: address.sessionId, eventId });
   }
 
   async threads(address: SessionAddress): Promise<ThreadView[]> {

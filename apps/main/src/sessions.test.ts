@@ -273,6 +273,18 @@ describe('a fork', () => {
     expect(await snapshotHolders.letGo('im-1', String(fork.body.id))).toBe(true);
   });
 
+  it('has the tools that the agent had there, in its answer and ever after', async () => {
+    const source = await idOf('/v1/sessions', { agent });
+    const tools = [{ type: 'custom', name: 'ask', description: 'Asks.', input_schema: { type: 'object' } }];
+    await post(`/v1/sessions/${source}`, { agent: { tools } });
+    const at = await send(source, 'one');
+    const first = await post(forkOf(source), { at }, { once: 'fork-tools' });
+    expect(first.body).toMatchObject({ agent: { id: agent, tools, mcp_servers: [] } });
+    expect((await post(forkOf(source), { at }, { once: 'fork-tools' })).body).toEqual(first.body);
+    const row = await stores(world.db, 'tnt_default').sessions.find(String(first.body.id));
+    expect(row?.agentTools).toEqual({ tools, mcp_servers: [] });
+  });
+
   it('is made once for one key, also when it is gone again', async () => {
     const source = await idOf('/v1/sessions', { agent });
     const at = await send(source, 'one');

@@ -1,6 +1,6 @@
 // How a session comes to be: from an agent and an environment, or from another session.
 // One statement finds what it copies and writes it, together with the receipt: a name that is taken refuses the whole.
-import type { AgentSnapshot } from '@capstan/schema/agents';
+import type { AgentSnapshot, AgentTools } from '@capstan/schema/agents';
 import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
 import type { EventParam } from '@capstan/schema/events/user-events';
@@ -20,7 +20,7 @@ import { type NewResource, showNew } from './resource-rows.ts';
 import { filesAreThere, give, storesAreOpen } from './resource-statements.ts';
 import { snapshot } from './roster.ts';
 import type { Scope } from './scope.ts';
-import { toSession } from './session-resource.ts';
+import { shownAgent, toSession } from './session-resource.ts';
 import { copySkills, giveSkills, refuseMissingSkill } from './session-skills.ts';
 import { SnapshotHolderStore } from './snapshot-holders.ts';
 import { agents, agentVersions } from './tables/agents.ts';
@@ -57,6 +57,8 @@ export interface NewFork extends Beginning {
   origin: Origin;
   /** Those of the session that is forked, to be copied. */
   resources?: readonly NewResource[];
+  /** Those that its agent had there; null or absent: those that it was created with. */
+  agentTools?: AgentTools | null;
 }
 
 type Row = typeof sessions.$inferSelect;
@@ -103,7 +105,8 @@ export async function createSession(scope: Scope, given: NewSession, claim?: Cla
 export async function forkSession(scope: Scope, input: NewFork, claim?: Claim): Promise<ForkedSession> {
   const { origin, resources = [], now } = input;
   const { snapshot = null } = origin;
-  const fresh = freshOf(scope, input, { initialEvents: [], origin, deploymentId: null });
+  const begun = freshOf(scope, input, { initialEvents: [], origin, deploymentId: null });
+  const fresh = { ...begun, agentTools: input.agentTools ?? null };
   const capstan = {
     forked_from: { session_id: origin.sessionId, event_id: origin.eventId },
     sandbox_snapshot: snapshot && { id: snapshot.snapshotId, taken_at: toTimestamp(snapshot.takenAt) },
@@ -276,7 +279,7 @@ function answerTo(
   const unknown = { ...fresh, ...known, agent: null, agentId: '', environmentId: '' };
   const rest = JSON.stringify({ ...toSession(unknown, fresh, fresh.createdAt), ...extension });
   return {
-    reply: sql`json_set(${rest}, '$.agent', json(${agent}), '$.environment_id', ${environmentId})`,
+    reply: sql`json_set(${rest}, '$.agent', ${shownAgent(fresh)}, '$.environment_id', ${environmentId})`,
     from: sql`FROM ${sessions} WHERE ${sessions.id} = ${fresh.id}`,
   };
 }

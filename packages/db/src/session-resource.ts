@@ -6,7 +6,7 @@ import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
 import type { SessionResource } from '@capstan/schema/resources';
 import type { Session, SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
-import { getTableColumns } from 'drizzle-orm';
+import { getTableColumns, type SQL, sql } from 'drizzle-orm';
 import { resourcesOfSession } from './resource-rows.ts';
 import { sessions } from './tables/sessions.ts';
 import { toTimestamp } from './timestamp.ts';
@@ -67,4 +67,13 @@ export function toSession<Agent>(
     updated_at: toTimestamp(updatedAt),
     archived_at: index.archivedAt === null ? null : toTimestamp(index.archivedAt),
   };
+}
+
+/** The agent of a row as `toSession` shows it, as JSON of the database. */
+export function shownAgent({ agentTools }: Pick<SessionIndex, 'agentTools'>): SQL {
+  const copied = sql`json(${sessions.agent})`;
+  if (agentTools === null) return copied;
+  const { tools, mcp_servers } = agentTools;
+  return sql`json_set(${copied}, '$.tools', json(${JSON.stringify(tools)}),
+    '$.mcp_servers', json(${JSON.stringify(mcp_servers)}))`;
 }

@@ -3,6 +3,7 @@ import { silentLogger } from '@capstan/shared/logger';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ModelContext } from './context.ts';
+import { toolsAt } from './lending.ts';
 import type { Line } from './line.ts';
 import { readable } from './log-reader.ts';
 import { owed } from './machine.ts';
@@ -104,6 +105,33 @@ describe('a fork', () => {
     await quiesce();
     expect(fork.world.ledger.size).toBe(1);
     expect(fork.runtime.view.usage.input_tokens).toBe(10);
+  });
+
+  it('begins with the tools that the agent had at the event', async () => {
+    const source = await Player.open();
+    const tools = [
+      {
+        type: 'custom' as const,
+        name: 'one',
+        description: 'One.',
+        input_schema: { type: 'object' as const },
+      },
+    ];
+    const at: string[] = [];
+    for (const change of [[], tools]) {
+      await source.runtime.update({ agent: { tools: change } });
+      at.push(await last(source.world));
+      await source.runtime.update({ title: `after ${at.length}` });
+    }
+    const had = (eventId: string) =>
+      toolsAt(source.runtime, { sessionId: source.world.spec.sessionId, eventId });
+    const [before = '', after = ''] = at;
+    expect(await had(before)).toEqual({ tools: [], mcp_servers: [] });
+    expect(await had(after)).toEqual({ tools, mcp_servers: [] });
+    expect(await had(await last(source.world))).toEqual({ tools, mcp_servers: [] });
+    expect(await had('sevt_nobody')).toBeNull();
+    const fork = await Player.open(forkOf(source, after));
+    expect(fork.runtime.view.agentTools).toEqual({ tools, mcp_servers: [] });
   });
 
   it('tells the control plane what it is', async () => {

@@ -1,6 +1,12 @@
-// What a fork may begin with: the newest snapshot of the sandbox, if nothing in it was done after the event of the fork.
+// What a fork may begin with: the newest snapshot of the sandbox, if nothing in it was done after the event of the fork;
+// and the tools that the agent had there.
+import type { AgentTools } from '@capstan/schema/agents';
+import type { SessionEvent } from '@capstan/schema/events';
+import type { Page } from '@capstan/schema/page';
+import { formatCursor, toPublic } from './event-cursor.ts';
 import type { LentSnapshot } from './harness.ts';
 import type { Ports } from './ports.ts';
+import type { SessionRuntime } from './runtime.ts';
 
 export async function lendSnapshot(
   { harness, log }: Pick<Ports, 'harness' | 'log'>,
@@ -13,4 +19,27 @@ export async function lendSnapshot(
   const lent = await harness.lend();
   // Another one may have been taken meanwhile.
   return lent?.upTo === newest.upTo ? lent : null;
+}
+
+type Read = Pick<SessionRuntime, 'position' | 'events'>;
+
+/** Null: those that the session was created with; or it has no such event. */
+export async function toolsAt(
+  runtime: Read,
+  { sessionId, eventId }: { sessionId: string; eventId: string },
+): Promise<AgentTools | null> {
+  const at = await runtime.position(eventId);
+  if (at === null) return null;
+  const query = { types: ['session.updated' as const], order: 'desc' as const, limit: 100 };
+  let page: string | null = toPublic(formatCursor({ seq: at + 1, order: 'desc' }), sessionId);
+  while (page !== null) {
+    const changes: Page<SessionEvent> = await runtime.events({ ...query, page });
+    for (const event of changes.data) {
+      if (event.type !== 'session.updated' || event.agent === undefined) continue;
+      const { tools, mcp_servers } = event.agent;
+      return { tools, mcp_servers };
+    }
+    page = changes.next_page;
+  }
+  return null;
 }

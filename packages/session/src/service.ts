@@ -149,6 +149,8 @@ export interface Sessions {
   prewarm(address: SessionAddress): Promise<void>;
   /** The newest snapshot in which nothing was done after that event, for a fork there to begin with. Null: there is none. */
   lendSnapshot(address: SessionAddress, eventId: string): Promise<LentSnapshot | null>;
+  /** The tools that the agent had at that event, for a fork there to begin with. Null: those that it was created with. */
+  toolsAt(address: SessionAddress, eventId: string): Promise<AgentTools | null>;
   /** Which of these models have no known price for the tenant, by their ids. */
   unpriced(tenantId: string, models: ModelWanted[]): Promise<string[]>;
   /** The models of the installation that somebody is configured to answer for, and that something is known of. */

@@ -4,6 +4,7 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { openD1 } from '@capstan/db/d1';
 import { stores } from '@capstan/db/stores';
+import type { AgentTools } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
@@ -171,6 +172,10 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions, Wor
     const { image: imageId } = (await this.#open(address)).changed.metadata;
     if (imageId === undefined) return null;
     return { imageId, snapshotId: 'snap_1', takenAt: SNAPSHOT_AT, upTo: null, marked: true };
+  }
+
+  async toolsAt(address: SessionAddress): Promise<AgentTools | null> {
+    return (await this.#open(address)).changed.agentTools;
   }
 
   async delete(address: SessionAddress): Promise<void> {

@@ -44,6 +44,7 @@ export function mountNewSessions(surface: Surface): void {
         metadata: body.metadata ?? metadata,
         budget: body.budget ?? null,
         vaultIds: row.vaultIds,
+        agentTools: await sessions.toolsAt(source, body.at),
         resources: await copiesOf(await resources.rows(source.sessionId), { tenantId, sealer, now }),
         now,
       };
