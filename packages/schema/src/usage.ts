@@ -97,6 +97,18 @@ export function addUsage(total: SessionUsage, call: ModelUsage): SessionUsage {
   };
 }
 
+/** The session's usage after one more call of a tool: only those of the web are counted. */
+export function addWebUse(total: SessionUsage, tool: string): SessionUsage {
+  const { web_search_requests: searches, web_fetch_requests: fetches } = total.server_tool_use ?? NO_WEB_USE;
+  if (tool === 'web_search')
+    return { ...total, server_tool_use: { web_search_requests: searches + 1, web_fetch_requests: fetches } };
+  if (tool === 'web_fetch')
+    return { ...total, server_tool_use: { web_search_requests: searches, web_fetch_requests: fetches + 1 } };
+  return total;
+}
+
+const NO_WEB_USE = { web_search_requests: 0, web_fetch_requests: 0 };
+
 export const usageGroup = z.enum(['day', 'model', 'agent', 'session']);
 export type UsageGroup = z.infer<typeof usageGroup>;
 

@@ -55,6 +55,31 @@ describe('what it used', () => {
   });
 });
 
+describe('its calls to the web', () => {
+  const calling = (name: string, isError: boolean) => {
+    const machine = new Machine();
+    machine.send(hello);
+    machine.begins();
+    const output = { type: 'tool_call' as const, id: 'sevt_call', name, input: {} };
+    machine.step({ kind: 'reply', outputs: [output], usage: USAGE, refusal: null });
+    const callId = 'sevt_call';
+    machine.step({ kind: 'tool_result', callId, outcome: { content: [], isError } });
+    return [machine.state.usage.server_tool_use, machine.primary.usage.server_tool_use];
+  };
+
+  it.each([
+    ['web_search', { web_search_requests: 1, web_fetch_requests: 0 }],
+    ['web_fetch', { web_search_requests: 0, web_fetch_requests: 1 }],
+    ['bash', null],
+  ])('are counted by kind: %s', (name, counted) => {
+    expect(calling(name, false)).toEqual([counted, counted]);
+  });
+
+  it('do not count where they failed', () => {
+    expect(calling('web_search', true)).toEqual([null, null]);
+  });
+});
+
 describe('the time it worked', () => {
   it('counts from when it runs to when it rests, and never less than nothing', () => {
     const machine = new Machine();

@@ -1,11 +1,12 @@
 // evolve: what an event means. Pure, total, and the only place state changes. Threads: evolve-thread.ts.
 import type { SessionEvent } from '@capstan/schema/events';
-import { addUsage, contextTokens, ZERO_USAGE } from '@capstan/schema/usage';
+import { addUsage, addWebUse, contextTokens, ZERO_USAGE } from '@capstan/schema/usage';
 import type { Bill, Entry } from './entry.ts';
 import { evolveOutcome } from './evolve-outcome.ts';
 import { evolveThread } from './evolve-thread.ts';
 import { missed } from './missed.ts';
 import { NOTHING_SPENT, newThread, type Spent, type State, type ThreadState } from './state.ts';
+import { threadOfCall } from './thread.ts';
 
 /** Stopped calls that are remembered at most: the oldest have ended at their own limits. */
 const MAX_STOPPING = 256;
@@ -13,7 +14,7 @@ const MAX_STOPPING = 256;
 export function evolve(state: State, entry: Entry): State {
   const at = entry.event.processed_at === null ? null : Date.parse(entry.event.processed_at);
   const next = evolveOutcome(
-    withThread(billed(told(whole(resumed(state, entry), entry), entry), entry), entry, at),
+    withThread(reached(billed(told(whole(resumed(state, entry), entry), entry), entry), entry), entry, at),
     entry,
   );
   return at === null ? next : { ...next, updatedAt: Math.max(next.updatedAt, at) };
@@ -157,6 +158,19 @@ function billed(state: State, { note }: Entry): State {
     usage: addUsage(state.usage, note.bill.usage),
     spent: spentWith(state.spent, note.bill),
   };
+}
+
+/** A call that reached the web, while it is still open; what failed is not counted. */
+function reached(state: State, { event }: Entry): State {
+  if (event.type !== 'agent.tool_result' || event.is_error) return state;
+  const owner = threadOfCall(state, event.tool_use_id);
+  const call = owner?.calls.find(({ id }) => id === event.tool_use_id);
+  if (owner === null || call === undefined) return state;
+  const counted = inThread(state, owner.id, (thread) => ({
+    ...thread,
+    usage: addWebUse(thread.usage, call.name),
+  }));
+  return { ...counted, usage: addWebUse(state.usage, call.name) };
 }
 
 function spentWith(spent: Spent, { usage, nanoUsd }: Bill): Spent {
