@@ -115,6 +115,17 @@ describe('what is offered', () => {
     expect(await namesOf(open(), 'turn', without)).toEqual([]);
   });
 
+  it('says once which tools have no place any more', async () => {
+    server.tools = Array.from({ length: 140 }, (_, index) => named(`t${String(index).padStart(3, '0')}`));
+    server.pageSize = 70;
+    const tools = open();
+    expect(await namesOf(tools, 'one')).toHaveLength(128);
+    expect(reported).toMatchObject([{ server: 'docs', type: 'mcp_connection_failed_error' }]);
+    expect(reported[0]?.message).toMatch(/128 places\. Not offered: mcp__docs__t128, .*, and 2 more\./);
+    await namesOf(tools, 'two');
+    expect(reported).toHaveLength(1);
+  });
+
   it('loosens schemas that providers refuse', async () => {
     server.tools = [
       named('either', { inputSchema: { type: 'object', anyOf: [{}], $schema: 'x', title: 't' } }),

@@ -36,6 +36,8 @@ type McpCall = ToolCall & { server: string };
 
 /** Of all servers together: providers refuse requests with more. */
 export const MAX_OFFERED = 128;
+/** Of the tools that are left out, in words for people. */
+const MAX_NAMED = 10;
 const MAX_SCHEMA_CHARS = 50_000;
 const MAX_DESCRIPTION_CHARS = 8_000;
 const MAX_NAME_CHARS = 255;
@@ -48,6 +50,8 @@ export class McpTools {
   /** By URL: the turn in which a server failed last. */
   #failed = new Map<string, string>();
   #reported = new Map<string, string>();
+  /** By URL: those of whose tools some are left out, and the log knows. */
+  #cut = new Set<string>();
 
   constructor(deps: McpDeps) {
     this.#deps = deps;
@@ -59,7 +63,15 @@ export class McpTools {
     const lists = await Promise.all(
       used.map(async (server) => this.#offered(agent, server, await this.#list(server, turnId))),
     );
-    return lists.flat().slice(0, MAX_OFFERED);
+    let room = MAX_OFFERED;
+    return lists.flatMap((tools, index) => {
+      const taken = tools.slice(0, room);
+      room -= taken.length;
+      const server = used[index];
+      if (server !== undefined && taken.length < tools.length)
+        this.#tellCut(server, tools.slice(taken.length));
+      return taken;
+    });
   }
 
   /** The tool that a model means; null: no server has one of that name. */
@@ -138,6 +150,18 @@ export class McpTools {
     const connection = new McpConnection({ url, reach, authorization, clock, limits });
     this.#connections.set(url, connection);
     return connection;
+  }
+
+  /** Once for as long as the session is in this process. */
+  #tellCut({ name, url }: McpServer, left: readonly EngineTool[]): void {
+    if (this.#cut.has(url)) return;
+    this.#cut.add(url);
+    const names = left.slice(0, MAX_NAMED).map((tool) => tool.name);
+    const more = left.length > names.length ? `, and ${left.length - names.length} more` : '';
+    const message =
+      `The MCP server ${name} has more tools than can be offered: all servers together have ${MAX_OFFERED} places. ` +
+      `Not offered: ${names.join(', ')}${more}. Switch off in the toolset what the agent does not need.`;
+    this.#deps.report({ type: 'mcp_connection_failed_error', server: name, message });
   }
 
   #report({ name, url }: McpServer, failure: McpFailure, turnId: string): void {
