@@ -130,6 +130,14 @@ function problemOf(type: string, path: string, sizeBytes: number): string | null
     : null;
 }
 
+const MAX_NAME_BYTES = 255;
+
+/** False: a file system has no room for one of its names. */
+export function isNameable(path: string): boolean {
+  const encoder = new TextEncoder();
+  return path.split('/').every((name) => encoder.encode(name).length <= MAX_NAME_BYTES);
+}
+
 /** SHA-256 by path, of those that are there. */
 export async function digests(directory: Directory, paths: readonly string[]): Promise<Map<string, string>> {
   const found = new Map<string, string>();

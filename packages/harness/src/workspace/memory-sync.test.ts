@@ -68,6 +68,17 @@ describe('the memory stores of a session', () => {
     expect(store.log).toEqual([]);
   });
 
+  it('are kept as ever beside one whose name no file can have, which the agent is told of once', async () => {
+    store.put('/a.md', 'one');
+    store.put(`/d/${'é'.repeat(128)}`, 'lost');
+    store.put('/b.md', 'two');
+    const first = await bash('ls /mnt/memory/notes');
+    expect(first).toContain('é is not here: a part of its path is longer');
+    expect(first).toMatch(/\na\.md\nb\.md\n$/);
+    expect(await bash('rm /mnt/memory/notes/a.md; ls /mnt/memory/notes')).toBe('b.md\n');
+    expect([...store.texts.keys()]).toEqual([`/d/${'é'.repeat(128)}`, '/b.md']);
+  });
+
   it('show what others have written meanwhile, between two calls', async () => {
     store.put('/a.md', 'one');
     expect(await bash('cat /mnt/memory/notes/a.md')).toBe('one');

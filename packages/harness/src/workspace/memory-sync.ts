@@ -18,6 +18,7 @@ import {
   type Change,
   type Directory,
   digests,
+  isNameable,
   KEPT_ROOT,
   look,
   PartialLook,
@@ -49,6 +50,8 @@ const ROUNDS = 4;
 const TEXTS_AT_ONCE = 20;
 const MOST_NOTES = 40;
 const INVALID = 'no memory: ';
+const UNNAMEABLE =
+  'is not here: a part of its path is longer than the 255 bytes that a file name has. Rename it in the memory store';
 
 export class MemorySync {
   #deps: MemoryDeps;
@@ -160,7 +163,7 @@ export class MemorySync {
     }
     const known = await this.#knownOf(store, directory, state);
     const local = await this.#localOf(store, directory, known);
-    const remote = new Map([...state.memories].map(([path, { sha256 }]) => [path, sha256]));
+    const remote = this.#remoteOf(store, state);
     const readOnly = store.access === 'read_only' || state.archived;
     const steps = merge({ base: known.base, local, remote, readOnly });
     const allowed = steps.filter((step) => !this.#isRefused(step, { store, state, local }));
@@ -236,6 +239,16 @@ export class MemorySync {
       local.set(path, digest ?? `${INVALID}unread`);
     }
     return local;
+  }
+
+  /** What of the store the directory can show. */
+  #remoteOf(store: AttachedMemoryStore, { memories }: StoreState): Map<string, string> {
+    const remote = new Map<string, string>();
+    for (const [path, { sha256 }] of memories) {
+      if (isNameable(path)) remote.set(path, sha256);
+      else this.#tell(store, { path, mark: 'unnameable', why: UNNAMEABLE });
+    }
+    return remote;
   }
 
   async #pull({ store, directory, state, steps, readOnly, isNew }: Pulling): Promise<void> {
