@@ -16,6 +16,7 @@ import { NO_MACHINE } from './no-machine.ts';
 import type { OutsideTools } from './outside-tools.ts';
 import type { SessionSandbox } from './session-sandbox.ts';
 import type { TenantModels } from './tenant-models.ts';
+import { onOwnMachine } from './tools/definitions.ts';
 import { createTools } from './tools/tools.ts';
 import { type SessionSkills, WORKER_SKILLS } from './workspace/session-skills.ts';
 import type { Workspace } from './workspace/workspace.ts';
@@ -60,7 +61,8 @@ export function createHarness(deps: HarnessDeps): Workers {
       const told = { skills: deps.skills, root: sandbox === null ? WORKER_SKILLS : SKILLS };
       const resolved = (await resolver?.resolve(call)) ?? call;
       const shown = withMemories(await withSkills(resolved, told), deps.memoryStores ?? []);
-      const offered = (await outside?.offer(shown, signal)) ?? shown;
+      const placed = sandbox === null ? onOwnMachine(shown) : shown;
+      const offered = (await outside?.offer(placed, signal)) ?? placed;
       const open = (sent: () => void) => calls.call(offered, signal, sent);
       const parts = sandbox === null ? open(() => undefined) : beside(sandbox, call, open);
       for await (const part of parts) yield outside?.meant(part) ?? part;

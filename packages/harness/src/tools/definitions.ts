@@ -1,6 +1,7 @@
 // The built-in tools as the model is told of them: names and inputs are the Managed Agents API's.
 import type { ThreadAgent } from '@capstan/schema/agents';
 import { type BuiltInTool, builtInSettings } from '@capstan/schema/tools';
+import type { ModelCall } from '@capstan/session/harness';
 
 /** Built-in tools that work in a session's sandbox. */
 export const SANDBOX_TOOLS = [
@@ -25,7 +26,26 @@ export interface ToolDefinition {
   schema: Record<string, unknown>;
 }
 
-const path = { type: 'string', description: 'Absolute path; a relative one starts at /workspace.' };
+type Param = Record<string, unknown>;
+
+/** What is said of the machine that a tool works on. */
+interface Place {
+  /** Where relative paths, and a shell, begin. */
+  start: string;
+  shell: string;
+  files: string;
+}
+
+const SANDBOX: Place = {
+  start: '/workspace',
+  shell: 'of the sandbox',
+  files: 'Put files for the user in /mnt/session/outputs; files from the user are in /mnt/session/uploads. ',
+};
+const OWN_MACHINE: Place = {
+  start: 'the working directory of the machine',
+  shell: 'on the machine that works for this session',
+  files: '',
+};
 
 function object(
   properties: Record<string, unknown>,
@@ -34,27 +54,39 @@ function object(
   return { type: 'object', properties, required, additionalProperties: false };
 }
 
-export const TOOL_DEFINITIONS: readonly ToolDefinition[] = [
-  {
-    name: 'bash',
-    description:
-      'Runs a bash script in a persistent shell of the sandbox and returns its output (stdout and stderr in the order ' +
-      'written) and exit code. The working directory and exported variables last from one call to the next; the first ' +
-      'starts in /workspace. Put files for the user in /mnt/session/outputs; files from the user are in ' +
-      '/mnt/session/uploads. Commands get no terminal and no input. Start servers in the background with their output ' +
-      'sent to a file.',
-    schema: object({
-      command: { type: 'string', description: 'The script to run. Required unless restart is true.' },
-      restart: {
-        type: 'boolean',
-        description: 'Forgets the working directory and variables of the shell first.',
-      },
-      timeout_ms: {
-        type: 'integer',
-        description: 'Stops the command after this many milliseconds. Default 120000, at most 600000.',
-      },
-    }),
-  },
+/** Those of a machine of the user's own that the model of a call may use, in the place of a sandbox's. */
+export function onOwnMachine(call: ModelCall): ModelCall {
+  if (!call.builtIn) return call;
+  const own = defined(OWN_MACHINE).filter(({ name }) => builtInSettings(call.agent.tools, name) !== null);
+  return { ...call, tools: [...call.tools, ...own] };
+}
+
+function defined(place: Place): ToolDefinition[] {
+  const path = { type: 'string', description: `Absolute path; a relative one starts at ${place.start}.` };
+  return [toBash(place), ...fileTools(path), ...searchTools(path, place)];
+}
+
+const toBash = (place: Place): ToolDefinition => ({
+  name: 'bash',
+  description:
+    `Runs a bash script in a persistent shell ${place.shell} and returns its output (stdout and stderr in the order ` +
+    'written) and exit code. The working directory and exported variables last from one call to the next; the first ' +
+    `starts in ${place.start}. ${place.files}Commands get no terminal and no input. Start servers in the background ` +
+    'with their output sent to a file.',
+  schema: object({
+    command: { type: 'string', description: 'The script to run. Required unless restart is true.' },
+    restart: {
+      type: 'boolean',
+      description: 'Forgets the working directory and variables of the shell first.',
+    },
+    timeout_ms: {
+      type: 'integer',
+      description: 'Stops the command after this many milliseconds. Default 120000, at most 600000.',
+    },
+  }),
+});
+
+const fileTools = (path: Param): ToolDefinition[] => [
   {
     name: 'read',
     description:
@@ -94,13 +126,16 @@ export const TOOL_DEFINITIONS: readonly ToolDefinition[] = [
       ['file_path', 'old_string', 'new_string'],
     ),
   },
+];
+
+const searchTools = (path: Param, place: Place): ToolDefinition[] => [
   {
     name: 'glob',
     description: 'Finds files by pattern, e.g. `src/**/*.{ts,tsx}`. Newest first.',
     schema: object(
       {
         pattern: { type: 'string' },
-        path: { ...path, description: 'Directory to search. Default /workspace.' },
+        path: { ...path, description: `Directory to search. Default ${place.start}.` },
       },
       ['pattern'],
     ),
@@ -113,9 +148,11 @@ export const TOOL_DEFINITIONS: readonly ToolDefinition[] = [
     schema: object(
       {
         pattern: { type: 'string', description: 'An extended regular expression.' },
-        path: { ...path, description: 'File or directory to search. Default /workspace.' },
+        path: { ...path, description: `File or directory to search. Default ${place.start}.` },
       },
       ['pattern'],
     ),
   },
 ];
+
+export const TOOL_DEFINITIONS: readonly ToolDefinition[] = defined(SANDBOX);
