@@ -6,7 +6,7 @@ import type { Page } from '@capstan/schema/page';
 import { formatCursor, toPublic } from './event-cursor.ts';
 import type { LentSnapshot } from './harness.ts';
 import type { Ports } from './ports.ts';
-import type { SessionRuntime } from './runtime.ts';
+import type { EventQuery } from './service.ts';
 
 export async function lendSnapshot(
   { harness, log }: Pick<Ports, 'harness' | 'log'>,
@@ -21,7 +21,10 @@ export async function lendSnapshot(
   return lent?.upTo === newest.upTo ? lent : null;
 }
 
-type Read = Pick<SessionRuntime, 'position' | 'events'>;
+interface Read {
+  position(eventId: string): Promise<number | null>;
+  events(query: EventQuery): Promise<Page<SessionEvent>>;
+}
 
 /** Null: those that the session was created with; or it has no such event. */
 export async function toolsAt(
