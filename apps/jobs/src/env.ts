@@ -1,11 +1,17 @@
 // The bindings of this Worker, as wrangler.jsonc names them.
 import type { EndpointAddress } from '@capstan/db/webhook-sharing';
 import type { DeploymentClocks } from '@capstan/schema/deployments';
+import type { DreamClocks } from '@capstan/schema/dreams';
 import type { Sessions } from '@capstan/session/service';
 
 /** A clock for each deployment, by the names of both. */
 export interface ClockObjects {
   getByName(name: string): DeploymentClocks;
+}
+
+/** A clock for each dream, by the names of both. */
+export interface DreamObjects {
+  getByName(name: string): DreamClocks;
 }
 
 /** A courier for each webhook endpoint, by the names of its tenant and itself. */
@@ -29,6 +35,7 @@ export interface Env {
   QUEUE: Queue;
   AGENT: Sessions;
   CLOCKS: ClockObjects;
+  DREAMS: DreamObjects;
   COURIERS: CourierObjects;
   OUTBOX: OutboxObjects;
   /** That of the main Worker: tokens of repositories and signing secrets are sealed under it. */

@@ -1,4 +1,4 @@
-// The Worker for work nobody waits for: the clocks of deployments, webhooks, hourly sweeps and the queue. It has no public
+// The Worker for work nobody waits for: the clocks of deployments and dreams, webhooks, hourly sweeps and the queue. It has no public
 // address, bindings only.
 
 import { WorkerEntrypoint } from 'cloudflare:workers';
@@ -10,6 +10,7 @@ import { sweepMemories } from '@capstan/db/memory-sweep';
 import { openR2 } from '@capstan/db/r2';
 import { type EndpointAddress, hasEnabledEndpoints, sweepWebhooks } from '@capstan/db/webhook-sharing';
 import type { DeploymentAddress, DeploymentClocks } from '@capstan/schema/deployments';
+import type { DreamAddress, DreamClocks } from '@capstan/schema/dreams';
 import type { BackendHealth, HealthSource } from '@capstan/schema/health';
 import { consoleLogger } from '@capstan/shared/logger';
 import type { Env } from './env.ts';
@@ -17,6 +18,7 @@ import { jobsHealth } from './health.ts';
 
 export { CourierDO } from './courier-do.ts';
 export { DeploymentClock } from './deployment-clock.ts';
+export { DreamClock } from './dream-clock.ts';
 export { OutboxDO } from './outbox-do.ts';
 
 const logger = consoleLogger.child({ worker: 'jobs' });
@@ -26,7 +28,7 @@ const OUTBOX = 'outbox';
 
 export class JobsService
   extends WorkerEntrypoint<Env>
-  implements HealthSource, DeploymentClocks, WebhookDispatch
+  implements HealthSource, DeploymentClocks, DreamClocks, WebhookDispatch
 {
   health(): Promise<Record<string, BackendHealth>> {
     return jobsHealth(this.env);
@@ -42,6 +44,18 @@ export class JobsService
 
   #clock({ tenantId, deploymentId }: DeploymentAddress) {
     return this.env.CLOCKS.getByName(`${tenantId}/${deploymentId}`);
+  }
+
+  expectDream(address: DreamAddress): Promise<void> {
+    return this.#dream(address).expectDream(address);
+  }
+
+  lookAtDream(address: DreamAddress): Promise<void> {
+    return this.#dream(address).lookAtDream(address);
+  }
+
+  #dream({ tenantId, dreamId }: DreamAddress) {
+    return this.env.DREAMS.getByName(`${tenantId}/${dreamId}`);
   }
 
   watchOutbox(): Promise<void> {

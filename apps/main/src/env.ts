@@ -3,6 +3,7 @@ import { DEFAULT_RATE_LIMITS, type RateLimits } from '@capstan/api/rate-limit';
 import type { Lack } from '@capstan/api/unconfigured';
 import type { WebhookDispatch } from '@capstan/api/webhooks/dispatch';
 import type { DeploymentClocks } from '@capstan/schema/deployments';
+import type { DreamClocks } from '@capstan/schema/dreams';
 import type { HealthSource } from '@capstan/schema/health';
 import type { Sessions } from '@capstan/session/service';
 import type { WorkQueues } from '@capstan/session/work/work-queues';
@@ -12,7 +13,7 @@ export interface Env {
   BLOBS: R2Bucket;
   ASSETS: Fetcher;
   AGENT: Sessions & WorkQueues & Pick<Fetcher, 'fetch'>;
-  JOBS: HealthSource & DeploymentClocks & WebhookDispatch;
+  JOBS: HealthSource & DeploymentClocks & DreamClocks & WebhookDispatch;
   PLATFORM_ROOT_SECRET: string;
   BOOTSTRAP_API_KEY_SHA256?: string;
   /** Previews are at hosts below it, e.g. `preview.example.com`; its wildcard has to lead to this Worker. */

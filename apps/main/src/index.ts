@@ -36,6 +36,7 @@ function open(env: Env): Api {
     previewHost: env.PREVIEW_HOST?.toLowerCase() || null,
     jobs: env.JOBS,
     clocks: env.JOBS,
+    dreamClocks: env.JOBS,
     blobs: openBlobs(env.BLOBS),
     assets: (request) => env.ASSETS.fetch(request),
     secrets: { root: env.PLATFORM_ROOT_SECRET, bootstrapKeyHash: env.BOOTSTRAP_API_KEY_SHA256 ?? null },

@@ -22,6 +22,7 @@ import { mountCredentials } from './v1/credentials.ts';
 import { mountDeploymentActions } from './v1/deployment-actions.ts';
 import { mountDeploymentRuns } from './v1/deployment-runs.ts';
 import { mountDeployments } from './v1/deployments.ts';
+import { mountDreams } from './v1/dreams.ts';
 import { mountEnvironmentKeys } from './v1/environment-keys.ts';
 import { mountEnvironments } from './v1/environments.ts';
 import { mountEvents } from './v1/events.ts';
@@ -75,6 +76,7 @@ export function createApi(ports: ApiPorts): Api {
   mountMemoryStores(surface);
   mountMemories(surface);
   mountMemoryVersions(surface);
+  mountDreams(surface);
   mountModels(surface);
   mountModelCards(surface);
   mountUserProfiles(surface);

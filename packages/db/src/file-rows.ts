@@ -8,7 +8,7 @@ export type FileRow = typeof files.$inferSelect;
 
 export interface NewFile {
   id: string;
-  kind: Exclude<FileKind, 'copy'>;
+  kind: FileKind;
   /** The key of the content, which is there. */
   blob: string;
   content: Content;
@@ -22,10 +22,7 @@ export interface NewFile {
   now: number;
 }
 
-export function toRow(
-  tenantId: string,
-  { content, now, ...input }: Omit<NewFile, 'kind'> & { kind: FileKind },
-): FileRow {
+export function toRow(tenantId: string, { content, now, ...input }: NewFile): FileRow {
   const { sessionId = null, expiresAt = null } = input;
   return { ...input, ...content, tenantId, sessionId, expiresAt, createdAt: now };
 }

@@ -77,6 +77,18 @@ export class FileStore {
     return row ?? null;
   }
 
+  /** The first of that name that goes with the session, of whatever kind. Null: none does. */
+  async ofSession(sessionId: string, filename: string): Promise<FileRow | null> {
+    const its = and(eq(files.tenantId, this.#scope.tenantId), eq(files.sessionId, sessionId));
+    const [row] = await this.#scope.db
+      .select()
+      .from(files)
+      .where(and(its, eq(files.filename, filename)))
+      .orderBy(files.id)
+      .limit(1);
+    return row ?? null;
+  }
+
   /** Those of them that there are, of whatever kind. */
   async rows(ids: readonly string[]): Promise<FileRow[]> {
     const named = sql`${files.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`;

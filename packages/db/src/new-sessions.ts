@@ -160,7 +160,7 @@ function agentOf(scope: Scope, { copy }: Wanted): SQL {
   return copy === undefined ? snapshot(scope) : sql`${JSON.stringify(copy)}`;
 }
 
-function freshOf(
+export function freshOf(
   { tenantId }: Scope,
   { id, title, metadata, budget = null, vaultIds = [], now }: Beginning,
   from: Pick<Fresh, 'initialEvents' | 'origin' | 'deploymentId'>,
@@ -192,7 +192,7 @@ interface Source {
   rows: SQL;
 }
 
-function insertCopy({ db }: Scope, fresh: Fresh, { columns, rows }: Source) {
+export function insertCopy({ db }: Scope, fresh: Fresh, { columns, rows }: Source) {
   const known = new Map(Object.entries({ ...fresh, ...columns }));
   const values = Object.entries(getTableColumns(sessions)).map(([name, column]) => {
     const value = known.get(name);
@@ -241,7 +241,7 @@ function withResources(scope: Scope, { resources = [], now }: NewSession): SQL |
 }
 
 /** Nothing is given to a session that was not made. */
-function giveTo(scope: Scope, { id, createdAt }: Fresh, resources: readonly NewResource[]) {
+export function giveTo(scope: Scope, { id, createdAt }: Fresh, resources: readonly NewResource[]) {
   const when = sql`EXISTS (SELECT 1 FROM ${sessions} WHERE ${sessions.id} = ${id})`;
   if (resources.length === 0) return [];
   const { copies, rows } = give(scope, { sessionId: id, resources, when, now: createdAt });
@@ -249,7 +249,7 @@ function giveTo(scope: Scope, { id, createdAt }: Fresh, resources: readonly NewR
 }
 
 /** Nothing is told of a session that was not made. */
-function announceTo(scope: Scope, { id, createdAt: now }: Fresh) {
+export function announceTo(scope: Scope, { id, createdAt: now }: Fresh) {
   return announce(scope, { type: 'session.created', id, now }, exists(sessions, eq(sessions.id, id)));
 }
 

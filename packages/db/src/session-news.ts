@@ -1,13 +1,17 @@
-// What a session says of itself, as it is told: to webhook endpoints, and to the record of the run that the session is of.
+// What a session says of itself, as it is told: to webhook endpoints, and to the record of the
+// run or the dream that the session is of.
 import type { Announcement } from '@capstan/schema/webhook-events';
 import { endRun } from './deployment-runs.ts';
+import { noteRest } from './dreams.ts';
 import { announceAll } from './outbox.ts';
 import type { Scope } from './scope.ts';
 
 /** The statements that tell it: part of a batch. May be repeated. */
 export function tellOf(scope: Scope, news: readonly Announcement[]) {
   const ends = news.flatMap(({ id, now, ends: how }) =>
-    how === undefined ? [] : endRun(scope, { sessionId: id, how, now }),
+    how === undefined
+      ? []
+      : [...endRun(scope, { sessionId: id, how, now }), noteRest(scope, { sessionId: id, how })],
   );
   return [...announceAll(scope, news), ...ends];
 }

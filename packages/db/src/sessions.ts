@@ -138,6 +138,17 @@ export class SessionStore {
     return row ?? null;
   }
 
+  /** Those of these that this tenant does not have. */
+  async missing(ids: readonly string[]): Promise<string[]> {
+    const named = sql`${sessions.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`;
+    const found = await this.#scope.db
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(and(eq(sessions.tenantId, this.#scope.tenantId), named));
+    const there = new Set(found.map(({ id }) => id));
+    return ids.filter((id) => !there.has(id));
+  }
+
   /** Where its tools work. Null: this tenant has no such session. */
   async placeOf(sessionId: string): Promise<SessionPlace | null> {
     const { environmentId, environment } = sessions;

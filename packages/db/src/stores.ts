@@ -4,6 +4,7 @@ import { CredentialStore } from './credentials.ts';
 import type { Database } from './database.ts';
 import { DeploymentRunStore } from './deployment-runs.ts';
 import { DeploymentStore } from './deployments.ts';
+import { DreamStore } from './dreams.ts';
 import { EnvironmentKeyStore } from './environment-keys.ts';
 import { EnvironmentStore } from './environments.ts';
 import { FileStore } from './files.ts';
@@ -43,6 +44,7 @@ export interface Stores {
   memoryStores: MemoryStoresStore;
   memories: MemoriesStore;
   memoryVersions: MemoryVersionsStore;
+  dreams: DreamStore;
   userProfiles: UserProfileStore;
 }
 
@@ -69,6 +71,7 @@ export function stores(db: Database, tenantId: string): Stores {
     memoryStores: new MemoryStoresStore(scope),
     memories: new MemoriesStore(scope),
     memoryVersions: new MemoryVersionsStore(scope),
+    dreams: new DreamStore(scope),
     userProfiles: new UserProfileStore(scope),
   };
 }

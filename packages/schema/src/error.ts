@@ -10,6 +10,7 @@ export const ERRORS = {
   not_found: { status: 404, type: 'not_found_error' },
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
   conflict: { status: 409, type: 'invalid_request_error' },
+  held: { status: 409, type: 'conflict_error' },
   precondition_failed: { status: 412, type: 'invalid_request_error' },
   memory_path_conflict: { status: 409, type: 'memory_path_conflict_error' },
   memory_precondition_failed: { status: 409, type: 'memory_precondition_failed_error' },

@@ -4,6 +4,7 @@ import { consoleRoutes } from './console-login.ts';
 import { credentialRoutes } from './credentials.ts';
 import { deploymentRunRoutes } from './deployment-runs.ts';
 import { deploymentRoutes } from './deployments.ts';
+import { dreamRoutes } from './dreams.ts';
 import { environmentKeyRoutes } from './environment-keys.ts';
 import { environmentRoutes } from './environments.ts';
 import { eventRoutes } from './events.ts';
@@ -48,6 +49,7 @@ export const ROUTES: readonly RouteSpec[] = [
   memoryStoreRoutes,
   memoryRoutes,
   memoryVersionRoutes,
+  dreamRoutes,
   modelRoutes,
   modelCardRoutes,
   userProfileRoutes,

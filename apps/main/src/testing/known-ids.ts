@@ -52,6 +52,7 @@ export async function knownIds(world: World): Promise<KnownIds> {
     user_profile_id: await post('/v1/user_profiles', { name: 'Contract' }),
     ...(await taught(world, headers)),
     ...(await remembered(world, headers)),
+    ...(await dreamt(post, session_id)),
     ...(await carded(post)),
     ...(await hooked(post)),
   };
@@ -81,6 +82,15 @@ async function remembered(world: World, headers: Record<string, string>) {
     content: 'text',
   });
   return { memory_store_id: id, memory_id: memory.id, memory_version_id: memory.memory_version_id };
+}
+
+async function dreamt(post: (path: string, body: object) => Promise<string>, session_id: string) {
+  const memory_store_id = await post('/v1/memory_stores', { name: 'Dreamt' });
+  const inputs = [
+    { type: 'memory_store', memory_store_id },
+    { type: 'sessions', session_ids: [session_id] },
+  ];
+  return { dream_id: await post('/v1/dreams', { inputs, model: 'contract-model' }) };
 }
 
 async function carded(post: (path: string, body: object) => Promise<string>) {

@@ -43,6 +43,8 @@ export interface WorldOptions {
   modelUrl?: string;
   /** What listens on every port of every sandbox, of sessions kept in memory. */
   exposedUrl?: string;
+  /** Dreams stay as they are: nothing happens unless it is asked for. */
+  stillDreams?: boolean;
   /** Places on this machine that users' URLs may lead to, `host:port`, separated by commas. */
   privateHosts?: string;
 }
@@ -59,7 +61,7 @@ export async function openWorld(over: WorldOptions = {}): Promise<World> {
     root: ROOT,
     workers: [
       { config: mainConfig({ ...reachable, ...secrets }, over.consoleDirectory) },
-      { config: jobsConfig({ ...reachable, ...secrets }) },
+      { config: jobsConfig({ ...reachable, ...secrets }, over.stillDreams) },
       {
         config:
           over.modelUrl === undefined
@@ -123,11 +125,11 @@ function mainConfig(secrets: Record<string, string>, directory = './apps/main/sr
   };
 }
 
-function jobsConfig(secrets: Record<string, string>) {
+function jobsConfig(secrets: Record<string, string>, stillDreams = false) {
   const own = JSON.parse(withoutComments(readFileSync(`${ROOT}/apps/jobs/wrangler.jsonc`, 'utf8')));
   return {
     ...own,
-    main: './apps/jobs/src/index.ts',
+    main: stillDreams ? './apps/jobs/src/testing/still-dreams.ts' : './apps/jobs/src/index.ts',
     d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
     vars: { DNS_OVER_HTTPS_URL: 'off', ...secrets },
   };

@@ -5,6 +5,7 @@ import { consoleLogin } from './console-login.ts';
 import { credentials } from './credentials.ts';
 import { deploymentRuns } from './deployment-runs.ts';
 import { deployments } from './deployments.ts';
+import { dreams } from './dreams.ts';
 import { environmentKeys } from './environment-keys.ts';
 import { environments } from './environments.ts';
 import { events } from './events.ts';
@@ -35,6 +36,7 @@ export function endpoints(transport: Transport) {
     credentials: credentials(transport),
     deploymentRuns: deploymentRuns(transport),
     deployments: deployments(transport),
+    dreams: dreams(transport),
     environmentKeys: environmentKeys(transport),
     environments: environments(transport),
     events: events(transport),
