@@ -9,9 +9,9 @@ import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { rosterOf } from '@capstan/schema/roster';
 import type { AgentSkill } from '@capstan/schema/skills';
 import { newId } from '@capstan/shared/ids';
-import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, isNull, lt, sql } from 'drizzle-orm';
 import { type AgentChange, type AgentSettings, isSame, revise, withoutVersion } from './agent-settings.ts';
-import { within } from './bounds.ts';
+import { span } from './bounds.ts';
 import { UPDATE_ATTEMPTS } from './contention.ts';
 import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
 import { archiveOfAgent } from './deployments.ts';
@@ -145,9 +145,10 @@ export class AgentStore {
         matched: page.matched,
       })
       .from(page)
-      .innerJoin(agentVersions, and(eq(agentId, id), eq(version, page.id)))
+      // Not to be turned round: the database would read every version to find those of the page.
+      .crossJoin(agentVersions)
       .innerJoin(agents, and(eq(agents.id, agentId), isNull(agents.deletedAt)))
-      .where(lt(page.before, MOST_BYTES))
+      .where(and(lt(page.before, MOST_BYTES), eq(agentId, id), eq(version, page.id)))
       .orderBy(desc(version));
     if (found.length === 0) await this.#find(id);
     const { rows, next } = toShortPage(listing, { at, matched: found[0]?.matched ?? 0 }, found);
@@ -209,8 +210,7 @@ export class AgentStore {
       eq(agents.tenantId, this.#scope.tenantId),
       isNull(agents.deletedAt),
       filter.includeArchived ? undefined : isNull(agents.archivedAt),
-      within(agents.createdAt, filter.created),
-      at.id === null ? undefined : at.order === 'desc' ? lt(agents.id, at.id) : gt(agents.id, at.id),
+      span(agents.id, at, { kind: 'agent', bounds: filter.created }),
     );
   }
 

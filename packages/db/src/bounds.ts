@@ -1,34 +1,36 @@
-// Bounds on when a row was created, as a condition.
+// The part of an index by id that a page is read from: beyond its cursor, and of what was made within bounds.
 import type { IdKind } from '@capstan/schema/ids';
 import type { CreatedAtBounds } from '@capstan/schema/page';
 import { firstId } from '@capstan/shared/ids';
-import { and, gt, gte, lt, lte, type SQL } from 'drizzle-orm';
+import { and, gt, lt, type SQL } from 'drizzle-orm';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
+import type { Seek } from './cursor.ts';
 
-/** `column` holds epoch ms; the bounds are RFC 3339, and absent ones do not bind. */
-export function within(column: SQLiteColumn, bounds: CreatedAtBounds): SQL | undefined {
-  const at = (name: keyof CreatedAtBounds, compare: typeof gt) => {
-    const text = bounds[name];
-    return text === undefined ? undefined : compare(column, Date.parse(text));
-  };
+/** Of rows that were made at the time their id says. The bounds are RFC 3339; absent ones do not bind. */
+export interface Made {
+  kind: IdKind;
+  bounds: CreatedAtBounds;
+}
+
+/** One bound on each side at most, the nearest: of several the database would take any, and read up to the others. */
+export function span(id: SQLiteColumn, at: Pick<Seek, 'id' | 'order'>, made?: Made): SQL | undefined {
+  const { above, below } = made === undefined ? { above: [], below: [] } : edges(made);
+  if (at.id !== null) (at.order === 'desc' ? below : above).push(at.id);
+  const [lowest, highest] = [above.toSorted().at(-1), below.toSorted()[0]];
   return and(
-    at('created_at[gt]', gt),
-    at('created_at[gte]', gte),
-    at('created_at[lt]', lt),
-    at('created_at[lte]', lte),
+    lowest === undefined ? undefined : gt(id, lowest),
+    highest === undefined ? undefined : lt(id, highest),
   );
 }
 
-/** The same on the ids of rows that were made at the time their id says: a part of an index by id. */
-export function madeWithin(id: SQLiteColumn, kind: IdKind, bounds: CreatedAtBounds): SQL | undefined {
-  const at = (name: keyof CreatedAtBounds, compare: typeof gte, later: number) => {
+/** No row has one of these ids: they lie between those of two moments. */
+function edges({ kind, bounds }: Made): { above: string[]; below: string[] } {
+  const at = (name: keyof CreatedAtBounds, later: number) => {
     const text = bounds[name];
-    return text === undefined ? undefined : compare(id, firstId(kind, Date.parse(text) + later));
+    return text === undefined ? [] : [firstId(kind, Date.parse(text) + later)];
   };
-  return and(
-    at('created_at[gt]', gte, 1),
-    at('created_at[gte]', gte, 0),
-    at('created_at[lt]', lt, 0),
-    at('created_at[lte]', lt, 1),
-  );
+  return {
+    above: [...at('created_at[gt]', 1), ...at('created_at[gte]', 0)],
+    below: [...at('created_at[lt]', 0), ...at('created_at[lte]', 1)],
+  };
 }

@@ -8,7 +8,8 @@ import type { Claim } from '@capstan/schema/idempotency';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { isPausing, type RunError } from '@capstan/schema/run-errors';
 import { and, desc, eq, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm';
-import { within } from './bounds.ts';
+import { eachOf, narrowed } from './arms.ts';
+import { span } from './bounds.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { announce, announceFrom, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
@@ -98,21 +99,15 @@ export class DeploymentRunStore {
     const { db, tenantId } = this.#scope;
     const listing: Listing = { list: 'deployment_runs', tenantId, order: 'desc', ...filter };
     const at = seek(listing);
-    const { id, deploymentId, error, scheduledAt, createdAt } = deploymentRuns;
-    const asked = (wanted: boolean | undefined, column: typeof error | typeof scheduledAt) =>
-      wanted === undefined ? undefined : wanted ? isNotNull(column) : isNull(column);
-    const byClock = filter.triggerType === undefined ? undefined : filter.triggerType === 'schedule';
+    const { id } = deploymentRuns;
     const found = await db
       .select()
       .from(deploymentRuns)
       .where(
         and(
           eq(deploymentRuns.tenantId, tenantId),
-          filter.deploymentId === undefined ? undefined : eq(deploymentId, filter.deploymentId),
-          asked(filter.hasError, error),
-          asked(byClock, scheduledAt),
-          within(createdAt, filter.created),
-          at.id === null ? undefined : lt(id, at.id),
+          asked(filter),
+          span(id, at, { kind: 'deploymentRun', bounds: filter.created }),
         ),
       )
       .orderBy(desc(id))
@@ -120,6 +115,19 @@ export class DeploymentRunStore {
     const { rows, next } = toPage(listing, at, found);
     return { data: rows.map(toRun), next_page: next };
   }
+}
+
+/** The first of these that is given has an index that leads to its runs; the others narrow them. */
+function asked({ deploymentId, hasError, triggerType }: RunFilter): SQL | undefined {
+  const { error, scheduledAt } = deploymentRuns;
+  const [first, ...others] = [
+    ...(deploymentId === undefined ? [] : [{ of: deploymentRuns.deploymentId, values: [deploymentId] }]),
+    ...(hasError === undefined ? [] : [{ of: sql`(${error} IS NULL)`, values: [hasError ? 0 : 1] }]),
+    ...(triggerType === undefined
+      ? []
+      : [{ of: sql`(${scheduledAt} IS NULL)`, values: [triggerType === 'manual' ? 1 : 0] }]),
+  ];
+  return first && and(...eachOf([first]), narrowed(others));
 }
 
 /** What has to be true of a deployment for one of its runs to begin. */

@@ -1,6 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { MAX_SCHEDULED } from '@capstan/schema/deployments';
 import { newId } from '@capstan/shared/ids';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +5,6 @@ import type { NewDeployment } from './deployments.ts';
 import { type Stores, stores } from './stores.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
 
-const MIGRATIONS = join(import.meta.dirname, '../../../migrations/d1');
 const now = Date.parse('2026-11-21T07:00:00Z');
 const daily = { type: 'cron' as const, expression: '0 9 * * *', timezone: 'Europe/Berlin' };
 
@@ -39,34 +35,6 @@ function create(over: Partial<NewDeployment> = {}, owner = mine) {
     ...over,
   });
 }
-
-describe('a list', () => {
-  const planOf = (query: string) => {
-    const db = new DatabaseSync(':memory:');
-    for (const file of readdirSync(MIGRATIONS)
-      .filter((name) => name.endsWith('.sql'))
-      .toSorted())
-      db.exec(readFileSync(join(MIGRATIONS, file), 'utf8').replaceAll('--> statement-breakpoint', ''));
-    const rows: unknown[] = db.prepare(`EXPLAIN QUERY PLAN ${query}`).all();
-    db.close();
-    return JSON.stringify(rows);
-  };
-
-  it.each([
-    ['deployments', 'archived_at IS NULL', 'deployments_open'],
-    ['deployments', "agent_id = 'a'", 'deployments_agent'],
-    ['deployments', 'archived_at IS NULL AND paused_reason IS NOT NULL', 'deployments_paused'],
-    ['deployment_runs', '1', 'deployment_runs_tenant'],
-    ['deployment_runs', "deployment_id = 'd'", 'deployment_runs_deployment'],
-    ['deployment_runs', 'error IS NOT NULL', 'deployment_runs_failed'],
-  ])('of %s where %s is read off an index and not sorted', (table, filter, index) => {
-    const plan = planOf(
-      `SELECT * FROM ${table} WHERE tenant_id = 't' AND ${filter} ORDER BY id DESC LIMIT 21`,
-    );
-    expect(plan).toContain(index);
-    expect(plan).not.toContain('TEMP B-TREE');
-  });
-});
 
 describe('the schedules of a tenant', () => {
   it('are a thousand at most, of those that are not archived', async () => {

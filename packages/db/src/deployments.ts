@@ -16,9 +16,10 @@ import { type Metadata, type MetadataPatch, patchMetadata } from '@capstan/schem
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { and, desc, eq, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm';
 import { isSame } from './agent-settings.ts';
-import { within } from './bounds.ts';
+import { eachOf, firstOfEach, narrowed, type Term } from './arms.ts';
+import { span } from './bounds.ts';
 import { UPDATE_ATTEMPTS } from './contention.ts';
-import { type Listing, seek, toShortPage } from './cursor.ts';
+import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
 import { type DeploymentRow, toDeployment } from './deployment-resource.ts';
 import { requireFit, sizeOf } from './fit.ts';
 import { fitting, MOST_BYTES } from './fitting.ts';
@@ -197,18 +198,7 @@ export class DeploymentStore {
     const at = seek(listing);
     const { id, initialEvents, resources } = deployments;
     const size = sql<number>`octet_length(${initialEvents}) + octet_length(${resources})`;
-    const where = and(
-      eq(deployments.tenantId, tenantId),
-      filter.includeArchived ? undefined : isNull(deployments.archivedAt),
-      filter.agentId === undefined ? undefined : eq(deployments.agentId, filter.agentId),
-      filter.status === undefined
-        ? undefined
-        : filter.status === 'paused'
-          ? isNotNull(deployments.pausedReason)
-          : isNull(deployments.pausedReason),
-      within(deployments.createdAt, filter.created),
-      at.id === null ? undefined : lt(id, at.id),
-    );
+    const where = this.#matching(filter, at);
     const page = fitting(db, { table: deployments, id, size, where, at });
     const found = await db
       .select({ id, row: deployments, matched: page.matched })
@@ -218,6 +208,24 @@ export class DeploymentStore {
       .orderBy(desc(id));
     const { rows, next } = toShortPage(listing, { at, matched: found[0]?.matched ?? 0 }, found);
     return { data: rows.map(({ row }) => toDeployment(row, now)), next_page: next };
+  }
+
+  #matching(filter: DeploymentFilter, at: Seek): SQL | undefined {
+    const { db, tenantId } = this.#scope;
+    const { id, agentId, archivedAt, pausedReason } = deployments;
+    const own = eq(deployments.tenantId, tenantId);
+    const place = span(id, at, { kind: 'deployment', bounds: filter.created });
+    const { status } = filter;
+    const active: Term[] =
+      status === undefined
+        ? []
+        : [{ of: sql`(${pausedReason} IS NULL)`, values: [status === 'paused' ? 0 : 1] }];
+    const open = { of: sql`(${archivedAt} IS NULL)`, values: filter.includeArchived ? [1, 0] : [1] };
+    const agent: Term[] = filter.agentId === undefined ? [] : [{ of: agentId, values: [filter.agentId] }];
+    const [first, ...others] = [...agent, ...active];
+    if (first === undefined) return and(own, filter.includeArchived ? undefined : isNull(archivedAt), place);
+    const each = eachOf([first, open]).map((way) => and(own, way, narrowed(others), place));
+    return and(own, firstOfEach(db, { table: deployments, id, at, each }));
   }
 
   async #change(id: string, { type, now }: Happening, revise: Revise): Promise<Deployment> {

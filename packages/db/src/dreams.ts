@@ -16,9 +16,10 @@ import type { Claim } from '@capstan/schema/idempotency';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import type { SessionUsage } from '@capstan/schema/usage';
 import { newId } from '@capstan/shared/ids';
-import { and, desc, eq, getTableColumns, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm';
-import { madeWithin } from './bounds.ts';
-import { type Listing, seek, toPage } from './cursor.ts';
+import { and, desc, eq, getTableColumns, inArray, isNull, type SQL, sql } from 'drizzle-orm';
+import { eachOf, firstOfEach } from './arms.ts';
+import { span } from './bounds.ts';
+import { type Listing, type Seek, seek, toPage } from './cursor.ts';
 import { announce, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
@@ -145,23 +146,26 @@ export class DreamStore {
     const { db, tenantId } = this.#scope;
     const listing: Listing = { list: 'dreams', tenantId, order: 'desc', ...filter };
     const at = seek(listing);
-    const { statuses } = filter;
     const found = await db
       .select({ id: dreams.id, ...shown })
       .from(dreams)
-      .where(
-        and(
-          eq(dreams.tenantId, tenantId),
-          filter.includeArchived ? undefined : isNull(dreams.archivedAt),
-          statuses?.length ? inArray(dreams.status, [...new Set(statuses)]) : undefined,
-          madeWithin(dreams.id, 'dream', filter.created),
-          at.id === null ? undefined : lt(dreams.id, at.id),
-        ),
-      )
+      .where(this.#matching(filter, at))
       .orderBy(desc(dreams.id))
       .limit(at.take);
     const page = toPage(listing, at, found);
     return { data: page.rows.map(toDream), next_page: page.next };
+  }
+
+  #matching({ statuses, includeArchived, created: bounds }: DreamFilter, at: Seek): SQL | undefined {
+    const { db, tenantId } = this.#scope;
+    const { id, archivedAt, status } = dreams;
+    const own = eq(dreams.tenantId, tenantId);
+    const place = span(id, at, { kind: 'dream', bounds });
+    if (!statuses?.length) return and(own, includeArchived ? undefined : isNull(archivedAt), place);
+    const open = { of: sql`(${archivedAt} IS NULL)`, values: includeArchived ? [1, 0] : [1] };
+    const each = eachOf([{ of: status, values: [...new Set(statuses)] }, open]);
+    const arms = each.map((way) => and(own, way, place));
+    return and(own, firstOfEach(db, { table: dreams, id, at, each: arms }));
   }
 
   /** From pending to running, with the memory store that it writes to. Harmless when it runs already, or no more. */

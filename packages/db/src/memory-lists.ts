@@ -4,7 +4,7 @@ import { MAX_FULL_PAGE } from '@capstan/schema/memories';
 import type { MemoryOperation, MemoryVersion } from '@capstan/schema/memory-versions';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { and, asc, desc, eq, getTableColumns, gt, lt, type SQL, sql } from 'drizzle-orm';
-import { madeWithin } from './bounds.ts';
+import { span } from './bounds.ts';
 import { type Listing, type Seek, seek, toPage } from './cursor.ts';
 import { toMemory, toVersion } from './memory-rows.ts';
 import { unknownStore } from './memory-stores.ts';
@@ -160,8 +160,7 @@ function matching({ tenantId }: Scope, filter: VersionFilter, at: Seek): SQL | u
     by('session_actor', filter.sessionId),
     by('api_actor', filter.apiKeyId),
     by('service_account_actor', filter.serviceAccountId),
-    madeWithin(id, 'memoryVersion', filter.created),
-    at.id === null ? undefined : at.order === 'desc' ? lt(id, at.id) : gt(id, at.id),
+    span(id, at, { kind: 'memoryVersion', bounds: filter.created }),
   );
 }
 

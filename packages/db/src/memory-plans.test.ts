@@ -4,15 +4,17 @@ import { openD1 } from './d1.ts';
 import { sweepMemories } from './memory-sweep.ts';
 import { type Stores, stores } from './stores.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { type Watched, watchPlans } from './testing-plans.ts';
 
 let database: TestDatabase;
 let own: Stores;
-let asked: { sql: string; params: unknown[] }[] = [];
+let watched: Watched;
 let storeId: string;
 
 beforeAll(async () => {
   database = await openTestDatabase();
-  own = stores(openD1(heard(database.binding)), 'tnt_own');
+  watched = watchPlans(database.binding);
+  own = stores(openD1(watched.binding), 'tnt_own');
   ({ id: storeId } = await own.memoryStores.create({
     name: 'Notes',
     description: '',
@@ -22,47 +24,13 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => database.close());
 
-/** Remembers what is asked. */
-function heard(binding: TestDatabase['binding']): TestDatabase['binding'] {
-  const prepare: typeof binding.prepare = (sql) => {
-    const statement = binding.prepare(sql);
-    const bind: typeof statement.bind = (...params) => {
-      asked.push({ sql, params });
-      return statement.bind(...params);
-    };
-    return new Proxy(statement, {
-      get: (target, name) => (name === 'bind' ? bind : Reflect.get(target, name)),
-    });
-  };
-  return new Proxy(binding, {
-    get: (target, name) => {
-      const value: unknown = Reflect.get(target, name);
-      if (name === 'prepare') return prepare;
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
-
-/** What is done with tables, step by step, by everything that `work` asks. */
-async function plansOf(work: () => Promise<unknown>): Promise<string[]> {
-  asked = [];
-  await work();
-  const steps: string[] = [];
-  for (const { sql, params } of asked) {
-    const explained = database.binding.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(...params);
-    const { results } = await explained.all<{ detail: string }>();
-    steps.push(...results.map(({ detail }) => detail));
-  }
-  return steps;
-}
-
 const created = { 'created_at[gte]': '2026-01-01T00:00:00Z', 'created_at[lte]': '2027-01-01T00:00:00Z' };
 const STORE = 'SEARCH memory_stores USING INDEX sqlite_autoindex_memory_stores_1 (id=?)';
 
 async function pageAfterOne(list: (page: string | undefined) => Promise<{ next_page: string | null }>) {
   const { next_page } = await list(undefined);
   if (next_page === null) throw new TypeError('There is one page alone.');
-  return plansOf(() => list(next_page));
+  return watched.plansOf(() => list(next_page));
 }
 
 it('memory stores are listed from their index, the open ones from one of their own', async () => {
@@ -107,7 +75,9 @@ it('versions are listed from an index for each filter, by time and place without
     memory_versions_operation: { operation: 'created' as const },
   };
   for (const [index, filter] of Object.entries(filters)) {
-    const steps = await plansOf(() => own.memoryVersions.list({ storeId, view: 'full', created, ...filter }));
+    const steps = await watched.plansOf(() =>
+      own.memoryVersions.list({ storeId, view: 'full', created, ...filter }),
+    );
     expect(steps[0]).toBe(STORE);
     const range = new RegExp(`^SEARCH memory_versions USING INDEX ${index} \\(.*id>\\? AND id<\\?\\)$`);
     expect(steps).toContainEqual(expect.stringMatching(range));
@@ -120,7 +90,7 @@ it('versions are listed from an index for each filter, by time and place without
 
 it('writing looks nothing up but by index', async () => {
   const actor = { type: 'api_actor' as const, api_key_id: 'key_1' };
-  const steps = await plansOf(async () => {
+  const steps = await watched.plansOf(async () => {
     const input = { storeId, path: '/w/x', content: '', actor, view: 'basic' as const, now: Date.now() };
     const { id } = await own.memories.create(input);
     const key = { storeId, id };
@@ -134,6 +104,6 @@ it('writing looks nothing up but by index', async () => {
 });
 
 it('the sweep reads what is due and nothing else', async () => {
-  const steps = await plansOf(() => sweepMemories(openD1(heard(database.binding)), Date.now()));
+  const steps = await watched.plansOf(() => sweepMemories(openD1(watched.binding), Date.now()));
   expect(steps.filter((step) => step.startsWith('SCAN ') && !step.includes('USING'))).toEqual([]);
 });

@@ -6,8 +6,8 @@ import type { MemoryStore } from '@capstan/schema/memory-stores';
 import { type Metadata, type MetadataPatch, patchMetadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
-import { and, asc, desc, eq, gt, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm';
-import { madeWithin } from './bounds.ts';
+import { and, asc, desc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm';
+import { span } from './bounds.ts';
 import { UPDATE_ATTEMPTS } from './contention.ts';
 import { type Listing, type Seek, seek, toPage } from './cursor.ts';
 import { clearStore } from './memory-sweep.ts';
@@ -153,8 +153,7 @@ export class MemoryStoresStore {
     return and(
       this.#there(),
       filter.includeArchived ? undefined : isNull(archivedAt),
-      madeWithin(id, 'memoryStore', filter.created),
-      at.id === null ? undefined : at.order === 'desc' ? lt(id, at.id) : gt(id, at.id),
+      span(id, at, { kind: 'memoryStore', bounds: filter.created }),
     );
   }
 

@@ -8,39 +8,22 @@ import type { EnvironmentConfig } from '@capstan/schema/environments';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
-import type { CreatedAtBounds } from '@capstan/schema/page';
 import type { AttachedMemoryStore } from '@capstan/schema/resources';
-import type { ForkedSession, Session, SessionStatus } from '@capstan/schema/sessions';
+import type { ForkedSession, Session } from '@capstan/schema/sessions';
 import type { Announcement } from '@capstan/schema/webhook-events';
-import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, isNull, lte, sql } from 'drizzle-orm';
 import { oweOfSession } from './blob-debts.ts';
-import { within } from './bounds.ts';
-import { type Listing, type Seek, seek, toShortPage } from './cursor.ts';
-import { fitting, MOST_BYTES } from './fitting.ts';
 import { type LedgerEntry, LedgerStore } from './ledger.ts';
 import { createSession, forkSession, type NewFork, type NewSession, readSnapshot } from './new-sessions.ts';
-import { memoryStoresOfSession, sizeOfResources } from './resource-rows.ts';
+import { memoryStoresOfSession } from './resource-rows.ts';
 import type { Scope } from './scope.ts';
+import { listSessions, type SessionFilter, type SessionPage } from './session-lists.ts';
 import { tellOf } from './session-news.ts';
-import { type SessionIndex, type SessionRow, shownColumns, toSession } from './session-resource.ts';
+import { type SessionIndex, type SessionRow, shownColumns } from './session-resource.ts';
 import { removeSkills } from './session-skills.ts';
 import { files } from './tables/files.ts';
 import { sessionResources } from './tables/resources.ts';
 import { type Origin, sessions } from './tables/sessions.ts';
-
-export interface SessionFilter {
-  limit: number;
-  page?: string | undefined;
-  order: 'asc' | 'desc';
-  includeArchived: boolean;
-  agentId?: string | undefined;
-  /** Of that agent: counts for nothing without it. */
-  agentVersion?: number | undefined;
-  created: CreatedAtBounds;
-  statuses?: SessionStatus[] | undefined;
-  deploymentId?: string | undefined;
-  memoryStoreId?: string | undefined;
-}
 
 /** What a session was created with. */
 export interface SessionDefinition {
@@ -74,11 +57,6 @@ export interface SessionPlace {
   type: EnvironmentConfig['type'];
 }
 
-export interface SessionPage {
-  data: Session[];
-  next_page: string | null;
-  prev_page: string | null;
-}
 export class SessionStore {
   #scope: Scope;
 
@@ -165,11 +143,14 @@ export class SessionStore {
     const { id, tenantId, environmentId, agent } = sessions;
     // In JSON, quotes of texts are escaped: only a member matches.
     const named = sql`instr(${agent}, '"skill_id":' || json_quote(${skillId})) > 0`;
-    const own = and(eq(tenantId, this.#scope.tenantId), eq(environmentId, of.environmentId), named);
+    // The index of such sessions has those whose agents have any skill.
+    const skilled = sql`instr(${agent}, '"skill_id":') > 0`;
+    const own = and(eq(tenantId, this.#scope.tenantId), eq(environmentId, of.environmentId), skilled, named);
     const [found] = await this.#scope.db
       .select({ id })
       .from(sessions)
       .where(of.sessionId === null ? own : and(own, eq(id, of.sessionId)))
+      .orderBy(desc(id))
       .limit(1);
     return found !== undefined;
   }
@@ -222,22 +203,8 @@ export class SessionStore {
   }
 
   /** `now` (epoch ms) dates the running totals. A page of large sessions ends before the limit. */
-  async list(filter: SessionFilter, now: number): Promise<SessionPage> {
-    const { db, tenantId } = this.#scope;
-    const listing: Listing = { list: 'sessions', tenantId, ...filter };
-    const at = seek(listing);
-    const { id, agent, agentTools, outcomeEvaluations } = sessions;
-    const size = sql<number>`octet_length(${agent}) + coalesce(octet_length(${agentTools}), 0)
-      + octet_length(${outcomeEvaluations}) + ${sizeOfResources}`;
-    const page = fitting(db, { table: sessions, id, size, where: this.#matching(filter, at), at });
-    const found = await db
-      .select({ id, row: shownColumns, matched: page.matched })
-      .from(page)
-      .innerJoin(sessions, eq(id, page.id))
-      .where(lt(page.before, MOST_BYTES))
-      .orderBy(at.order === 'desc' ? desc(id) : asc(id));
-    const { rows, next, prev } = toShortPage(listing, { at, matched: found[0]?.matched ?? 0 }, found);
-    return { data: rows.map(({ row }) => toSession(row, row, now)), next_page: next, prev_page: prev };
+  list(filter: SessionFilter, now: number): Promise<SessionPage> {
+    return listSessions(this.#scope, filter, now);
   }
 
   /** Sessions that have the vault and have changed since then (epoch ms), the latest first. */
@@ -258,31 +225,6 @@ export class SessionStore {
       .orderBy(desc(updatedAt))
       .limit(limit);
     return found.map(({ id }) => id);
-  }
-
-  #matching(filter: SessionFilter, at: Seek) {
-    const { id, agent, agentId, archivedAt, createdAt, deploymentId, status } = sessions;
-    return and(
-      eq(sessions.tenantId, this.#scope.tenantId),
-      filter.includeArchived ? undefined : isNull(archivedAt),
-      filter.agentId === undefined ? undefined : eq(agentId, filter.agentId),
-      filter.agentId === undefined || filter.agentVersion === undefined
-        ? undefined
-        : eq(sql`${agent} ->> '$.version'`, filter.agentVersion),
-      filter.deploymentId === undefined ? undefined : eq(deploymentId, filter.deploymentId),
-      filter.memoryStoreId === undefined ? undefined : inArray(id, this.#having(filter.memoryStoreId)),
-      within(createdAt, filter.created),
-      filter.statuses === undefined ? undefined : inArray(status, [...new Set(filter.statuses)]),
-      at.id === null ? undefined : at.order === 'desc' ? lt(id, at.id) : gt(id, at.id),
-    );
-  }
-
-  #having(memoryStoreId: string) {
-    const { sessionId, tenantId } = sessionResources;
-    return this.#scope.db
-      .select({ sessionId })
-      .from(sessionResources)
-      .where(and(eq(tenantId, this.#scope.tenantId), eq(sessionResources.memoryStoreId, memoryStoreId)));
   }
 
   #named(sessionId: string) {

@@ -43,8 +43,12 @@ const variable = (secret_name: string) => ({
 
 async function told(): Promise<unknown[]> {
   const ours = eq(outbox.tenantId, TENANT);
-  const rows = await database.db.select().from(outbox).where(ours).orderBy(asc(outbox.id));
-  return rows.map(({ type, subject }) => [type, subject]).toSorted();
+  const rows = await database.db
+    .select()
+    .from(outbox)
+    .where(ours)
+    .orderBy(asc(outbox.type), asc(outbox.subject));
+  return rows.map(({ type, subject }) => [type, subject]);
 }
 
 describe('what vaults tell of', () => {

@@ -5,7 +5,9 @@ import type { DeliveryStatus, WebhookDelivery } from '@capstan/schema/webhook-de
 import { KEPT_EVENT_TYPES, PING, type WebhookFilter, wantedAs } from '@capstan/schema/webhook-events';
 import { MAX_REPLAYED } from '@capstan/schema/webhooks';
 import { newId } from '@capstan/shared/ids';
-import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, type SQL, sql } from 'drizzle-orm';
+import { eachOf, firstOfEach } from './arms.ts';
+import { span } from './bounds.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import type { Scope } from './scope.ts';
 import { outbox } from './tables/outbox.ts';
@@ -43,16 +45,13 @@ export class WebhookDeliveryStore {
     const listing: Listing = { list: `deliveries of ${endpointId}`, tenantId, order: 'desc', ...filter };
     const at = seek(listing);
     const { id, status } = webhookDeliveries;
+    const terms =
+      filter.statuses === undefined ? [] : [{ of: status, values: [...new Set(filter.statuses)] }];
+    const each = eachOf(terms).map((way) => and(this.#of(endpointId), way, span(id, at)));
     const found = await db
       .select()
       .from(webhookDeliveries)
-      .where(
-        and(
-          this.#of(endpointId),
-          filter.statuses === undefined ? undefined : inArray(status, filter.statuses),
-          at.id === null ? undefined : lt(id, at.id),
-        ),
-      )
+      .where(and(this.#of(endpointId), firstOfEach(db, { table: webhookDeliveries, id, at, each })))
       .orderBy(desc(id))
       .limit(at.take);
     const page = toPage(listing, at, found);

@@ -1,6 +1,7 @@
 // Sessions over HTTP. What a session is stands in the database; what is true of it now, only the session knows.
+
+import type { SessionFilter } from '@capstan/db/session-lists';
 import { toSession } from '@capstan/db/session-resource';
-import type { SessionFilter } from '@capstan/db/sessions';
 import { stores } from '@capstan/db/stores';
 import type { AgentTools } from '@capstan/schema/agents';
 import type { RouteInput } from '@capstan/schema/route';

@@ -1,6 +1,7 @@
 // Agents and their versions.
 import type { AgentDefinition } from '@capstan/schema/agents';
 import type { Metadata } from '@capstan/schema/metadata';
+import { sql } from 'drizzle-orm';
 import { foreignKey, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 export const agents = sqliteTable(
@@ -15,7 +16,10 @@ export const agents = sqliteTable(
     /** Nobody sees it any more; versions that a roster has pinned are still called. */
     deletedAt: integer('deleted_at'),
   },
-  (t) => [index('agents_tenant').on(t.tenantId, t.id)],
+  (t) => [
+    index('agents_tenant').on(t.tenantId, t.id).where(sql`deleted_at IS NULL`),
+    index('agents_open').on(t.tenantId, t.id).where(sql`archived_at IS NULL AND deleted_at IS NULL`),
+  ],
 );
 
 export const agentVersions = sqliteTable(

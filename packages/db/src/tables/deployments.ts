@@ -44,11 +44,14 @@ export const deployments = sqliteTable(
   },
   (t) => [
     index('deployments_tenant').on(t.tenantId, t.id),
-    index('deployments_agent').on(t.tenantId, t.agentId, t.id),
+    index('deployments_agent').on(t.tenantId, t.agentId, sql`(archived_at IS NULL)`, t.id),
     index('deployments_open').on(t.tenantId, t.id).where(sql`archived_at IS NULL`),
-    index('deployments_paused')
-      .on(t.tenantId, t.id)
-      .where(sql`archived_at IS NULL AND paused_reason IS NOT NULL`),
+    index('deployments_status').on(
+      t.tenantId,
+      sql`(paused_reason IS NULL)`,
+      sql`(archived_at IS NULL)`,
+      t.id,
+    ),
     index('deployments_scheduled')
       .on(t.tenantId, t.id)
       .where(sql`archived_at IS NULL AND expression IS NOT NULL`),
@@ -74,7 +77,8 @@ export const deploymentRuns = sqliteTable(
   (t) => [
     index('deployment_runs_tenant').on(t.tenantId, t.id),
     index('deployment_runs_deployment').on(t.tenantId, t.deploymentId, t.id),
-    index('deployment_runs_failed').on(t.tenantId, t.id).where(sql`error IS NOT NULL`),
+    index('deployment_runs_error').on(t.tenantId, sql`(error IS NULL)`, t.id),
+    index('deployment_runs_trigger').on(t.tenantId, sql`(scheduled_at IS NULL)`, t.id),
     uniqueIndex('deployment_runs_fire')
       .on(t.deploymentId, t.scheduledAt)
       .where(sql`scheduled_at IS NOT NULL`),

@@ -41,7 +41,7 @@ export const dreams = sqliteTable(
   (t) => [
     index('dreams_tenant').on(t.tenantId, t.id),
     index('dreams_open').on(t.tenantId, t.id).where(sql`archived_at IS NULL`),
-    index('dreams_status').on(t.tenantId, t.status, t.id),
+    index('dreams_status').on(t.tenantId, t.status, sql`(archived_at IS NULL)`, t.id),
     index('dreams_session').on(t.sessionId),
     index('dreams_held').on(t.tenantId, t.targetId).where(sql`released_at IS NULL`),
   ],

@@ -22,6 +22,7 @@ export const environments = sqliteTable(
   },
   (t) => [
     index('environments_tenant').on(t.tenantId, t.id),
+    index('environments_open').on(t.tenantId, t.id).where(sql`archived_at IS NULL`),
     uniqueIndex('environments_default').on(t.tenantId).where(sql`is_default = 1`),
   ],
 );

@@ -27,6 +27,8 @@ export interface OriginSnapshot {
   marked: boolean;
 }
 
+const IS_OPEN = sql`(archived_at IS NULL)`;
+
 export const sessions = sqliteTable(
   'sessions',
   {
@@ -65,13 +67,24 @@ export const sessions = sqliteTable(
   },
   (t) => [
     index('sessions_tenant').on(t.tenantId, t.id),
-    index('sessions_agent').on(t.tenantId, t.agentId, t.id),
     // Lists leave archived sessions out unless asked, and mostly look for the few that run.
     index('sessions_open').on(t.tenantId, t.id).where(sql`archived_at IS NULL`),
-    index('sessions_status').on(t.tenantId, t.status, t.id),
-    index('sessions_agent_version').on(t.tenantId, t.agentId, sql`agent ->> '$.version'`, t.id),
+    index('sessions_agent').on(t.tenantId, t.agentId, IS_OPEN, t.id),
+    index('sessions_status').on(t.tenantId, t.status, IS_OPEN, t.id),
+    index('sessions_agent_version').on(
+      t.tenantId,
+      sql`(agent_id || '@' || (agent ->> '$.version'))`,
+      IS_OPEN,
+      t.id,
+    ),
+    index('sessions_deployment')
+      .on(t.tenantId, t.deploymentId, IS_OPEN, t.id)
+      .where(sql`deployment_id IS NOT NULL`),
+    // Those whose workers may ask for skills.
+    index('sessions_skilled')
+      .on(t.tenantId, t.environmentId, t.id)
+      .where(sql`instr(agent, '"skill_id":') > 0`),
     // Those that may have to be told of a change in a vault.
     index('sessions_vaults').on(t.tenantId, t.updatedAt).where(sql`vault_ids <> '[]'`),
-    index('sessions_deployment').on(t.tenantId, t.deploymentId, t.id).where(sql`deployment_id IS NOT NULL`),
   ],
 );

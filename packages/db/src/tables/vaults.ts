@@ -47,6 +47,7 @@ export const vaultCredentials = sqliteTable(
   },
   (t) => [
     index('vault_credentials_vault').on(t.vaultId, t.id),
+    index('vault_credentials_open').on(t.vaultId, t.id).where(sql`archived_at IS NULL`),
     uniqueIndex('vault_credentials_key').on(t.vaultId, t.key).where(sql`archived_at IS NULL`),
   ],
 );
