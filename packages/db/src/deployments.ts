@@ -109,8 +109,11 @@ export class DeploymentStore {
       ...keepReceipt(this.#scope, claim, { id, reply: JSON.stringify(made), from, now }),
       ...announce(this.#scope, { type: 'deployment.created', id, now }, exists(deployments, there)),
     ]);
-    if (inserted.length === 0) await this.#requireRoom();
-    return made;
+    if (inserted.length > 0) return made;
+    await this.#requireRoom();
+    throw new ApiError('unavailable', 'Another schedule was given up just now: try again', {
+      retryAfterSeconds: 1,
+    });
   }
 
   async retrieve(id: string, now: number): Promise<Deployment> {

@@ -5,7 +5,8 @@ import { MAX_ENVIRONMENT_KEYS } from '@capstan/schema/environment-keys';
 import { ApiError } from '@capstan/schema/error';
 import type { Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
-import { and, asc, count, desc, eq, gt, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, lt, type SQL, sql } from 'drizzle-orm';
+import { insertWhen } from './conditional-insert.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import type { Database } from './database.ts';
 import type { Scope } from './scope.ts';
@@ -49,11 +50,23 @@ export class EnvironmentKeyStore {
 
   /** Refuses (`not_found`) an unknown environment, and (`invalid_request`) one that is not self-hosted, or has enough keys. */
   async create({ now, ...input }: NewEnvironmentKey): Promise<EnvironmentKey> {
-    await this.#requireRoom(input.environmentId);
     const { db, tenantId } = this.#scope;
     const row = { id: newId('environmentKey', now), tenantId, ...input, createdAt: now };
-    await db.insert(environmentKeys).values(row);
-    return toEnvironmentKey(row);
+    // The statement decides: requests that race cannot make one too many, nor one of an environment that goes meanwhile.
+    const inserted = await insertWhen(db, environmentKeys, {
+      row,
+      when: this.#mayHave(input.environmentId),
+    }).returning({ id: environmentKeys.id });
+    if (inserted.length > 0) return toEnvironmentKey(row);
+    throw await this.#refusal(input.environmentId);
+  }
+
+  #mayHave(environmentId: string): SQL {
+    const { tenantId } = this.#scope;
+    return sql`EXISTS (SELECT 1 FROM environments AS e WHERE e.id = ${environmentId} AND e.tenant_id = ${tenantId}
+        AND json_extract(e.config, '$.type') = 'self_hosted')
+      AND (SELECT count(*) FROM environment_keys AS k WHERE k.tenant_id = ${tenantId}
+        AND k.environment_id = ${environmentId}) < ${MAX_ENVIRONMENT_KEYS}`;
   }
 
   async list(
@@ -91,25 +104,22 @@ export class EnvironmentKeyStore {
     );
   }
 
-  async #requireRoom(environmentId: string): Promise<void> {
+  /** Why there is none more. */
+  async #refusal(environmentId: string): Promise<ApiError> {
     const { db, tenantId } = this.#scope;
     const own = and(eq(environments.tenantId, tenantId), eq(environments.id, environmentId));
     const type = sql<string>`json_extract(${environments.config}, '$.type')`;
-    const [[environment], [made]] = await db.batch([
-      db.select({ type }).from(environments).where(own),
-      db.select({ keys: count() }).from(environmentKeys).where(this.#in(environmentId)),
-    ]);
+    const [environment] = await db.select({ type }).from(environments).where(own);
     if (environment === undefined) {
       const reason = 'environment_not_found';
-      throw new ApiError('not_found', `No environment ${environmentId}`, { reason });
+      return new ApiError('not_found', `No environment ${environmentId}`, { reason });
     }
     if (environment.type !== 'self_hosted') {
       const how = 'only workers of a self_hosted environment need a key';
-      throw new ApiError('invalid_request', `${environmentId} is a cloud environment: ${how}`);
+      return new ApiError('invalid_request', `${environmentId} is a cloud environment: ${how}`);
     }
-    if ((made?.keys ?? 0) < MAX_ENVIRONMENT_KEYS) return;
     const how = 'delete one that is not used any more';
-    throw new ApiError(
+    return new ApiError(
       'invalid_request',
       `${environmentId} has ${MAX_ENVIRONMENT_KEYS} keys, which is the most: ${how}`,
     );

@@ -1,5 +1,5 @@
 // Model cards of one tenant. A model id has one card at most: a unique index decides between requests that race.
-import { ApiError } from '@capstan/schema/error';
+import { ApiError, isApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
 import {
@@ -10,7 +10,8 @@ import {
 } from '@capstan/schema/model-cards';
 import type { Page } from '@capstan/schema/page';
 import type { Sealer } from '@capstan/shared/seal';
-import { and, asc, count, desc, eq, gt, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, lt, sql } from 'drizzle-orm';
+import { insertWhen } from './conditional-insert.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
@@ -50,22 +51,20 @@ export class ModelCardStore {
   /** Refuses a model id that has a card (`conflict`), and one card too many. */
   async create({ now, ...given }: NewModelCard, claim?: Claim): Promise<ModelCard> {
     const { db, tenantId } = this.#scope;
-    const [held] = await db
-      .select({ cards: count() })
-      .from(modelCards)
-      .where(eq(modelCards.tenantId, tenantId));
-    if ((held?.cards ?? 0) >= MAX_MODEL_CARDS)
-      throw new ApiError(
-        'invalid_request',
-        `There are ${MAX_MODEL_CARDS} model cards already: delete one first`,
-      );
     const row: ModelCardRow = { tenantId, ...given, createdAt: now, updatedAt: now };
     const made = toModelCard(row);
-    const receipt = { id: row.id, reply: JSON.stringify(made), now };
+    const from = sql`FROM ${modelCards} WHERE ${this.#own(row.id)}`;
+    const receipt = { id: row.id, reply: JSON.stringify(made), from, now };
+    // The statement decides: requests that race cannot make one too many.
+    const room = sql`(SELECT count(*) FROM model_cards AS c WHERE c.tenant_id = ${tenantId}) < ${MAX_MODEL_CARDS}`;
     try {
-      await db.batch([db.insert(modelCards).values(row), ...keepReceipt(this.#scope, claim, receipt)]);
+      const [inserted] = await db.batch([
+        insertWhen(db, modelCards, { row, when: room }).returning({ id: modelCards.id }),
+        ...keepReceipt(this.#scope, claim, receipt),
+      ]);
+      if (inserted.length === 0) throw full();
     } catch (error) {
-      if ((await this.find(row.modelId)) === null) throw error;
+      if (isApiError(error) || (await this.find(row.modelId)) === null) throw error;
       throw new ApiError(
         'conflict',
         `model_id: ${row.modelId} has a card already; change that one or delete it`,
@@ -174,4 +173,11 @@ export function toModelCard(row: ModelCardRow): ModelCard {
     created_at: toTimestamp(row.createdAt),
     updated_at: toTimestamp(row.updatedAt),
   };
+}
+
+function full(): ApiError {
+  return new ApiError(
+    'invalid_request',
+    `There are ${MAX_MODEL_CARDS} model cards already: delete one first`,
+  );
 }

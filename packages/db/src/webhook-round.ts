@@ -61,7 +61,7 @@ export class WebhookRound {
     return await this.#scope.db
       .select({ id, eventId, type, attempts, subject: outbox.subject, happenedAt: outbox.createdAt })
       .from(webhookDeliveries)
-      .innerJoin(outbox, eq(outbox.id, eventId))
+      .innerJoin(outbox, and(eq(outbox.id, eventId), eq(outbox.tenantId, this.#scope.tenantId)))
       .where(and(this.#deliveries(), lte(dueAt, now)))
       .orderBy(asc(dueAt))
       .limit(limit);

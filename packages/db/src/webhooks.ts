@@ -4,6 +4,7 @@ import type { Claim } from '@capstan/schema/idempotency';
 import type { WebhookFilter } from '@capstan/schema/webhook-events';
 import { MAX_ENDPOINTS, type WebhookEndpoint } from '@capstan/schema/webhooks';
 import { and, asc, desc, eq, gt, lt, sql } from 'drizzle-orm';
+import { insertWhen } from './conditional-insert.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
 import { webhookDeliveries, webhookEndpoints } from './tables/webhooks.ts';
@@ -80,16 +81,16 @@ export class WebhookStore {
       createdAt: now,
       updatedAt: now,
     };
-    const total = await db.$count(webhookEndpoints, eq(webhookEndpoints.tenantId, tenantId));
-    if (total >= MAX_ENDPOINTS) {
-      throw new ApiError('invalid_request', `at most ${MAX_ENDPOINTS} webhook endpoints: delete one first`);
-    }
     const made = { endpoint: toEndpoint(row), secret: row.secret };
-    await db.batch([
-      db.insert(webhookEndpoints).values(row),
-      ...keepReceipt(this.#scope, claim, { id: row.id, reply: JSON.stringify(made), now }),
+    const from = sql`FROM ${webhookEndpoints} WHERE ${this.#own(row.id)}`;
+    // The statement decides: requests that race cannot make one too many.
+    const room = sql`(SELECT count(*) FROM webhook_endpoints AS e WHERE e.tenant_id = ${tenantId}) < ${MAX_ENDPOINTS}`;
+    const [inserted] = await db.batch([
+      insertWhen(db, webhookEndpoints, { row, when: room }).returning({ id: webhookEndpoints.id }),
+      ...keepReceipt(this.#scope, claim, { id: row.id, reply: JSON.stringify(made), from, now }),
     ]);
-    return made;
+    if (inserted.length > 0) return made;
+    throw new ApiError('invalid_request', `at most ${MAX_ENDPOINTS} webhook endpoints: delete one first`);
   }
 
   async retrieve(id: string): Promise<WebhookEndpoint> {
