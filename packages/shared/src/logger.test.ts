@@ -9,9 +9,12 @@ describe('the log', () => {
       'Failed query: insert into "notes" values (?, ?)\nparams: 7,what\nsomebody wrote',
       { cause },
     );
-    createLogger((line) => lines.push(line)).error('request.failed', {}, failed);
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toContain('insert into');
+    const logger = createLogger((line) => lines.push(line));
+    logger.error('request.failed', {}, failed);
+    logger.warn('report.failed', { cause: String(failed) });
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect(line).toContain('insert into');
+    expect(lines[1]).not.toMatch(/what|wrote/);
     expect(lines[0]).toContain('the database is away');
     expect(lines[0]).toContain('logger.test.ts');
     expect(lines[0]).not.toMatch(/what|wrote/);

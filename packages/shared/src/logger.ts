@@ -15,7 +15,7 @@ export type Sink = (line: string) => void;
 
 export function createLogger(sink: Sink, bound: Fields = {}): Logger {
   const write = (level: string, event: string, fields: Fields = {}) =>
-    sink(JSON.stringify({ at: new Date().toISOString(), level, event, ...bound, ...fields }));
+    sink(JSON.stringify({ at: new Date().toISOString(), level, event, ...bound, ...told(fields) }));
   return {
     info: (event, fields) => write('info', event, fields),
     warn: (event, fields) => write('warn', event, fields),
@@ -24,15 +24,24 @@ export function createLogger(sink: Sink, bound: Fields = {}): Logger {
   };
 }
 
+/** A failure may be told as a field, too. */
+function told(fields: Fields): Fields {
+  const each = Object.entries(fields).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? withoutParams(value) : value,
+  ]);
+  return Object.fromEntries(each);
+}
+
 function describeCause(cause: unknown): Fields {
   if (cause === undefined) return {};
   if (!(cause instanceof Error)) return { cause: typeof cause };
   const inner = cause.cause instanceof Error ? { cause_of: sentenceOf(cause.cause) } : {};
-  return { cause: sentenceOf(cause), stack: cause.stack && withoutParams(cause.stack), ...inner };
+  return { cause: sentenceOf(cause), stack: cause.stack, ...inner };
 }
 
 function sentenceOf({ name, message }: Error): string {
-  return `${name}: ${withoutParams(message)}`;
+  return `${name}: ${message}`;
 }
 
 /** A query that failed names its parameters, which are what people wrote: the log is not told. */
