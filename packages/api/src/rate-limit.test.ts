@@ -69,6 +69,8 @@ describe('limitOf', () => {
     const named = (limit: 'creates' | 'reads') =>
       ROUTES.filter((route) => limitOf(route) === limit).map(({ operationId }) => operationId);
     expect(named('creates')).toEqual(expect.arrayContaining(['createAgent', 'createSession', 'uploadFile']));
+    const asking = ['validateVaultCredential', 'pingWebhookEndpoint', 'replayWebhookEvents'];
+    expect(named('creates')).toEqual(expect.arrayContaining(asking));
     expect(named('creates')).not.toContain('sendEvents');
     expect(named('reads')).toEqual(expect.arrayContaining(['listAgents', 'retrieveSession']));
     expect(named('reads')).not.toContain('health');

@@ -29,11 +29,14 @@ interface Bucket {
   at: number;
 }
 
+/** What makes rows, or asks other servers, each time that it is asked for. */
+const MAKES = /^(create|upload|fork|run|ping|replay|validate|regenerate)[A-Z]/;
+
 /** Which limit a route counts against; null: none. Sending to a session is not creating: its queue has bounds of its own. */
 export function limitOf({ method, operationId, access }: RouteSpec): Limited | null {
   if (access !== 'key') return null;
   if (method === 'get') return 'reads';
-  return /^(create|upload|fork|run)[A-Z]/.test(operationId) ? 'creates' : null;
+  return MAKES.test(operationId) ? 'creates' : null;
 }
 
 export class RateLimiter {
