@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   collide,
+  fileMountPath,
   isWithin,
   mountPath,
   placeOfFile,
@@ -22,6 +23,8 @@ describe('a mount path', () => {
     for (const path of ['/mnt', '/mnt/session/outputs/a', '/mnt/memory/a', UPLOADS_ROOT])
       expect(problem(path), path).toMatch(/below \/mnt/);
     expect(problem(`/${'x'.repeat(256)}`)).toMatch(/255/);
+    expect(problem(`/${'é'.repeat(127)}`)).toBeUndefined();
+    expect(problem(`/${'é'.repeat(128)}`)).toMatch(/255 bytes/);
   });
 
   it('of a file always lies below the uploads or the workspace', () => {
@@ -39,6 +42,16 @@ describe('a mount path', () => {
     expect(placeOfFile('/workspace/data.csv', 'file_1')).toBe('/workspace/data.csv');
     expect(placeOfFile('/mnt/session/uploads/a/b', 'file_1')).toBe('/mnt/session/uploads/a/b');
     expect(placeOfFile('/etc/passwd', 'file_1')).toBe('/mnt/session/uploads/etc/passwd');
+  });
+
+  it('of a file may lack the slash at its start', () => {
+    const problemOfFile = (path: string) => fileMountPath.safeParse(path).error?.issues[0]?.message;
+    for (const path of ['data.csv', 'a/b.txt', 'workspace/x', '/a'])
+      expect(problemOfFile(path), path).toBeUndefined();
+    for (const path of ['', 'a/', '../x', 'mnt/memory/a'])
+      expect(problemOfFile(path), path).toMatch(/clean|below/);
+    expect(placeOfFile('a/b.txt', 'file_1')).toBe('/mnt/session/uploads/a/b.txt');
+    expect(placeOfFile('workspace/x', 'file_1')).toBe('/workspace/x');
   });
 
   it('collides with what lies at, above and below it', () => {

@@ -1,7 +1,7 @@
 // Session resources: what is mounted in a session's sandbox (spec §5.3). A token that is given is never shown again.
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
-import { isWithin, mountPath, WORKSPACE_ROOT } from './mount-path.ts';
+import { fileMountPath, isWithin, mountPath, WORKSPACE_ROOT } from './mount-path.ts';
 import { queryInteger, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 
@@ -74,7 +74,7 @@ const token = z
   .regex(/^[\x21-\x7e]+$/, 'expected printable ASCII characters without spaces');
 
 const fileParam = z
-  .object({ type: z.literal('file'), file_id: idSchema('file'), mount_path: mountPath.nullish() })
+  .object({ type: z.literal('file'), file_id: idSchema('file'), mount_path: fileMountPath.nullish() })
   .meta({ id: 'FileResourceParam' });
 export type FileResourceParam = z.infer<typeof fileParam>;
 
@@ -150,7 +150,7 @@ export const addResource = z
   .object({
     type: z.literal('file', 'only files can be added to a session; others are given at its creation'),
     file_id: idSchema('file'),
-    mount_path: mountPath.nullish(),
+    mount_path: fileMountPath.nullish(),
   })
   .meta({ id: 'AddResource' });
 
