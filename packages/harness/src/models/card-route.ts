@@ -7,7 +7,8 @@ import type { TenantModel } from '../tenant-models.ts';
 import { type ModelRoute, versioned } from './route.ts';
 
 const TIMEOUT_MS = 3_600_000;
-const MAX_BYTES = 256 * 1024 * 1024;
+/** A token has a few hundred bytes around it, and a reply a hundred thousand of them. */
+const MAX_BYTES = 96 * 1024 * 1024;
 
 export async function cardRoute(card: TenantModel): Promise<ModelRoute> {
   const { dialect, model } = card;

@@ -1,5 +1,6 @@
 // Items of a finished reply as the session's outputs, each with what its provider wants back.
 import type { ModelOutput } from '@capstan/session/harness';
+import { MAX_NESTING, nestsWithin } from '@capstan/shared/nesting';
 import type { AgentOutputItem } from '@openai/agents-core';
 import { type Kept, keep } from './replay.ts';
 import type { ModelRoute } from './route.ts';
@@ -67,11 +68,13 @@ function callOutput(item: AgentOutputItem, route: ModelRoute, limited: boolean):
   const kept: Omit<Kept, 'by'> = { id: text(at(item, 'callId')) };
   const data = route.dialect === 'messages' ? providerData(item) : undefined;
   if (data !== undefined) kept.data = data;
-  if (!isDict(input)) {
+  if (!isDict(input) || !nestsWithin(input)) {
     const cause = limited
       ? 'the reply reached its output limit while they were written'
       : 'they do not parse';
-    const problem = `The arguments are not a JSON object: ${cause}.`;
+    const problem = isDict(input)
+      ? `The arguments nest deeper than ${MAX_NESTING} levels.`
+      : `The arguments are not a JSON object: ${cause}.`;
     return { type: 'tool_call', name, input: null, problem, opaque: keep(route.tag, kept) };
   }
   if (JSON.stringify(input) !== args) kept.args = args;

@@ -1,5 +1,6 @@
 // A model's reply as it streams: the readers of the three protocols note what they see here, and the end is made of it.
 //   An output's number is given when its first piece is seen and never changes, so that previews name the right event.
+//   A reply that never ends is given up: no model says so much, and the process serves others too.
 
 import type { StopDetails } from '@capstan/schema/events/session-events';
 import type { ModelUsage } from '@capstan/schema/usage';
@@ -9,6 +10,9 @@ import { toOutput } from './output-items.ts';
 import type { ModelRoute } from './route.ts';
 import { toUsage } from './usage.ts';
 import { text } from './values.ts';
+
+/** Of the words of one reply. */
+const MAX_CHARS = 8 * 1024 * 1024;
 
 /** Why a reply ended: `cut` when the stream stopped without saying. */
 export type Stop = 'done' | 'limit' | 'refused' | 'cut';
@@ -31,6 +35,7 @@ export class Reply {
   #speed: ModelUsage['speed'];
   #slots = new Map<string, Slot>();
   #called = new Set<string>();
+  #chars = 0;
   #done: Done | null = null;
   stop: Stop = 'cut';
   refusal: Refusal = { type: 'refusal', category: null, explanation: null };
@@ -41,7 +46,10 @@ export class Reply {
     this.#speed = speed;
   }
 
+  /** Throws ModelFailure when there is more of it than there can be. */
   text(key: string, delta: string): ModelPart {
+    this.#chars += delta.length;
+    if (this.#chars > MAX_CHARS) throw endless();
     const slot = this.#slot(key, 'message');
     slot.text += delta;
     return { type: 'text', output: slot.output, text: delta };
@@ -104,6 +112,16 @@ function cut(): ModelFailure {
   return new ModelFailure('model_request_failed_error', 'The model stopped in the middle of its reply.', {
     retryable: true,
   });
+}
+
+function endless(): ModelFailure {
+  return new ModelFailure(
+    'model_request_failed_error',
+    `The model's reply went beyond ${MAX_CHARS} characters.`,
+    {
+      retryable: false,
+    },
+  );
 }
 
 function empty(stop: Stop, usage: ModelUsage): ModelFailure {
