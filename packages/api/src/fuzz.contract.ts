@@ -13,7 +13,7 @@ export interface Fuzzed {
   key: string;
   /** What belongs to it, by path parameter and by prefix. */
   ids: KnownIds;
-  /** How many rows each table has. */
+  /** The number of the newest row of each table. */
   rows(): Promise<Record<string, number>>;
   close(): Promise<void>;
 }
