@@ -2,6 +2,7 @@
 // session it is for, and the memory stores attached to that. Anything else does not exist for it.
 import { stores } from '@capstan/db/stores';
 import { ApiError } from '@capstan/schema/error';
+import type { EventParam } from '@capstan/schema/events/user-events';
 import type { Principal, Worker } from '../call.ts';
 import type { ApiPorts } from '../ports.ts';
 
@@ -14,6 +15,9 @@ export async function requireOwn(
   { named, write }: { named: Named; write: boolean },
 ): Promise<void> {
   if (worker === undefined) return;
+  // What names nothing would be all of the tenant's.
+  if (Object.keys(named).length === 0)
+    throw new ApiError('forbidden', "This call takes an API key: a worker's credential is for what it names");
   const unknown = Object.keys(named).find((name) => !CHECKED.has(name));
   if (unknown !== undefined) throw new ApiError('forbidden', `${unknown}: a worker's credential names none`);
   const { environment_id: environmentId, session_id: sessionId, work_id: workId, skill_id: skillId } = named;
@@ -49,15 +53,30 @@ const CHECKED: ReadonlySet<string> = new Set([
   'memory_id',
 ]);
 
-/** Events that a worker may send: the results of what it was asked to do. It speaks and agrees for nobody. */
-export function requireResults(worker: Worker | undefined, types: readonly string[]): void {
+/**
+ * Events that a worker may send: the results of what it was asked to do, in its own words. It speaks and agrees for nobody,
+ * and shows nothing of the tenant's files.
+ */
+export function requireResults(worker: Worker | undefined, events: readonly EventParam[]): void {
   if (worker === undefined) return;
-  const other = types.findIndex((type) => type !== 'user.tool_result' && type !== 'user.custom_tool_result');
-  if (other === -1) return;
-  throw new ApiError(
-    'forbidden',
-    `events.${other}: ${types[other]} takes an API key; a worker sends user.tool_result and user.custom_tool_result`,
-  );
+  for (const [index, event] of events.entries()) {
+    if (event.type !== 'user.tool_result' && event.type !== 'user.custom_tool_result') {
+      const how = 'a worker sends user.tool_result and user.custom_tool_result';
+      throw new ApiError('forbidden', `events.${index}: ${event.type} takes an API key; ${how}`);
+    }
+    const file = (event.content ?? []).findIndex((block) => 'source' in block && isFile(block.source));
+    if (file !== -1) {
+      const how = 'a worker sends the content itself';
+      throw new ApiError(
+        'forbidden',
+        `events.${index}.content.${file}.source: a file takes an API key; ${how}`,
+      );
+    }
+  }
+}
+
+function isFile(source: unknown): boolean {
+  return typeof source === 'object' && source !== null && 'type' in source && source.type === 'file';
 }
 
 function refuseOther(what: string, named: string | undefined, own: string | undefined): void {

@@ -18,10 +18,7 @@ export function mountEvents(surface: Surface): void {
 
   mount(surface, eventRoutes.send, async ({ principal, params, body, claim, head, now }) => {
     const { tenantId } = principal;
-    requireResults(
-      principal.worker,
-      body.events.map(({ type }) => type),
-    );
+    requireResults(principal.worker, body.events);
     requireSendable(body.events);
     const events = await withFiles({ db, blobs }, { tenantId, events: body.events, path: 'events', now });
     const address = { tenantId, sessionId: params.session_id };

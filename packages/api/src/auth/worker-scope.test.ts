@@ -1,0 +1,45 @@
+import type { Database } from '@capstan/db/database';
+import type { EventParam } from '@capstan/schema/events/user-events';
+import { callersOf } from '@capstan/schema/route';
+import { ROUTES } from '@capstan/schema/routes';
+import { describe, expect, it } from 'vitest';
+import type { Worker } from '../call.ts';
+import { requireOwn, requireResults } from './worker-scope.ts';
+
+const worker: Worker = { environmentId: 'env_1', item: null };
+const principal = { tenantId: 'tnt_a', apiKey: { id: 'ekey_1', name: 'Key', lastFour: 'abcd' }, worker };
+const refused = expect.objectContaining({ code: 'forbidden' });
+/** Nothing is asked of it: what is tried is refused before. */
+const db = new Proxy({} as Database, {
+  get: () => {
+    throw new Error('the database was asked');
+  },
+});
+
+describe('a worker', () => {
+  it('is refused by whatever names nothing, or something that nobody looks at', async () => {
+    for (const named of [{}, { vault_id: 'vlt_1' }, { session_id: 'sesn_1', thread_id: 'sthr_1' }])
+      await expect(requireOwn({ db }, principal, { named, write: false })).rejects.toEqual(refused);
+  });
+
+  it('is let in by no route that names nothing', () => {
+    const open = ROUTES.filter((route) => callersOf(route).some((caller) => caller !== 'api_key'));
+    expect(open.length).toBeGreaterThan(10);
+    expect(open.filter(({ path }) => !path.includes('{'))).toEqual([]);
+  });
+
+  it('sends what it found and no file of the tenant', () => {
+    const result = (content: object[]) =>
+      [{ type: 'user.tool_result', tool_use_id: 'sevt_1', content }] as EventParam[];
+    const picture = (source: object) => [
+      { type: 'text', text: 'x' },
+      { type: 'image', source },
+    ];
+    const own = result(picture({ type: 'base64', media_type: 'image/png', data: 'aaaa' }));
+    requireResults(worker, own);
+    const file = result(picture({ type: 'file', file_id: 'file_1' }));
+    requireResults(undefined, file);
+    expect(() => requireResults(worker, file)).toThrow('events.0.content.1.source');
+    expect(() => requireResults(worker, [...own, { type: 'user.interrupt' }])).toThrow('events.1');
+  });
+});
