@@ -35,6 +35,7 @@ describe('what webhooks tell of a session', () => {
     [made(stamp, 'session.thread_created', { ...named, workflow_run_id: null }), ['session.thread_created']],
     [made(stamp, 'session.thread_status_idle', { ...named, ...waiting }), ['session.thread_idled']],
     [made(stamp, 'session.thread_status_terminated', named), ['session.thread_terminated']],
+    [noted(made(stamp, 'session.thread_status_terminated', named), { again: true }), []],
     [made(stamp, 'session.thread_status_running', named), []],
     [made(stamp, 'span.outcome_evaluation_end', evaluation), ['session.outcome_evaluation_ended']],
   ])('%o', (entry, types) => {

@@ -67,6 +67,7 @@ function newsOf({ event, note }: Entry): News[] {
     case 'session.thread_status_idle':
       return [{ type: 'session.thread_idled', threadId: event.session_thread_id }];
     case 'session.thread_status_terminated':
+      if (note?.again) return [];
       return [{ type: 'session.thread_terminated', threadId: event.session_thread_id }];
     case 'span.outcome_evaluation_end':
       return [{ type: 'session.outcome_evaluation_ended' }];

@@ -64,6 +64,8 @@ export interface Note {
   retry?: { at: number; attempt: number; restarts: number };
   /** On `session.status_terminated` and `session.thread_status_terminated`: it was archived. */
   archived?: true;
+  /** On `session.thread_status_terminated`: the thread had ended already, and its end was told then. */
+  again?: true;
   /** On `session.thread_created`: whose thread it is. */
   created?: { parentId: string } & ({ member: number } | { inline: InlineWords } | { advises: true });
   /** On `agent.thread_message_sent`: the tool call it is, its message left empty, with the answer it was given. */

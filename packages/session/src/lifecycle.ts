@@ -181,7 +181,10 @@ export function archiveThread(context: Context, threadId: string): Entry[] {
 }
 
 function endThread(thread: ThreadState, { text, stamp }: { text: string; stamp: Context['stamp'] }): Entry[] {
-  const over = noted(made(stamp, 'session.thread_status_terminated', named(thread)), { archived: true });
+  const over = noted(made(stamp, 'session.thread_status_terminated', named(thread)), {
+    archived: true,
+    ...(thread.status === 'terminated' ? { again: true } : {}),
+  });
   const closed = [...closeCalls(thread, { text }, stamp), ...take(thread, thread.queue, stamp)];
   return [...closed, ...ownedBy(thread, [over], true)];
 }

@@ -1,6 +1,8 @@
 // How threads end and go on: failures, processes that die, archives, and the end of their session.
 import { describe, expect, it } from 'vitest';
+import { announcementsOf } from './announcements.ts';
 import { ModelFailure } from './harness.ts';
+import { readEntries } from './log-reader.ts';
 import { outcome, say } from './scripted-harness.ts';
 import { FrameReader } from './sse-testing.ts';
 import { Crew, message, PRIMARY, wordsOf } from './testing/crew.ts';
@@ -257,6 +259,12 @@ describe('archiving a thread', () => {
     await until(() => crew.status(scout) === 'terminated');
     const { archivedAt } = await crew.runtime.archiveThread(scout);
     expect(archivedAt).toBe(crew.world.now);
+    const told: number[] = [];
+    for await (const entry of readEntries(crew.world.log, 0)) {
+      if (entry.event.type !== 'session.thread_status_terminated') continue;
+      told.push(announcementsOf(entry, 'sesn_1').length);
+    }
+    expect(told).toEqual([1, 0]);
     expect(wordsOf((await crew.model(PRIMARY)).input)).not.toContain('archived');
   });
 
