@@ -250,6 +250,16 @@ describe('faults and unknown paths', () => {
     expect(world.logs().join()).not.toContain(world.key);
   });
 
+  it('says whose key it was, as ids that webhooks name too, and nothing to others', async () => {
+    const known = await world.fetch('/v1/agents', { headers: auth() });
+    expect(known.headers.get('anthropic-organization-id')).toBe('tnt_default');
+    expect(known.headers.get('anthropic-workspace-id')).toBe('wrkspc_default');
+    const refused = await world.fetch('/v1/agents/agent_none', { headers: auth() });
+    expect(refused.headers.get('anthropic-workspace-id')).toBe('wrkspc_default');
+    const stranger = await world.fetch('/v1/agents', { headers: { 'x-api-key': 'wrong' } });
+    expect(stranger.headers.get('anthropic-organization-id')).toBeNull();
+  });
+
   it('answers unknown paths as JSON', async () => {
     for (const path of ['/v1/nothing', '/api/nothing', '/nothing.js', '/v1', '/nothing']) {
       const response = await world.fetch(path, { headers: { ...auth(), accept: '*/*' } });

@@ -125,7 +125,8 @@ function frame({ app, ports }: Surface): void {
     await next();
     const secure = new URL(context.req.url).protocol === 'https:';
     // A socket is carried by its answer, and a copy of that has none.
-    if (context.res.status !== 101) context.res = withHeaders(context.res, { requestId, secure });
+    const tenantId = context.get('tenantId');
+    if (context.res.status !== 101) context.res = withHeaders(context.res, { requestId, secure, tenantId });
     const { method } = context.req;
     const duration = ports.clock.now() - started;
     context.get('logger').info('http.request', { method, status: context.res.status, duration_ms: duration });

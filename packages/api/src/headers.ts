@@ -1,4 +1,6 @@
 // Headers of every answer: nothing is sniffed, framed, embedded or told to other sites, and pages run our own files only.
+import { workspaceOf } from '@capstan/schema/organizations';
+
 const EVERYWHERE: Record<string, string> = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -22,11 +24,15 @@ const PAGE = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** A copy of `response` with the security headers and its request id. */
-export function withHeaders(
-  response: Response,
-  { requestId, secure }: { requestId: string; secure: boolean },
-) {
+export interface Frame {
+  requestId: string;
+  secure: boolean;
+  /** Whose key it was; undefined: nobody's. */
+  tenantId?: string | undefined;
+}
+
+/** A copy of `response` with the security headers, its request id and whose it is. */
+export function withHeaders(response: Response, { requestId, secure, tenantId }: Frame) {
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(EVERYWHERE)) headers.set(name, value);
   // What is downloaded is no page of ours, whatever type it has.
@@ -36,5 +42,9 @@ export function withHeaders(
   if (secure) headers.set('strict-transport-security', 'max-age=31536000');
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
   headers.set('request-id', requestId);
+  if (tenantId !== undefined) {
+    headers.set('anthropic-organization-id', tenantId);
+    headers.set('anthropic-workspace-id', workspaceOf(tenantId));
+  }
   return new Response(response.body, { status: response.status, headers });
 }

@@ -43,6 +43,7 @@ async function readInput({ ports, gate, limiter }: Surface, route: RouteSpec, co
   if (principal !== null) {
     const caller = { tenant_id: principal.tenantId, api_key_id: principal.apiKey.id };
     context.set('logger', context.get('logger').child(caller));
+    context.set('tenantId', principal.tenantId);
     const kind = limitOf(route);
     if (kind !== null) limiter.admit(principal.apiKey.id, kind);
     await requireOwn(ports, principal, { named: context.req.param(), write: route.method !== 'get' });

@@ -4,9 +4,11 @@ import { BODY_EXAMPLES } from '@capstan/schema/examples';
 import { CREDENTIALS, type Credential, callersOf, type RouteSpec } from '@capstan/schema/route';
 import { ROUTES } from '@capstan/schema/routes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { itKeepsTheRulesOfTransport } from './transport.contract.ts';
 
 export interface Served {
   fetch(path: string, init?: RequestInit): Promise<Response>;
+  url: string;
   /** A good key. */
   key: string;
   /** A good key of another tenant. */
@@ -158,6 +160,8 @@ export function runRouteContract(open: () => Promise<Served>): void {
         });
       }
 
+      itKeepsTheRulesOfTransport(route, () => ({ ...served, key: keyFor(route), path: known(route) }));
+
       if (route.method === 'get' && !route.stream) {
         it('answers as its schema says, with HEAD too and whatever it does not know in the query', async () => {
           const response = await send(route, { path: `${known(route)}?beta=true&unheard_of=1` });
@@ -196,6 +200,9 @@ async function expectRefusal(response: Response, status: number): Promise<string
   expect(response.status, JSON.stringify(body)).toBe(status);
   const { error, request_id } = errorEnvelope.parse(body);
   expect(request_id).toBe(response.headers.get('request-id'));
+  const later = response.headers.get('retry-after');
+  if (status === 429 || status === 503) expect(later).toMatch(/^[1-9]/);
+  if (status === 409 && later === null) expect(response.headers.get('x-should-retry')).toBe('false');
   return error.message;
 }
 

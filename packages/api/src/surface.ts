@@ -7,7 +7,7 @@ import type { RateLimiter } from './rate-limit.ts';
 
 export interface AppEnv {
   /** The logger learns what is asked and who asks as soon as it is known. */
-  Variables: { requestId: string; logger: Logger };
+  Variables: { requestId: string; logger: Logger; tenantId?: string };
 }
 
 export interface Surface {
