@@ -1,16 +1,19 @@
 // The RPC entrypoint that main and jobs bind: finds the session's object and passes the call on.
 
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import { buildAhead } from '@capstan/harness/environment-image';
 import { knownModels } from '@capstan/harness/known-models';
 import { unpricedModels } from '@capstan/harness/model-choice';
 import type { AgentTools } from '@capstan/schema/agents';
 import type { ModelNotice } from '@capstan/schema/console-login';
+import type { BuildOutcome, ImageBuilder } from '@capstan/schema/environment-images';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Isolation } from '@capstan/schema/isolation';
 import type { MetadataPatch } from '@capstan/schema/metadata';
+import type { Packages } from '@capstan/schema/packages';
 import type { Page } from '@capstan/schema/page';
 import { objectName, type SessionAddress } from '@capstan/session/address';
 import type { Exposed, LentSnapshot, ModelWanted } from '@capstan/session/harness';
@@ -39,7 +42,7 @@ import {
 } from '@capstan/session/work/work-queues';
 import type { Env } from './env.ts';
 import { checkBackends, isolationOf } from './health.ts';
-import { noticeOf, openTenantModels, readConfig } from './ports.ts';
+import { noticeOf, openSandboxes, openTenantModels, readConfig } from './ports.ts';
 import type { SessionDO } from './session-do.ts';
 import type { WorkDO } from './work-do.ts';
 
@@ -48,7 +51,7 @@ interface ServiceEnv extends Omit<Env, 'SESSIONS' | 'WORK'> {
   WORK: DurableObjectNamespace<WorkDO>;
 }
 
-export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessions, WorkQueues {
+export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessions, WorkQueues, ImageBuilder {
   /** A session's socket, which RPC cannot carry. */
   override fetch(request: Request): Promise<Response> {
     return this.#session(parseSocketUrl(request.url).address).fetch(request);
@@ -157,6 +160,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
 
   async models(): Promise<KnownModel[]> {
     return knownModels(readConfig(this.env));
+  }
+
+  async buildImage(packages: Packages, stamp: string): Promise<BuildOutcome> {
+    return buildAhead(openSandboxes(this.env), packages, stamp);
   }
 
   health(): Promise<Record<string, BackendHealth>> {

@@ -217,15 +217,16 @@ function createSandbox(
   spec: SessionSpec,
   { facts, files, ...around }: Around,
 ): SessionSandbox | null {
-  const { tenantId, sessionId, environment, agent, vaultIds } = spec;
+  const { tenantId, sessionId, environmentId, environment, agent, vaultIds } = spec;
   if (environment.type === 'self_hosted') return null;
-  const { snapshotHolders } = stores(openD1(env.DB), tenantId);
+  const { snapshotHolders, environmentImages } = stores(openD1(env.DB), tenantId);
   const first = firstRecord(spec);
   return new SessionSandbox({
     ...around,
     sessionId,
     environment,
     network: networkOf(environment, agent),
+    imageStamp: () => environmentImages.use(environmentId, environment.packages, around.clock.now()),
     holdsTokens: async () => vaultIds.length > 0 || files.holdsTokens(),
     facts: {
       load: () => {

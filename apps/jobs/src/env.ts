@@ -2,6 +2,7 @@
 import type { EndpointAddress } from '@capstan/db/webhook-sharing';
 import type { DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamClocks } from '@capstan/schema/dreams';
+import type { EnvironmentKey, ImageBuilder } from '@capstan/schema/environment-images';
 import type { Sessions } from '@capstan/session/service';
 
 /** A clock for each deployment, by the names of both. */
@@ -12,6 +13,11 @@ export interface ClockObjects {
 /** A clock for each dream, by the names of both. */
 export interface DreamObjects {
   getByName(name: string): DreamClocks;
+}
+
+/** A keeper for each environment with an image, by the names of its tenant and itself. */
+export interface ImageObjects {
+  getByName(name: string): { ring(environment: EnvironmentKey): Promise<void> };
 }
 
 /** A courier for each webhook endpoint, by the names of its tenant and itself. */
@@ -33,10 +39,11 @@ export interface Env {
   DB: D1Database;
   BLOBS: R2Bucket;
   QUEUE: Queue;
-  AGENT: Sessions;
+  AGENT: Sessions & ImageBuilder;
   CLOCKS: ClockObjects;
   DREAMS: DreamObjects;
   COURIERS: CourierObjects;
+  IMAGES: ImageObjects;
   OUTBOX: OutboxObjects;
   /** That of the main Worker: tokens of repositories and signing secrets are sealed under it. */
   PLATFORM_ROOT_SECRET?: string;

@@ -1,16 +1,18 @@
-// The Worker for work nobody waits for: the clocks of deployments and dreams, webhooks, hourly sweeps and the queue. It has no public
+// The Worker for work nobody waits for: the clocks of deployments and dreams, images of environments, webhooks, hourly sweeps and the queue. It has no public
 // address, bindings only.
 
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import type { WebhookDispatch } from '@capstan/api/webhooks/dispatch';
 import { sweepBlobs } from '@capstan/db/blob-debts';
 import { openD1 } from '@capstan/db/d1';
+import { dueImages } from '@capstan/db/environment-images';
 import { LoginCodeStore } from '@capstan/db/login-codes';
 import { sweepMemories } from '@capstan/db/memory-sweep';
 import { openR2 } from '@capstan/db/r2';
 import { type EndpointAddress, hasEnabledEndpoints, sweepWebhooks } from '@capstan/db/webhook-sharing';
 import type { DeploymentAddress, DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamAddress, DreamClocks } from '@capstan/schema/dreams';
+import type { EnvironmentKey, ImageKeepers } from '@capstan/schema/environment-images';
 import type { BackendHealth, HealthSource } from '@capstan/schema/health';
 import { consoleLogger } from '@capstan/shared/logger';
 import type { Env } from './env.ts';
@@ -19,16 +21,19 @@ import { jobsHealth } from './health.ts';
 export { CourierDO } from './courier-do.ts';
 export { DeploymentClock } from './deployment-clock.ts';
 export { DreamClock } from './dream-clock.ts';
+export { ImageKeeper } from './image-keeper.ts';
 export { OutboxDO } from './outbox-do.ts';
 
 const logger = consoleLogger.child({ worker: 'jobs' });
 
 /** One for the installation. */
 const OUTBOX = 'outbox';
+/** Whose keepers were not told; the others ring by themselves. */
+const IMAGES_AT_ONCE = 100;
 
 export class JobsService
   extends WorkerEntrypoint<Env>
-  implements HealthSource, DeploymentClocks, DreamClocks, WebhookDispatch
+  implements HealthSource, DeploymentClocks, DreamClocks, ImageKeepers, WebhookDispatch
 {
   health(): Promise<Record<string, BackendHealth>> {
     return jobsHealth(this.env);
@@ -58,6 +63,10 @@ export class JobsService
     return this.env.DREAMS.getByName(`${tenantId}/${dreamId}`);
   }
 
+  keepImage(environment: EnvironmentKey): Promise<void> {
+    return ringKeeper(this.env, environment);
+  }
+
   watchOutbox(): Promise<void> {
     return this.env.OUTBOX.getByName(OUTBOX).watch();
   }
@@ -67,6 +76,10 @@ export class JobsService
   }
 }
 
+function ringKeeper({ IMAGES }: Env, environment: EnvironmentKey): Promise<void> {
+  return IMAGES.getByName(`${environment.tenantId}/${environment.environmentId}`).ring(environment);
+}
+
 export default {
   async scheduled(controller, env) {
     const db = openD1(env.DB);
@@ -74,9 +87,11 @@ export default {
     const blobs = await sweepBlobs({ db, blobs: openR2(env.BLOBS) }, controller.scheduledTime);
     const versions = await sweepMemories(db, controller.scheduledTime);
     const webhooks = await sweepWebhooks(db, controller.scheduledTime);
+    const images = await dueImages(db, controller.scheduledTime, IMAGES_AT_ONCE);
+    await Promise.all(images.map((environment) => ringKeeper(env, environment)));
     // It watches by itself, as long as its alarm is there.
     if (await hasEnabledEndpoints(db)) await env.OUTBOX.getByName(OUTBOX).watch();
-    const swept = { login_codes: codes, blobs, memory_versions: versions, webhooks };
+    const swept = { login_codes: codes, blobs, memory_versions: versions, webhooks, images: images.length };
     logger.info('sweep.ended', { outcome: 'ok', ...swept });
   },
 

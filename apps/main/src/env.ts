@@ -4,6 +4,7 @@ import type { Lack } from '@capstan/api/unconfigured';
 import type { WebhookDispatch } from '@capstan/api/webhooks/dispatch';
 import type { DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamClocks } from '@capstan/schema/dreams';
+import type { ImageKeepers } from '@capstan/schema/environment-images';
 import type { HealthSource } from '@capstan/schema/health';
 import type { Sessions } from '@capstan/session/service';
 import type { WorkQueues } from '@capstan/session/work/work-queues';
@@ -13,7 +14,7 @@ export interface Env {
   BLOBS: R2Bucket;
   ASSETS: Fetcher;
   AGENT: Sessions & WorkQueues & Pick<Fetcher, 'fetch'>;
-  JOBS: HealthSource & DeploymentClocks & DreamClocks & WebhookDispatch;
+  JOBS: HealthSource & DeploymentClocks & DreamClocks & ImageKeepers & WebhookDispatch;
   PLATFORM_ROOT_SECRET: string;
   BOOTSTRAP_API_KEY_SHA256?: string;
   /** Previews are at hosts below it, e.g. `preview.example.com`; its wildcard has to lead to this Worker. */

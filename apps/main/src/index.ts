@@ -37,6 +37,7 @@ function open(env: Env): Api {
     jobs: env.JOBS,
     clocks: env.JOBS,
     dreamClocks: env.JOBS,
+    images: env.JOBS,
     blobs: openBlobs(env.BLOBS),
     assets: (request) => env.ASSETS.fetch(request),
     secrets: { root: env.PLATFORM_ROOT_SECRET, bootstrapKeyHash: env.BOOTSTRAP_API_KEY_SHA256 ?? null },

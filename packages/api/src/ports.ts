@@ -3,6 +3,7 @@ import type { Blobs } from '@capstan/db/blobs';
 import type { Database } from '@capstan/db/database';
 import type { DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamClocks } from '@capstan/schema/dreams';
+import type { ImageKeepers } from '@capstan/schema/environment-images';
 import type { HealthSource } from '@capstan/schema/health';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Sessions, StreamQuery } from '@capstan/session/service';
@@ -31,6 +32,7 @@ export interface ApiPorts {
   jobs: HealthSource & WebhookDispatch;
   clocks: DeploymentClocks;
   dreamClocks: DreamClocks;
+  images: ImageKeepers;
   blobs: HealthSource & Blobs;
   /** Answers a GET with a file of the Console, 404 when there is none. */
   assets(request: Request): Promise<Response>;

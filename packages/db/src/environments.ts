@@ -11,6 +11,7 @@ import { isSame } from './agent-settings.ts';
 import { UPDATE_ATTEMPTS } from './contention.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
+import { firstImage, toEnvironmentImage } from './image-record.ts';
 import { announce, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
@@ -106,7 +107,7 @@ export class EnvironmentStore {
         const reason = 'environment_archived';
         throw new ApiError('invalid_request', `${id} is archived and cannot be changed`, { reason });
       }
-      const next = revise(row, change);
+      const next = revise(row, change, now);
       if (isSame(row, { ...row, ...next })) return toEnvironment(row);
       requireFit(next.config, 'config');
       // Later than the last change, so that no two of them have the same time.
@@ -187,22 +188,45 @@ function unknown(id: string): ApiError {
   return new ApiError('not_found', `No environment ${id}`, { reason: 'environment_not_found' });
 }
 
-function revise(row: EnvironmentRow, change: EnvironmentChange) {
-  const { name = row.name, scope = row.scope, config, metadata } = change;
+function revise(row: EnvironmentRow, change: EnvironmentChange, now: number) {
+  const { name = row.name, scope = row.scope, metadata } = change;
+  const config = change.config ? change.config(row.config) : row.config;
   return {
     name,
     scope,
     description: change.description === undefined ? row.description : change.description,
-    config: config ? config(row.config) : row.config,
+    config,
     metadata: metadata === undefined ? row.metadata : patchMetadata(row.metadata, metadata),
+    ...(isSame(packagesOf(row.config), packagesOf(config)) ? {} : imageOf(config, now)),
   };
+}
+
+function packagesOf(config: EnvironmentConfig) {
+  return config.type === 'cloud' ? config.packages : null;
+}
+
+/** Owed from the moment that the packages are written. */
+function imageOf(config: EnvironmentConfig, now: number) {
+  const image = firstImage(config, now);
+  return { image, imageDueAt: image && now, imageUsedAt: null };
 }
 
 function toRow(tenantId: string, input: NewEnvironment, isDefault: boolean): EnvironmentRow {
   const { now, name, description, config, metadata, scope } = input;
   const id = newId('environment', now);
   const times = { createdAt: now, updatedAt: now, archivedAt: null };
-  return { id, tenantId, name, description, config, metadata, scope, isDefault, ...times };
+  return {
+    id,
+    tenantId,
+    name,
+    description,
+    config,
+    metadata,
+    scope,
+    isDefault,
+    ...times,
+    ...imageOf(config, now),
+  };
 }
 
 function toEnvironment(row: EnvironmentRow): Environment {
@@ -217,5 +241,6 @@ function toEnvironment(row: EnvironmentRow): Environment {
     created_at: toTimestamp(row.createdAt),
     updated_at: toTimestamp(row.updatedAt),
     archived_at: row.archivedAt === null ? null : toTimestamp(row.archivedAt),
+    capstan: { image: row.image && toEnvironmentImage(row.image) },
   };
 }

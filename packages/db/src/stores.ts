@@ -5,6 +5,7 @@ import type { Database } from './database.ts';
 import { DeploymentRunStore } from './deployment-runs.ts';
 import { DeploymentStore } from './deployments.ts';
 import { DreamStore } from './dreams.ts';
+import { EnvironmentImageStore } from './environment-images.ts';
 import { EnvironmentKeyStore } from './environment-keys.ts';
 import { EnvironmentStore } from './environments.ts';
 import { FileStore } from './files.ts';
@@ -26,6 +27,7 @@ import { WebhookStore } from './webhooks.ts';
 export interface Stores {
   agents: AgentStore;
   environments: EnvironmentStore;
+  environmentImages: EnvironmentImageStore;
   environmentKeys: EnvironmentKeyStore;
   sessions: SessionStore;
   deployments: DeploymentStore;
@@ -53,6 +55,7 @@ export function stores(db: Database, tenantId: string): Stores {
   return {
     agents: new AgentStore(scope),
     environments: new EnvironmentStore(scope),
+    environmentImages: new EnvironmentImageStore(scope),
     environmentKeys: new EnvironmentKeyStore(scope),
     sessions: new SessionStore(scope),
     deployments: new DeploymentStore(scope),

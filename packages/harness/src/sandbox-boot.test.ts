@@ -1,6 +1,7 @@
 // How the sandbox of a session is asked for when it is to be given credentials, or not.
 import { silentLogger } from '@capstan/shared/logger';
 import { describe, expect, it } from 'vitest';
+import { buildAhead } from './environment-image.ts';
 import { type BootDeps, SandboxBoot } from './sandbox-boot.ts';
 import { sandboxDeps } from './testing/memory-facts.ts';
 import { ScriptedSandboxes } from './testing/scripted-sandboxes.ts';
@@ -34,5 +35,45 @@ describe('the sandbox of a session', () => {
     world.fails.set('create', 'quota_exceeded');
     await expect(requestsOf(async () => true, world)).rejects.toMatchObject({ code: 'quota_exceeded' });
     expect(world.asked).toEqual(['create']);
+  });
+});
+
+describe('the image of a sandbox', () => {
+  const environment = {
+    type: 'cloud' as const,
+    networking: { type: 'unrestricted' as const },
+    packages: { type: 'packages' as const, apt: [], cargo: [], gem: [], go: [], npm: [], pip: ['pandas'] },
+  };
+
+  async function linesOf(imageStamp: BootDeps['imageStamp']): Promise<readonly string[]> {
+    const world = new ScriptedSandboxes();
+    const port = world.port();
+    const boot = new SandboxBoot(
+      sandboxDeps({ sandboxes: () => port, logger: silentLogger, environment, imageStamp }),
+    );
+    await boot.make(null);
+    return world.recipes.flatMap(({ lines }) => lines);
+  }
+
+  it('is the build that the environment keeps', async () => {
+    const lines = await linesOf(async () => '2026-11-21T18:00:00.000Z');
+    expect(lines[0]).toBe('ENV CAPSTAN_IMAGE_STAMP=2026-11-21T18:00:00.000Z');
+    expect(lines.at(-1)).toContain('pandas');
+  });
+
+  it('is built without one where nobody keeps it, and where that cannot be known', async () => {
+    const plain = await linesOf(async () => null);
+    expect(plain.join()).not.toContain('STAMP');
+    expect(await linesOf(() => Promise.reject(new TypeError('no database')))).toEqual(plain);
+  });
+
+  it('that fails to build ahead says why, and one that nobody can build now is no answer', async () => {
+    const world = new ScriptedSandboxes();
+    const ahead = () => buildAhead(world.port(), environment.packages, '2026-11-21T18:00:00.000Z');
+    expect(await ahead()).toEqual({ built: true });
+    world.fails.set('buildImage', 'image_failed');
+    expect(await ahead()).toEqual({ built: false, error: 'buildImage fails' });
+    world.fails.set('buildImage', 'misconfigured');
+    await expect(ahead()).rejects.toMatchObject({ code: 'misconfigured' });
   });
 });

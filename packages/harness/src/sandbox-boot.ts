@@ -3,11 +3,11 @@
 import type { Boot, Phase } from '@capstan/sandbox/boot';
 import { isSandboxError } from '@capstan/sandbox/error';
 import type { KeptSnapshot } from '@capstan/sandbox/lifecycle';
-import { recipeOf } from '@capstan/sandbox/packages';
 import type { CreateSandbox, NetworkPolicy, Sandboxes, SandboxRef } from '@capstan/sandbox/port';
 import type { Made } from '@capstan/sandbox/record-changes';
 import type { CloudConfig } from '@capstan/schema/environments';
 import type { Logger } from '@capstan/shared/logger';
+import { recipeAt } from './environment-image.ts';
 import { persist } from './persistence.ts';
 import { PhaseClock } from './phase-clock.ts';
 import { isFromSnapshot } from './snapshot-manifest.ts';
@@ -16,6 +16,8 @@ export interface BootDeps {
   sandboxes: () => Sandboxes;
   sessionId: string;
   environment: CloudConfig;
+  /** Which build of the environment's image is in use; null: the environment keeps none. */
+  imageStamp: () => Promise<string | null>;
   network: NetworkPolicy;
   /** Whether the sandbox will be given credentials: it is made ready for them then. */
   holdsTokens: () => Promise<boolean>;
@@ -99,9 +101,21 @@ export class SandboxBoot {
 
   /** Undefined: the environment has nothing beyond the usual image. */
   async #image(): Promise<string | undefined> {
-    const recipe = recipeOf(this.#deps.environment.packages);
-    if (recipe.lines.length === 0) return undefined;
+    const { packages } = this.#deps.environment;
+    if (recipeAt(packages, null) === null) return undefined;
+    const recipe = recipeAt(packages, await this.#stamp());
+    if (recipe === null) return undefined;
     return (await persist(() => this.#deps.sandboxes().buildImage(recipe))).imageId;
+  }
+
+  /** Without it the image is another one, which has to be built. */
+  async #stamp(): Promise<string | null> {
+    try {
+      return await this.#deps.imageStamp();
+    } catch (error) {
+      this.#deps.logger.error('image.stamp_unknown', {}, error);
+      return null;
+    }
   }
 
   #create(imageId: string | undefined, steps: PhaseClock): Promise<SandboxRef> {

@@ -1,6 +1,7 @@
 // Environments: what a session's sandbox is made from, or, self-hosted, that its user runs one (spec §5.5).
 import { z } from 'zod';
 import { allowedHost } from './allowed-host.ts';
+import { environmentImage } from './environment-images.ts';
 import { idSchema } from './ids.ts';
 import { metadata, metadataPatch } from './metadata.ts';
 import { packages, packagesParam } from './packages.ts';
@@ -61,6 +62,9 @@ export const environment = z
     created_at: timestamp,
     updated_at: timestamp,
     archived_at: timestamp.nullable(),
+    capstan: z
+      .object({ image: environmentImage.nullable().meta({ description: 'Null: it has no packages.' }) })
+      .meta({ description: 'Our extension.' }),
   })
   .meta({ id: 'Environment' });
 export type Environment = z.infer<typeof environment>;

@@ -1,14 +1,25 @@
 // Environments over HTTP.
 import type { EnvironmentChange } from '@capstan/db/environments';
 import { stores } from '@capstan/db/stores';
-import { environmentRoutes, type UpdateEnvironment } from '@capstan/schema/environments';
+import { type Environment, environmentRoutes, type UpdateEnvironment } from '@capstan/schema/environments';
+import type { Claim } from '@capstan/schema/idempotency';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
 import { changeConfig, toConfig } from './environment-config.ts';
 
 export function mountEnvironments(surface: Surface): void {
-  const { db, work } = surface.ports;
+  const { db, work, images, logger } = surface.ports;
+
+  /** What is owed stands in the row: it is found later, should nobody be told now. */
+  async function keepImage(tenantId: string, made: Environment): Promise<Environment> {
+    const environment = { tenantId, environmentId: made.id };
+    if (made.capstan.image?.state === 'building')
+      await images.keepImage(environment).catch((error: unknown) => {
+        logger.warn('image.keeper_away', { environment_id: made.id, message: String(error) });
+      });
+    return made;
+  }
 
   mount(surface, environmentRoutes.create, async ({ principal, body, claim, head, now }) => {
     const { environments, receipts } = stores(db, principal.tenantId);
@@ -20,7 +31,9 @@ export function mountEnvironments(surface: Surface): void {
       scope: body.scope ?? 'organization',
       now,
     };
-    return answer(await receipts.once(claim, now, (kept) => environments.create(input, kept)), head);
+    const create = async (kept?: Claim) =>
+      keepImage(principal.tenantId, await environments.create(input, kept));
+    return answer(await receipts.once(claim, now, create), head);
   });
 
   mount(surface, environmentRoutes.list, ({ principal, query }) =>
@@ -35,9 +48,11 @@ export function mountEnvironments(surface: Surface): void {
     stores(db, principal.tenantId).environments.retrieve(params.environment_id),
   );
 
-  mount(surface, environmentRoutes.update, ({ principal, params, body, now }) =>
-    stores(db, principal.tenantId).environments.update(params.environment_id, toChange(body), now),
-  );
+  mount(surface, environmentRoutes.update, async ({ principal, params, body, now }) => {
+    const { environments } = stores(db, principal.tenantId);
+    const changed = await environments.update(params.environment_id, toChange(body), now);
+    return keepImage(principal.tenantId, changed);
+  });
 
   mount(surface, environmentRoutes.archive, ({ principal, params, now }) =>
     stores(db, principal.tenantId).environments.archive(params.environment_id, now),

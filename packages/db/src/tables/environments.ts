@@ -3,6 +3,7 @@ import type { EnvironmentConfig } from '@capstan/schema/environments';
 import type { Metadata } from '@capstan/schema/metadata';
 import { sql } from 'drizzle-orm';
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import type { ImageRecord } from '../image-record.ts';
 
 export const environments = sqliteTable(
   'environments',
@@ -19,10 +20,17 @@ export const environments = sqliteTable(
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     archivedAt: integer('archived_at'),
+    /** Null: it has none of its own. */
+    image: text({ mode: 'json' }).$type<ImageRecord>(),
+    /** When something is to be done about the image; null: nothing is. */
+    imageDueAt: integer('image_due_at'),
+    /** When a sandbox was last made from it. */
+    imageUsedAt: integer('image_used_at'),
   },
   (t) => [
     index('environments_tenant').on(t.tenantId, t.id),
     index('environments_open').on(t.tenantId, t.id).where(sql`archived_at IS NULL`),
+    index('environments_image_due').on(t.imageDueAt).where(sql`image_due_at IS NOT NULL`),
     uniqueIndex('environments_default').on(t.tenantId).where(sql`is_default = 1`),
   ],
 );

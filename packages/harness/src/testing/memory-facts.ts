@@ -49,6 +49,7 @@ export function sandboxDeps(
     sessionId: 'sesn_test',
     environment: ENVIRONMENT,
     network: { type: 'unrestricted' },
+    imageStamp: async () => null,
     holdsTokens: async () => false,
     clock: { now: () => Date.now() },
     facts: new MemoryFacts(),

@@ -1,6 +1,6 @@
 // Sandboxes with files and no commands: what a test makes of them happens to them. They outlive whoever asks.
 import { SandboxError, type SandboxErrorCode } from '@capstan/sandbox/error';
-import type { CreateSandbox, SandboxCredential, Sandboxes } from '@capstan/sandbox/port';
+import type { CreateSandbox, ImageRecipe, SandboxCredential, Sandboxes } from '@capstan/sandbox/port';
 
 interface Box {
   id: string;
@@ -19,6 +19,7 @@ export class ScriptedSandboxes {
   /** What was asked, in order: `create`, `snapshot`, … */
   asked: string[] = [];
   requests: CreateSandbox[] = [];
+  recipes: ImageRecipe[] = [];
   /** Why the next calls of a name fail; removed by the test. */
   fails = new Map<string, SandboxErrorCode>();
   /** How every command ends. */
@@ -88,7 +89,8 @@ export class ScriptedSandboxes {
       writeFile: async ({ sandboxId, path, content }) => {
         this.#alive(sandboxId).files.set(path, content);
       },
-      buildImage: async () => {
+      buildImage: async (recipe) => {
+        this.recipes.push(recipe);
         const imageId = 'im-built';
         this.images.set(imageId, new Map());
         return { imageId };

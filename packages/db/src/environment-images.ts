@@ -1,0 +1,75 @@
+// The images of one tenant's environments, as columns of theirs: what is owed stands in the row from the moment that the
+// packages do, so no crash forgets it. A change that races another is made on what it read, or not at all.
+import type { EnvironmentKey } from '@capstan/schema/environment-images';
+import type { CloudConfig } from '@capstan/schema/environments';
+import { and, asc, eq, isNull, lte, sql } from 'drizzle-orm';
+import { isSame } from './agent-settings.ts';
+import type { Database } from './database.ts';
+import { type ImageRecord, stampInUse } from './image-record.ts';
+import type { Scope } from './scope.ts';
+import { environments } from './tables/environments.ts';
+
+export interface DueImage {
+  record: ImageRecord;
+  packages: CloudConfig['packages'];
+  /** Epoch ms. Null: nothing is due. */
+  dueAt: number | null;
+  usedAt: number | null;
+}
+
+export class EnvironmentImageStore {
+  #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  /** Null: the environment is gone or archived, or has no image of its own. */
+  async find(id: string): Promise<DueImage | null> {
+    const [row] = await this.#scope.db
+      .select()
+      .from(environments)
+      .where(and(this.#own(id), isNull(environments.archivedAt)));
+    if (!row?.image || row.config.type !== 'cloud') return null;
+    const { image: record, imageDueAt: dueAt, imageUsedAt: usedAt, config } = row;
+    return { record, dueAt, usedAt, packages: config.packages };
+  }
+
+  /** Resolves with whether the row still had `before`, which is then `after`. `dueAt` is epoch ms; null: nothing is due. */
+  async settle(id: string, before: ImageRecord, next: { after: ImageRecord; dueAt: number | null }) {
+    const changed = await this.#scope.db
+      .update(environments)
+      .set({ image: next.after, imageDueAt: next.dueAt })
+      .where(and(this.#own(id), eq(environments.image, before)))
+      .returning({ id: environments.id });
+    return changed.length > 0;
+  }
+
+  /**
+   * A sandbox is about to be made from the image of these packages: the stamp of its build, and null where the environment
+   * has none of them any more. An image that slept is due again.
+   */
+  async use(id: string, packages: CloudConfig['packages'], now: number): Promise<string | null> {
+    const [row] = await this.#scope.db
+      .update(environments)
+      .set({ imageUsedAt: now, imageDueAt: sql`coalesce(${environments.imageDueAt}, ${now})` })
+      .where(and(this.#own(id), isNull(environments.archivedAt), sql`${environments.image} IS NOT NULL`))
+      .returning({ image: environments.image, config: environments.config });
+    if (!row?.image || row.config.type !== 'cloud' || !isSame(row.config.packages, packages)) return null;
+    return stampInUse(row.image);
+  }
+
+  #own(id: string) {
+    return and(eq(environments.tenantId, this.#scope.tenantId), eq(environments.id, id));
+  }
+}
+
+/** Environments of any tenant whose image is due, the longest due first. `now` is epoch ms. */
+export async function dueImages(db: Database, now: number, limit: number): Promise<EnvironmentKey[]> {
+  return db
+    .select({ tenantId: environments.tenantId, environmentId: environments.id })
+    .from(environments)
+    .where(and(lte(environments.imageDueAt, now), isNull(environments.archivedAt)))
+    .orderBy(asc(environments.imageDueAt))
+    .limit(limit);
+}

@@ -1,0 +1,62 @@
+// Images of environments on real processes: built before any session, and what becomes of them is to be seen.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Anthropic from '@anthropic-ai/sdk';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Platform, startPlatform } from '../../scripts/platform.ts';
+import { Conversation, eventsOf, prepare, textOf } from '../support/conversation.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'capstan-images-'));
+let platform: Platform;
+let client: Anthropic;
+
+beforeAll(async () => {
+  const state = join(dir, 'state');
+  mkdirSync(state);
+  platform = await startPlatform(state);
+  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+}, 240_000);
+
+afterAll(async () => {
+  await platform.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+interface Imaged {
+  id: string;
+  capstan: { image: { state: string; built_at: string | null; error: string | null } | null };
+}
+
+const withPackages = (packages: { apt?: string[]; pip?: string[] }) =>
+  client.post<Imaged>('/v1/environments', {
+    body: { name: 'Packaged', config: { type: 'cloud', packages: { type: 'packages', ...packages } } },
+  });
+
+const imageOf = async (id: string) => (await client.get<Imaged>(`/v1/environments/${id}`)).capstan.image;
+const soon = { timeout: 60_000, interval: 100 };
+
+it('is ready before a session comes, and the session is made from it', async () => {
+  // The image has it: nothing has to be fetched.
+  const environment = await withPackages({ pip: ['pip'] });
+  expect(environment.capstan.image).toEqual({ state: 'building', built_at: null, error: null });
+  await expect.poll(() => imageOf(environment.id), soon).toMatchObject({ state: 'ready', error: null });
+  const { agent } = await prepare(client, 'claude-sonnet-4-6');
+  const session = await Conversation.begin(
+    client,
+    { agent, environment_id: environment.id },
+    'Run: echo built $CAPSTAN_IMAGE_STAMP',
+  );
+  const events = await session.ended();
+  expect(textOf(events, 'agent.tool_result')).toMatch(/built \d{4}-\d\d-\d\dT/);
+  const boots = (await eventsOf(client, session.id)).filter(
+    ({ type }) => String(type) === 'span.sandbox_boot',
+  );
+  expect(boots).toMatchObject([{ phases: [{ name: 'image' }, { name: 'create' }] }]);
+}, 120_000);
+
+it('that cannot be built says why, with the end of the log', async () => {
+  const { id } = await withPackages({ apt: ['no-such-package-anywhere'] });
+  await expect.poll(() => imageOf(id), soon).toMatchObject({ state: 'failed', built_at: null });
+  expect((await imageOf(id))?.error).toContain('no-such-package-anywhere');
+}, 120_000);
