@@ -86,7 +86,7 @@ describe('a dream', () => {
     expect(ended).toMatchObject({ error: null, ended_at: expect.stringMatching(/Z$/) });
     const output = ended.outputs[0]?.memory_store_id ?? '';
     expect(output).not.toBe(id);
-    expect(await client.beta.memoryStores.retrieve(output)).toMatchObject({ name: 'Notes (dream)' });
+    expect(await client.beta.memoryStores.retrieve(output)).toMatchObject({ name: 'Dream of Notes' });
     expect(await textsOf(output)).toEqual(await textsOf(id));
     await archived(ended.session_id);
     const { resources } = await client.beta.sessions.retrieve(ended.session_id ?? '');

@@ -66,7 +66,7 @@ const NOTHING: DreamUsage = {
   cache_creation_input_tokens: 0,
 };
 const MAX_NAME_CHARS = 255;
-const SUFFIX = ' (dream)';
+const PREFIX = 'Dream of ';
 
 /** While its session works, what it has used stands there. */
 const shown = {
@@ -175,7 +175,7 @@ export class DreamStore {
     const when = exists(dreams, begins);
     const source = sql`FROM memory_stores AS s WHERE s.id = ${storeId} AND s.tenant_id = ${tenantId}
       AND s.deleted_at IS NULL AND ${when}`;
-    const name = sql`substr(s.name, 1, ${MAX_NAME_CHARS - SUFFIX.length}) || ${SUFFIX}`;
+    const name = sql`substr(${PREFIX} || s.name, 1, ${MAX_NAME_CHARS})`;
     const starts = db.update(dreams).set({ status: 'running', startedAt: now }).where(begins);
     if (output === 'update_existing') {
       await starts;
