@@ -25,7 +25,8 @@ export class ImageKeeper extends DurableObject<Env> {
     const { tenantId: tenant_id, environmentId: environment_id } = environment;
     const logger = consoleLogger.child({ worker: 'jobs', tenant_id, environment_id });
     try {
-      const ports = { db: openD1(this.env.DB), builder: this.env.AGENT, clock: Date, logger };
+      const { DB, AGENT: builder } = this.env;
+      const ports = { db: openD1(DB), builder, clock: Date, logger };
       const next = await keepImage(ports, environment);
       await storage.put({ failures: 0 });
       if (next !== null) await this.#ringBy(next);

@@ -26,6 +26,7 @@ import {
   writeBase,
 } from './memory-directory.ts';
 import { agreed, merge, type Step, withinRoom } from './memory-merge.ts';
+import { sha256Of, toText } from './memory-text.ts';
 import type { WorkspaceRecord } from './session-files.ts';
 import type { SessionMemories, StoreState, Written } from './session-memories.ts';
 
@@ -388,19 +389,4 @@ const MENDABLE: ReadonlySet<string> = new Set([
 
 function markOf(store: AttachedMemoryStore, path: string, what: 'told' | 'refused'): string {
   return `${what} ${store.memoryStoreId} ${path}`;
-}
-
-/** Null: it is no text. Nothing to read is none to refuse. */
-function toText(bytes: Uint8Array | undefined): string | null {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    return text.includes('\0') ? null : text;
-  } catch {
-    return null;
-  }
-}
-
-async function sha256Of(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
