@@ -13,6 +13,14 @@ export function lateHarness(make: () => Workers): Workers {
   };
   return {
     ready: async () => told(harness).ready(),
+    settling: () => {
+      try {
+        return harness().settling();
+      } catch {
+        // Whoever chooses is told what is missing.
+        return null;
+      }
+    },
     choose: (model) => told(harness).choose(model),
     call: (call, signal) => harness().call(call, signal),
     prepare: (toolName) => harness().prepare(toolName),

@@ -94,7 +94,7 @@ describe('a deployment', () => {
     [{ schedule: { ...daily, timezone: 'Europe/Atlantis' } }, /schedule\.timezone/],
     [
       { budget: { type: 'limit', max_list_cost: { amount: '100', currency: 'USD' } } },
-      /budget\.max_list_cost: no list price/,
+      /budget\.max_list_cost: no price/,
     ],
     [{ resources: [{ type: 'file', file_id: 'file_none' }] }, /resources\.0\.file_id: no file/],
     [{ agent: 'agent_none' }, /No agent agent_none/],

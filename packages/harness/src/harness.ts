@@ -56,6 +56,7 @@ export function createHarness(deps: HarnessDeps): Workers {
   const resolver = deps.files === undefined ? null : new FileResolver(deps.files);
   return {
     ready: async () => models?.refresh(),
+    settling: () => models?.settling() ?? null,
     choose: (model) => chooseModel(config, model, models?.find(model.id)),
     async *call(call, signal) {
       const told = { skills: deps.skills, root: sandbox === null ? WORKER_SKILLS : SKILLS };

@@ -32,30 +32,33 @@ describe('the models of a tenant', () => {
     expect(models.find('theirs')).toBeNull();
   });
 
-  it('are read once in five seconds, and not told when they are older than that', async () => {
+  it('are read once in five seconds, and waited for when they are older than that', async () => {
     const { held, models } = shelf('ours');
     await models.refresh();
     held.now += 4_999;
     await models.refresh();
     expect(held.reads).toBe(1);
+    expect(models.settling()).toBeNull();
     held.now += 1;
-    expect(() => models.find('ours')).toThrow();
     held.cards = [];
-    await models.refresh();
+    await models.settling();
+    expect(held.reads).toBe(2);
     expect(models.find('ours')).toBeNull();
   });
 
   it('hold nobody up who has none', async () => {
     const { held, models } = shelf();
-    await models.refresh();
+    expect(models.settling()).not.toBeNull();
+    await models.settling();
     held.now += 3_600_000;
+    expect(models.settling()).toBeNull();
     expect(models.find('ours')).toBeNull();
     held.cards = [card('ours')];
     await models.refresh();
     expect(models.find('ours')).not.toBeNull();
   });
 
-  it('are never those of before when they cannot be read', async () => {
+  it('fail a call when they cannot be read, and no command', async () => {
     const { held, models } = shelf('ours');
     await models.refresh();
     held.now += 10_000;
@@ -64,7 +67,8 @@ describe('the models of a tenant', () => {
         throw new Error('the database is away');
       },
     });
-    await expect(models.refresh()).rejects.toThrow('the database is away');
-    expect(() => models.find('ours')).toThrow();
+    await expect(models.refresh()).rejects.toThrow('cannot be read');
+    await models.settling();
+    expect(models.find('ours')?.id).toBe('mcard_ours');
   });
 });

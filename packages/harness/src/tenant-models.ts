@@ -30,6 +30,8 @@ export interface TenantModelSource {
 }
 
 const FRESH_MS = 5_000;
+/** How long a command waits for cards that cannot be read. */
+const PATIENCE_MS = 1_000;
 
 export class TenantModels {
   readonly reach: Reach;
@@ -44,27 +46,40 @@ export class TenantModels {
     this.#clock = clock;
   }
 
-  /** Rejects when they cannot be read: better no call than one with a key that was taken back. */
+  /** Throws ModelFailure when they cannot be read: better no call than one with a key that was taken back. */
   async refresh(): Promise<void> {
     const now = this.#clock.now();
     if (Math.abs(now - this.#loadedAt) < FRESH_MS) return;
-    const models = await this.#load();
+    const models = await this.#load().catch((cause: unknown) => {
+      throw failure('The model cards of this server cannot be read', cause);
+    });
     this.#models = new Map(models.map((model) => [model.modelId, model]));
     this.#loadedAt = now;
   }
 
-  /** Throws ModelFailure when what is known may no longer hold: `refresh` has to come first. */
-  find(modelId: string): TenantModel | null {
-    if (this.#isSettled()) return this.#models.get(modelId) ?? null;
-    throw new ModelFailure('model_request_failed_error', 'The model cards have not been read yet', {
-      retryable: true,
-      usage: ZERO_MODEL_USAGE,
-    });
+  /** Null: what is known holds. Otherwise waits for what is read anew, for a second at most, and never rejects. */
+  settling(): Promise<void> | null {
+    const age = Math.abs(this.#clock.now() - this.#loadedAt);
+    // Who had no card a while ago has none, as a rule: a first card waits for the next call.
+    if (age < FRESH_MS || (this.#models.size === 0 && this.#loadedAt > 0)) return null;
+    return Promise.race([this.refresh().catch(() => undefined), patience()]);
   }
 
-  /** Who had no card a while ago has none, as a rule: a first card waits for the next refresh. */
-  #isSettled(): boolean {
-    const age = Math.abs(this.#clock.now() - this.#loadedAt);
-    return age < FRESH_MS || (this.#models.size === 0 && age < Number.POSITIVE_INFINITY);
+  /** Throws ModelFailure as long as they were never read. */
+  find(modelId: string): TenantModel | null {
+    if (this.#loadedAt > 0) return this.#models.get(modelId) ?? null;
+    throw failure('The model cards have not been read yet');
   }
+}
+
+function patience(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+}
+
+function failure(message: string, cause?: unknown): ModelFailure {
+  return new ModelFailure('model_request_failed_error', message, {
+    retryable: true,
+    usage: ZERO_MODEL_USAGE,
+    cause,
+  });
 }

@@ -181,8 +181,10 @@ export interface Holding {
 }
 
 export interface Harness extends Holding {
-  /** Learns what models there are before one is called; as a rule it knows. Rejects when it cannot. */
+  /** Learns what models there are before one is called; as a rule it knows. Throws ModelFailure when it cannot. */
   ready(): Promise<void>;
+  /** Null: `choose` knows what it is asked about. Otherwise resolves once it does, or soon when it cannot; never rejects. */
+  settling(): Promise<void> | null;
   /** Which provider answers for a model, and at what price; throws ModelFailure when nobody is configured to. */
   choose(model: ModelWanted): ModelChoice;
   /** One model call, streamed. Ends with exactly one `end` part, or throws ModelFailure. */

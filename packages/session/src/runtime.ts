@@ -13,6 +13,7 @@ import type { Claim } from '@capstan/schema/idempotency';
 import type { Page } from '@capstan/schema/page';
 import { type Acceptance, accept } from './accept.ts';
 import { adopt } from './adoption.ts';
+import { Choosing } from './choosing.ts';
 import { copyLines } from './copy-lines.ts';
 import { Desktop } from './desktop.ts';
 import type { Entry } from './entry.ts';
@@ -21,7 +22,7 @@ import { evolveAll } from './evolve.ts';
 import { exportLog } from './export-log.ts';
 import { foldOf, overDrafts, SNAPSHOT_EVERY } from './fold.ts';
 import type { Context } from './frame.ts';
-import type { Holding, LentSnapshot, ModelChoice, ModelWanted } from './harness.ts';
+import type { Holding, LentSnapshot } from './harness.ts';
 import { Hub } from './hub.ts';
 import { Keepers } from './keepers.ts';
 import { lendSnapshot } from './lending.ts';
@@ -62,9 +63,11 @@ export class SessionRuntime {
   #twins = new Twins();
   #mailbox: Promise<unknown> = Promise.resolve();
   #dead: ApiError | null = null;
+  #choosing: Choosing;
 
   private constructor(ports: Ports, spec: SessionSpec, start: Start) {
     this.#ports = ports;
+    this.#choosing = new Choosing(ports.harness);
     this.#spec = spec;
     this.#state = start.state;
     this.#seq = start.seq;
@@ -243,8 +246,11 @@ export class SessionRuntime {
     const { now } = context.stamp;
     const earlier = await recall(this.#reader, claim, now);
     if (earlier !== null) return { events: earlier, replayed: true };
-    const acceptance = accept(params, context);
-    const entries = this.#completed(context, acceptance.entries);
+    const { acceptance, entries } = await this.#choosing.settled(() => {
+      const at = this.#context();
+      const accepted = accept(params, at);
+      return { acceptance: accepted, entries: this.#completed(at, accepted.entries) };
+    });
     await this.#commit(entries, receiptOf(claim, acceptance, now));
     return { events: acceptance.echoes.map((entry) => entry.event), replayed: false };
   }
@@ -261,26 +267,20 @@ export class SessionRuntime {
   }
 
   #dispatch(command: Command): Promise<readonly Entry[]> {
-    return this.#enqueue(() => {
-      const context = this.#context();
-      return this.#commit(this.#completed(context, decide(command, context)));
+    return this.#enqueue(async () => {
+      const entries = await this.#choosing.settled(() => {
+        const context = this.#context();
+        return this.#completed(context, decide(command, context));
+      });
+      return this.#commit(entries);
     });
   }
 
   /** With what can be told and begun in the same append. */
   #completed(context: Context, decided: readonly Entry[]): readonly Entry[] {
-    const entries = withRequests(context, decided, this.#choose);
+    const entries = withRequests(context, decided, this.#choosing.choose);
     return withNews(context, entries, this.#ports.harness.news());
   }
-
-  /** Who answers for a model; whoever is to call it says why nobody does. */
-  #choose = (model: ModelWanted): ModelChoice | null => {
-    try {
-      return this.#ports.harness.choose(model);
-    } catch {
-      return null;
-    }
-  };
 
   #context(): Context {
     const { now, newId } = this.#ports;

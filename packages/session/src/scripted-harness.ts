@@ -114,6 +114,10 @@ export class ScriptedHarness implements Harness {
 
   async ready(): Promise<void> {}
 
+  settling(): null {
+    return null;
+  }
+
   choose({ id }: ModelWanted): ModelChoice {
     return { ...CHOICE, model: id, ...this.choice };
   }

@@ -52,6 +52,10 @@ export class RecordedHarness implements Harness {
 
   async ready(): Promise<void> {}
 
+  settling(): null {
+    return null;
+  }
+
   choose(model: ModelWanted): ModelChoice {
     return this.#choose(model);
   }
