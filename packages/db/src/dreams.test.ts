@@ -1,4 +1,4 @@
-// Lists stay cheap as a tenant's dreams pile up: what they read comes off an index, in order.
+// What is looked for when a session rests or a store is taken is found by an index; lists are in list-plans.test.ts.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -16,16 +16,6 @@ function planOf(query: string): string {
   const rows = db.prepare(`EXPLAIN QUERY PLAN ${query}`).all();
   return rows.map((row) => String(row.detail)).join('\n');
 }
-
-it.each([
-  ['all', "id < 'x'", 'dreams_tenant'],
-  ['those not archived', 'archived_at IS NULL', 'dreams_open'],
-  ['those of one status', "status IN ('running')", 'dreams_status'],
-])('a list of %s is read off an index and not sorted', (_what, filter, index) => {
-  const plan = planOf(`SELECT * FROM dreams WHERE tenant_id = 't' AND ${filter} ORDER BY id DESC LIMIT 21`);
-  expect(plan).toContain(index);
-  expect(plan).not.toContain('TEMP B-TREE');
-});
 
 it('the dream of a session, and who holds a memory store, are found by an index', () => {
   expect(planOf("UPDATE dreams SET rested = 'failed' WHERE session_id = 's' AND tenant_id = 't'")).toContain(
