@@ -72,7 +72,7 @@ it('is the same begun anew at any moment, with compactions, threads, outcomes an
       children += (await play.world.state()).threads.length - 1;
       spilled += play.world.blobs.texts.size;
     }),
-    { numRuns: 60 },
+    { numRuns: 120 },
   );
   // The schedules have come to what this is about.
   expect(Math.min(compactions, children, spilled)).toBeGreaterThan(10);

@@ -283,8 +283,8 @@ it('of any session comes out the same', async () => {
       rows += result.same;
       deaths += result.deaths;
     }),
-    { numRuns: Number(process.env.RUNS ?? 30), endOnFailure: process.env.RUNS !== undefined },
+    { numRuns: Number(process.env.RUNS ?? 80), endOnFailure: process.env.RUNS !== undefined },
   );
-  expect(rows).toBeGreaterThan(300);
-  expect(deaths).toBeGreaterThan(2);
+  expect(rows).toBeGreaterThan(500);
+  expect(deaths).toBeGreaterThan(0);
 }, 120_000);
