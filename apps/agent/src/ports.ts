@@ -47,7 +47,7 @@ import { sessionFiles } from './session-files.ts';
 import { sessionMemories } from './session-memories.ts';
 import { sessionSkills } from './session-skills.ts';
 import { vaultVariables } from './session-vaults.ts';
-import { tenantModelsOf } from './tenant-models.ts';
+import { knownOf, tenantModelsOf } from './tenant-models.ts';
 
 /** Where one session keeps what it keeps. */
 export interface Place {
@@ -147,10 +147,7 @@ function openOthers(env: Env, spec: SessionSpec): Pick<Ports, 'source' | 'work'>
 }
 
 function openModels(env: Env, { tenantId }: SessionSpec, clock: { now(): number }): TenantModels {
-  const models = new TenantModels(openTenantModels(env, tenantId), clock);
-  // Known by the first turn, as a rule; what fails is asked again there.
-  models.refresh().catch(() => undefined);
-  return models;
+  return new TenantModels(openTenantModels(env, tenantId), clock, knownOf(tenantId));
 }
 
 export function openTenantModels(env: Omit<Env, 'SESSIONS' | 'WORK'>, tenantId: string): TenantModelSource {

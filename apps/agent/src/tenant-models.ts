@@ -3,7 +3,12 @@ import type { Database } from '@capstan/db/database';
 import { type ModelCardRow, openModelKey } from '@capstan/db/model-cards';
 import { stores } from '@capstan/db/stores';
 import { priceFrom } from '@capstan/harness/model-cards';
-import type { TenantModel, TenantModelSource } from '@capstan/harness/tenant-models';
+import {
+  type KnownModels,
+  nothingKnown,
+  type TenantModel,
+  type TenantModelSource,
+} from '@capstan/harness/tenant-models';
 import type { ModelPrice, ModelProtocol } from '@capstan/schema/model-cards';
 import type { Price } from '@capstan/session/harness';
 import type { Reach } from '@capstan/shared/safe-fetch';
@@ -45,4 +50,15 @@ function toTenantModel(row: ModelCardRow, sealer: Sealer): TenantModel {
 
 function toPrice({ input, output, cache_read, cache_write }: ModelPrice): Price {
   return priceFrom({ input, output, cacheRead: cache_read, cacheWrite: cache_write, asOf: '' });
+}
+
+const MOST_TENANTS = 1_000;
+const known = new Map<string, KnownModels>();
+
+/** What this process has read of a tenant's cards, whichever session asked: waking one asks nobody. */
+export function knownOf(tenantId: string): KnownModels {
+  const held = known.get(tenantId) ?? nothingKnown();
+  if (known.size >= MOST_TENANTS && !known.has(tenantId)) known.clear();
+  known.set(tenantId, held);
+  return held;
 }

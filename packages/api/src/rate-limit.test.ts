@@ -71,6 +71,7 @@ describe('limitOf', () => {
     expect(named('creates')).toEqual(expect.arrayContaining(['createAgent', 'createSession', 'uploadFile']));
     const asking = ['validateVaultCredential', 'pingWebhookEndpoint', 'replayWebhookEvents'];
     expect(named('creates')).toEqual(expect.arrayContaining(asking));
+    expect(named('creates')).toContain('updateModelCard');
     expect(named('creates')).not.toContain('sendEvents');
     expect(named('reads')).toEqual(expect.arrayContaining(['listAgents', 'retrieveSession']));
     expect(named('reads')).not.toContain('health');

@@ -30,7 +30,7 @@ interface Bucket {
 }
 
 /** What makes rows, or asks other servers, each time that it is asked for. */
-const MAKES = /^(create|upload|fork|run|ping|replay|validate|regenerate)[A-Z]/;
+const MAKES = /^(create|upload|fork|run|ping|replay|validate|regenerate)[A-Z]|^updateModelCard$/;
 
 /** Which limit a route counts against; null: none. Sending to a session is not creating: its queue has bounds of its own. */
 export function limitOf({ method, operationId, access }: RouteSpec): Limited | null {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type TenantModel, TenantModels } from './tenant-models.ts';
+import { nothingKnown, type TenantModel, TenantModels } from './tenant-models.ts';
 
 const card = (modelId: string): TenantModel => ({
   id: `mcard_${modelId}`,
@@ -44,6 +44,22 @@ describe('the models of a tenant', () => {
     await models.settling();
     expect(held.reads).toBe(2);
     expect(models.find('ours')).toBeNull();
+  });
+
+  it('are read once for all sessions of a tenant in a process', async () => {
+    let reads = 0;
+    const load = async () => {
+      reads += 1;
+      return [card('ours')];
+    };
+    const known = nothingKnown();
+    const [one, other] = [1, 2].map(
+      () => new TenantModels({ load, reach: {} }, { now: () => 1_000_000 }, known),
+    );
+    await one?.refresh();
+    expect(other?.settling()).toBeNull();
+    expect(other?.find('ours')?.id).toBe('mcard_ours');
+    expect(reads).toBe(1);
   });
 
   it('hold nobody up who has none', async () => {

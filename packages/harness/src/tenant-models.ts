@@ -5,6 +5,7 @@
 import { ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { ModelFailure, type Price } from '@capstan/session/harness';
 import type { Reach } from '@capstan/shared/safe-fetch';
+import { within } from '@capstan/shared/within';
 import type { Dialect } from './models/route.ts';
 
 export interface TenantModel {
@@ -29,6 +30,20 @@ export interface TenantModelSource {
   reach: Reach;
 }
 
+/**
+ * What was read of one tenant's cards, for all of its sessions in this process. Results, and never promises: in Workers
+ * a request cannot wait for the I/O of another.
+ */
+export interface KnownModels {
+  models: ReadonlyMap<string, TenantModel>;
+  /** Epoch ms. */
+  loadedAt: number;
+}
+
+export function nothingKnown(): KnownModels {
+  return { models: new Map(), loadedAt: Number.NEGATIVE_INFINITY };
+}
+
 const FRESH_MS = 5_000;
 /** How long a command waits for cards that cannot be read. */
 const PATIENCE_MS = 1_000;
@@ -37,43 +52,39 @@ export class TenantModels {
   readonly reach: Reach;
   #load: () => Promise<TenantModel[]>;
   #clock: { now(): number };
-  #models: ReadonlyMap<string, TenantModel> = new Map();
-  #loadedAt = Number.NEGATIVE_INFINITY;
+  #known: KnownModels;
 
-  constructor({ load, reach }: TenantModelSource, clock: { now(): number }) {
+  constructor({ load, reach }: TenantModelSource, clock: { now(): number }, known = nothingKnown()) {
     this.#load = load;
     this.reach = reach;
     this.#clock = clock;
+    this.#known = known;
   }
 
   /** Throws ModelFailure when they cannot be read: better no call than one with a key that was taken back. */
   async refresh(): Promise<void> {
     const now = this.#clock.now();
-    if (Math.abs(now - this.#loadedAt) < FRESH_MS) return;
+    if (Math.abs(now - this.#known.loadedAt) < FRESH_MS) return;
     const models = await this.#load().catch((cause: unknown) => {
       throw failure('The model cards of this server cannot be read', cause);
     });
-    this.#models = new Map(models.map((model) => [model.modelId, model]));
-    this.#loadedAt = now;
+    this.#known.models = new Map(models.map((model) => [model.modelId, model]));
+    this.#known.loadedAt = now;
   }
 
   /** Null: what is known holds. Otherwise waits for what is read anew, for a second at most, and never rejects. */
   settling(): Promise<void> | null {
-    const age = Math.abs(this.#clock.now() - this.#loadedAt);
+    const age = Math.abs(this.#clock.now() - this.#known.loadedAt);
     // Who had no card a while ago has none, as a rule: a first card waits for the next call.
-    if (age < FRESH_MS || (this.#models.size === 0 && this.#loadedAt > 0)) return null;
-    return Promise.race([this.refresh().catch(() => undefined), patience()]);
+    if (age < FRESH_MS || (this.#known.models.size === 0 && this.#known.loadedAt > 0)) return null;
+    return within(this.refresh(), PATIENCE_MS, undefined);
   }
 
   /** Throws ModelFailure as long as they were never read. */
   find(modelId: string): TenantModel | null {
-    if (this.#loadedAt > 0) return this.#models.get(modelId) ?? null;
+    if (this.#known.loadedAt > 0) return this.#known.models.get(modelId) ?? null;
     throw failure('The model cards have not been read yet');
   }
-}
-
-function patience(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
 }
 
 function failure(message: string, cause?: unknown): ModelFailure {
