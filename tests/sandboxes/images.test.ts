@@ -55,6 +55,36 @@ it('is ready before a session comes, and the session is made from it', async () 
   expect(boots).toMatchObject([{ phases: [{ name: 'image' }, { name: 'create' }] }]);
 }, 120_000);
 
+it('has the lines of its environment, and the machine what it asks for', async () => {
+  const made = await client.post<Imaged>('/v1/environments', {
+    body: {
+      name: 'Own',
+      capstan: {
+        machine: { dockerfile: ['RUN echo from-the-line >/opt/line', 'ENV OWN=yes'], memory_mib: 256 },
+      },
+    },
+  });
+  await expect.poll(() => imageOf(made.id), soon).toMatchObject({ state: 'ready' });
+  const { agent } = await prepare(client, 'claude-sonnet-4-6');
+  const asked = 'Run: cat /opt/line; echo own=$OWN';
+  const session = await Conversation.begin(client, { agent, environment_id: made.id }, asked);
+  expect(textOf(await session.ended(), 'agent.tool_result')).toContain('from-the-line\\nown=yes');
+}, 120_000);
+
+it('is no sandbox where the machine cannot be had, and the session goes on', async () => {
+  const { id } = await client.post<Imaged>('/v1/environments', {
+    body: { name: 'Fast', capstan: { machine: { gpu: 'T4' } } },
+  });
+  const { agent } = await prepare(client, 'claude-sonnet-4-6');
+  const session = await Conversation.begin(client, { agent, environment_id: id }, 'Run: true');
+  const events = await session.ended();
+  expect(textOf(events, 'agent.tool_result')).toContain('this backend has none');
+  expect(JSON.stringify(events.filter(({ type }) => type === 'session.error'))).toContain(
+    'gpu: this backend',
+  );
+  expect(events.at(-1)).toMatchObject({ type: 'session.status_idle' });
+}, 120_000);
+
 it('that cannot be built says why, with the end of the log', async () => {
   const { id } = await withPackages({ apt: ['no-such-package-anywhere'] });
   await expect.poll(() => imageOf(id), soon).toMatchObject({ state: 'failed', built_at: null });

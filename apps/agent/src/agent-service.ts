@@ -11,9 +11,9 @@ import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
 import type { Claim } from '@capstan/schema/idempotency';
+import type { ImageSource } from '@capstan/schema/image-source';
 import type { Isolation } from '@capstan/schema/isolation';
 import type { MetadataPatch } from '@capstan/schema/metadata';
-import type { Packages } from '@capstan/schema/packages';
 import type { Page } from '@capstan/schema/page';
 import { objectName, type SessionAddress } from '@capstan/session/address';
 import type { Exposed, LentSnapshot, ModelWanted } from '@capstan/session/harness';
@@ -162,8 +162,8 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
     return knownModels(readConfig(this.env));
   }
 
-  async buildImage(packages: Packages, stamp: string): Promise<BuildOutcome> {
-    return buildAhead(openSandboxes(this.env), packages, stamp);
+  async buildImage(source: ImageSource, stamp: string): Promise<BuildOutcome> {
+    return buildAhead(openSandboxes(this.env), source, stamp);
   }
 
   health(): Promise<Record<string, BackendHealth>> {

@@ -223,7 +223,7 @@ function createSandbox(
     sessionId,
     environment,
     network: networkOf(environment, agent),
-    imageStamp: () => environmentImages.use(environmentId, environment.packages, around.clock.now()),
+    imageStamp: () => environmentImages.use(environmentId, environment, around.clock.now()),
     holdsTokens: async () => vaultIds.length > 0 || files.holdsTokens(),
     facts: {
       load: () => {

@@ -44,6 +44,53 @@ describe('an environment', () => {
     expect(await environments().retrieve(made.id)).toEqual(made);
   });
 
+  it('has a machine of its own, whose members change one by one, and which can be set back', async () => {
+    type Machined = { id: string; config: object; capstan: { machine: object | null; image: object | null } };
+    const post = (path: string, body: object) => client.post<Machined>(path, { body });
+    const usual = { image: null, dockerfile: [], cpu: null, memory_mib: null, gpu: null };
+    const machine = { image: 'debian:13', dockerfile: ['RUN echo hello'], cpu: 0.5, memory_mib: 512 };
+    const made = await post('/v1/environments', { name: 'Machine', capstan: { machine } });
+    expect(made.capstan).toMatchObject({ machine: { ...usual, ...machine }, image: { state: 'building' } });
+    expect(made.config).toEqual({
+      type: 'cloud',
+      networking: { type: 'unrestricted' },
+      packages: NO_PACKAGES,
+    });
+    const path = `/v1/environments/${made.id}`;
+    const renamed = await post(path, {
+      name: 'Renamed',
+      config: { type: 'cloud', packages: { pip: ['x'] } },
+    });
+    expect(renamed.capstan.machine).toEqual({ ...usual, ...machine });
+    const smaller = await post(path, {
+      capstan: { machine: { image: null, dockerfile: null, gpu: 'T4:2' } },
+    });
+    expect(smaller.capstan.machine).toEqual({ ...usual, cpu: 0.5, memory_mib: 512, gpu: 'T4:2' });
+    const bare = await post(path, { config: { type: 'cloud', packages: { pip: null } } });
+    expect(bare.capstan.image).toBeNull();
+    expect((await post(path, { capstan: { machine: null } })).capstan).toEqual({
+      image: null,
+      machine: usual,
+    });
+    expect((await client.get<Machined>(path)).capstan.machine).toEqual(usual);
+  });
+
+  it.each([
+    [{ cpu: 0.3 }, /machine\.cpu.*steps of 0\.125/s],
+    [{ dockerfile: ['FROM scratch'] }, /machine\.dockerfile\.0.*RUN, ENV or WORKDIR/s],
+    [{ image: 'not an image' }, /machine\.image/],
+    [{ gpu: 'T4;' }, /machine\.gpu/],
+    [{ cpus: 2 }, /machine.*cpus/s],
+  ])('refuses the machine %j', async (machine, message) => {
+    const body = { name: 'Bad', capstan: { machine } };
+    await expect(client.post('/v1/environments', { body })).rejects.toThrow(message);
+  });
+
+  it('that is self-hosted takes no machine', async () => {
+    const body = { name: 'Own', config: { type: 'self_hosted' }, capstan: { machine: { cpu: 2 } } };
+    await expect(client.post('/v1/environments', { body })).rejects.toThrow(/capstan\.machine/);
+  });
+
   it.each([
     [{ packages: { pip: ['pandas; rm -rf /'] } }, /config\.packages\.pip\.0.*pandas; rm/s],
     [{ packages: { npm: ['--global'] } }, /config\.packages\.npm\.0/],

@@ -2,6 +2,7 @@
 // packages do, so no crash forgets it. A change that races another is made on what it read, or not at all.
 import type { EnvironmentKey } from '@capstan/schema/environment-images';
 import type { CloudConfig } from '@capstan/schema/environments';
+import { type ImageSource, imageSourceOf } from '@capstan/schema/image-source';
 import { and, asc, eq, isNull, lte, sql } from 'drizzle-orm';
 import { isSame } from './agent-settings.ts';
 import type { Database } from './database.ts';
@@ -11,7 +12,7 @@ import { environments } from './tables/environments.ts';
 
 export interface DueImage {
   record: ImageRecord;
-  packages: CloudConfig['packages'];
+  source: ImageSource;
   /** Epoch ms. Null: nothing is due. */
   dueAt: number | null;
   usedAt: number | null;
@@ -31,8 +32,10 @@ export class EnvironmentImageStore {
       .from(environments)
       .where(and(this.#own(id), isNull(environments.archivedAt)));
     if (!row?.image || row.config.type !== 'cloud') return null;
-    const { image: record, imageDueAt: dueAt, imageUsedAt: usedAt, config } = row;
-    return { record, dueAt, usedAt, packages: config.packages };
+    const source = imageSourceOf(row.config);
+    if (source === null) return null;
+    const { image: record, imageDueAt: dueAt, imageUsedAt: usedAt } = row;
+    return { record, dueAt, usedAt, source };
   }
 
   /** Resolves with whether the row still had `before`, which is then `after`. `dueAt` is epoch ms; null: nothing is due. */
@@ -46,17 +49,17 @@ export class EnvironmentImageStore {
   }
 
   /**
-   * A sandbox is about to be made from the image of these packages: the stamp of its build, and null where the environment
-   * has none of them any more. An image that slept is due again.
+   * A sandbox is about to be made from the image of such a configuration: the stamp of its build, and null where the
+   * environment has another by now. An image that slept is due again.
    */
-  async use(id: string, packages: CloudConfig['packages'], now: number): Promise<string | null> {
+  async use(id: string, used: CloudConfig, now: number): Promise<string | null> {
     const [row] = await this.#scope.db
       .update(environments)
       .set({ imageUsedAt: now, imageDueAt: sql`coalesce(${environments.imageDueAt}, ${now})` })
       .where(and(this.#own(id), isNull(environments.archivedAt), sql`${environments.image} IS NOT NULL`))
       .returning({ image: environments.image, config: environments.config });
-    if (!row?.image || row.config.type !== 'cloud' || !isSame(row.config.packages, packages)) return null;
-    return stampInUse(row.image);
+    if (!row?.image || row.config.type !== 'cloud') return null;
+    return isSame(imageSourceOf(row.config), imageSourceOf(used)) ? stampInUse(row.image) : null;
   }
 
   #own(id: string) {

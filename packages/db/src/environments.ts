@@ -3,6 +3,8 @@
 import type { CloudConfig, Environment, EnvironmentConfig } from '@capstan/schema/environments';
 import { ApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
+import { imageSourceOf } from '@capstan/schema/image-source';
+import { USUAL_MACHINE } from '@capstan/schema/machine';
 import { type Metadata, type MetadataPatch, patchMetadata } from '@capstan/schema/metadata';
 import type { Page } from '@capstan/schema/page';
 import { newId } from '@capstan/shared/ids';
@@ -197,15 +199,15 @@ function revise(row: EnvironmentRow, change: EnvironmentChange, now: number) {
     description: change.description === undefined ? row.description : change.description,
     config,
     metadata: metadata === undefined ? row.metadata : patchMetadata(row.metadata, metadata),
-    ...(isSame(packagesOf(row.config), packagesOf(config)) ? {} : imageOf(config, now)),
+    ...(isSame(sourceOf(row.config), sourceOf(config)) ? {} : imageOf(config, now)),
   };
 }
 
-function packagesOf(config: EnvironmentConfig) {
-  return config.type === 'cloud' ? config.packages : null;
+function sourceOf(config: EnvironmentConfig) {
+  return config.type === 'cloud' ? imageSourceOf(config) : null;
 }
 
-/** Owed from the moment that the packages are written. */
+/** Owed from the moment that what it is made from is written. */
 function imageOf(config: EnvironmentConfig, now: number) {
   const image = firstImage(config, now);
   return { image, imageDueAt: image && now, imageUsedAt: null };
@@ -235,12 +237,21 @@ function toEnvironment(row: EnvironmentRow): Environment {
     type: 'environment',
     name: row.name,
     description: row.description,
-    config: row.config,
+    config: toWire(row.config),
     metadata: row.metadata,
     scope: row.scope,
     created_at: toTimestamp(row.createdAt),
     updated_at: toTimestamp(row.updatedAt),
     archived_at: row.archivedAt === null ? null : toTimestamp(row.archivedAt),
-    capstan: { image: row.image && toEnvironmentImage(row.image) },
+    capstan: {
+      image: row.image && toEnvironmentImage(row.image),
+      machine: row.config.type === 'cloud' ? (row.config.machine ?? USUAL_MACHINE) : null,
+    },
   };
+}
+
+function toWire(config: EnvironmentConfig): Environment['config'] {
+  if (config.type !== 'cloud') return config;
+  const { type, networking, packages } = config;
+  return { type, networking, packages };
 }

@@ -27,10 +27,13 @@ function first(): ImageRecord {
 const ready = (at = NOW) => afterBuild(first(), { built: true }, at).record;
 
 describe('the image of an environment', () => {
-  it('is owed by one that has packages, and by no other', () => {
+  it('is owed by one that has packages or an image of its own, and by no other', () => {
     expect(first()).toMatchObject({ state: 'building', builtStamp: null, builtAt: null });
     expect(firstImage(OPEN_CLOUD, NOW)).toBeNull();
     expect(firstImage({ type: 'self_hosted' }, NOW)).toBeNull();
+    const machine = { image: 'debian:13', dockerfile: [], cpu: null, memory_mib: null, gpu: null };
+    expect(firstImage({ ...OPEN_CLOUD, machine }, NOW)).toMatchObject({ state: 'building' });
+    expect(firstImage({ ...OPEN_CLOUD, machine: { ...machine, image: null, cpu: 2 } }, NOW)).toBeNull();
   });
 
   it.each<[string, Parameters<typeof imageDuty>, object]>([

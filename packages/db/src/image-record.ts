@@ -3,7 +3,7 @@
 //  I2 A build has a stamp, which is part of its recipe: asked for again it is the same build, and another stamp is another.
 import type { BuildOutcome, EnvironmentImage } from '@capstan/schema/environment-images';
 import type { EnvironmentConfig } from '@capstan/schema/environments';
-import { PACKAGE_MANAGERS } from '@capstan/schema/packages';
+import { imageSourceOf } from '@capstan/schema/image-source';
 import { toTimestamp } from './timestamp.ts';
 
 export interface ImageRecord {
@@ -25,9 +25,7 @@ export const RETRY_MS = 10 * 60_000;
 
 /** Null: such an environment has the installation's image, or none. */
 export function firstImage(config: EnvironmentConfig, now: number): ImageRecord | null {
-  if (config.type !== 'cloud') return null;
-  const { packages } = config;
-  if (PACKAGE_MANAGERS.every((manager) => packages[manager].length === 0)) return null;
+  if (config.type !== 'cloud' || imageSourceOf(config) === null) return null;
   const none = { builtStamp: null, builtAt: null, error: null, failures: 0 };
   return { state: 'building', stamp: toTimestamp(now), ...none };
 }

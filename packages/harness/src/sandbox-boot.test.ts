@@ -67,9 +67,29 @@ describe('the image of a sandbox', () => {
     expect(await linesOf(() => Promise.reject(new TypeError('no database')))).toEqual(plain);
   });
 
+  it('is made on the environment’s own, with its lines after the packages', async () => {
+    const world = new ScriptedSandboxes();
+    const port = world.port();
+    const machine = { image: 'debian:13', dockerfile: ['ENV A=b'], cpu: 2, memory_mib: 512, gpu: null };
+    const own = { ...environment, machine };
+    const deps = {
+      sandboxes: () => port,
+      logger: silentLogger,
+      environment: own,
+      imageStamp: async () => 'S',
+    };
+    await new SandboxBoot(sandboxDeps(deps)).make(null);
+    expect(world.recipes).toMatchObject([{ base: 'debian:13' }]);
+    expect(world.recipes[0]?.lines.at(0)).toBe('ENV CAPSTAN_IMAGE_STAMP=S');
+    expect(world.recipes[0]?.lines.at(-1)).toBe('ENV A=b');
+    expect(world.requests).toMatchObject([{ cpu: 2, memoryMiB: 512 }]);
+    expect(world.requests[0]).not.toHaveProperty('gpu');
+  });
+
   it('that fails to build ahead says why, and one that nobody can build now is no answer', async () => {
     const world = new ScriptedSandboxes();
-    const ahead = () => buildAhead(world.port(), environment.packages, '2026-11-21T18:00:00.000Z');
+    const ahead = () =>
+      buildAhead(world.port(), { ...environment, image: null, dockerfile: [] }, '2026-11-21T18:00:00.000Z');
     expect(await ahead()).toEqual({ built: true });
     world.fails.set('buildImage', 'image_failed');
     expect(await ahead()).toEqual({ built: false, error: 'buildImage fails' });

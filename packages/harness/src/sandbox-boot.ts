@@ -6,6 +6,7 @@ import type { KeptSnapshot } from '@capstan/sandbox/lifecycle';
 import type { CreateSandbox, NetworkPolicy, Sandboxes, SandboxRef } from '@capstan/sandbox/port';
 import type { Made } from '@capstan/sandbox/record-changes';
 import type { CloudConfig } from '@capstan/schema/environments';
+import { imageSourceOf } from '@capstan/schema/image-source';
 import type { Logger } from '@capstan/shared/logger';
 import { recipeAt } from './environment-image.ts';
 import { persist } from './persistence.ts';
@@ -101,10 +102,9 @@ export class SandboxBoot {
 
   /** Undefined: the environment has nothing beyond the usual image. */
   async #image(): Promise<string | undefined> {
-    const { packages } = this.#deps.environment;
-    if (recipeAt(packages, null) === null) return undefined;
-    const recipe = recipeAt(packages, await this.#stamp());
-    if (recipe === null) return undefined;
+    const source = imageSourceOf(this.#deps.environment);
+    if (source === null) return undefined;
+    const recipe = recipeAt(source, await this.#stamp());
     return (await persist(() => this.#deps.sandboxes().buildImage(recipe))).imageId;
   }
 
@@ -119,10 +119,11 @@ export class SandboxBoot {
   }
 
   #create(imageId: string | undefined, steps: PhaseClock): Promise<SandboxRef> {
-    const { network } = this.#deps;
+    const { network, environment } = this.#deps;
     const request: CreateSandbox = {
       name: this.#name,
       network,
+      ...resourcesOf(environment),
       ...(imageId === undefined ? {} : { imageId }),
     };
     return steps.time({ name: 'create', url: null }, async () => {
@@ -145,4 +146,13 @@ export class SandboxBoot {
       return true;
     }
   }
+}
+
+function resourcesOf({ machine }: CloudConfig): Pick<CreateSandbox, 'cpu' | 'memoryMiB' | 'gpu'> {
+  const { cpu = null, memory_mib: memoryMiB = null, gpu = null } = machine ?? {};
+  return {
+    ...(cpu === null ? {} : { cpu }),
+    ...(memoryMiB === null ? {} : { memoryMiB }),
+    ...(gpu === null ? {} : { gpu }),
+  };
 }

@@ -55,7 +55,7 @@ export class SessionSandbox implements Holding {
   #wanted = false;
   #rest: Rest = { since: null, upTo: null };
   #opening: Promise<string> | null = null;
-  /** Why there is no image: it is not tried again before somebody says something. */
+  /** Why none can be made: it is not tried again before somebody says something. */
   #failure: SandboxError | null = null;
   #telling: SandboxTelling;
 
@@ -336,7 +336,8 @@ export class SessionSandbox implements Holding {
       this.#look = null;
       return made.sandboxId;
     } catch (error) {
-      if (isSandboxError(error, 'image_failed')) this.#fail(error);
+      // What the environment asks for is not to be had: nobody is asked again before somebody says something.
+      if (isSandboxError(error, 'image_failed') || isSandboxError(error, 'invalid')) this.#fail(error);
       throw error;
     } finally {
       this.#telling.notify();

@@ -1,6 +1,7 @@
 // What the calls of the Sandboxes port accept and answer, as data: checked at every border, over HTTP and in process.
 // Names and ids become file names and Modal names, so nothing passes here that could mean anything else there.
 import { isolation } from '@capstan/schema/isolation';
+import { imageLine, imageReference, resourceLimits } from '@capstan/schema/machine';
 import { z } from 'zod';
 import { SandboxError } from './error.ts';
 import { MAX_CHUNK_BYTES, MAX_RUN_MS, MAX_WAIT_MS } from './port.ts';
@@ -12,21 +13,8 @@ const runId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1-128 letters,
 const shell = z.string().regex(/^[a-z0-9_-]{1,32}$/, 'must be 1-32 lower-case letters, digits, "_" or "-"');
 const path = text.max(4096).regex(/^\//, 'must be an absolute path');
 const env = z.record(z.string(), z.string());
-const imageReference = z
-  .string()
-  .max(512)
-  .regex(
-    /^[a-z0-9][A-Za-z0-9._:@/-]*$/,
-    'must be the reference of an image in a registry, e.g. python:3.12-trixie',
-  );
 const imageId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be the id of an image');
 const snapshotId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1-128 letters, digits, "_" or "-"');
-const imageLine = text
-  .min(1)
-  .max(64 * 1024)
-  // Two instructions in one line, or half of one, would be another image than the one that was looked at.
-  .refine((line) => !/[\r\n]|\\\s*$/.test(line), 'must be one line, and whole: join commands with &&')
-  .refine((line) => /^(RUN|ENV|WORKDIR) +\S/.test(line), 'must be a RUN, ENV or WORKDIR instruction');
 const LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
 const HOST = new RegExp(`^(?=[^:]{1,253}(:|$))(\\*\\.)?(${LABEL}\\.)*${LABEL}(:[1-9][0-9]{0,4})?$`);
 const host = z
@@ -68,12 +56,9 @@ export const args = {
     name,
     image: imageReference.optional(),
     imageId: imageId.optional(),
-    cpu: z.number().min(0.125).max(64).multipleOf(0.125).optional(),
-    memoryMiB: z.int().min(64).max(344_064).optional(),
-    gpu: z
-      .string()
-      .regex(/^[A-Za-z0-9-]{1,32}(:[1-8])?$/, 'must be a kind of GPU and a count, e.g. T4 or A100-80GB:2')
-      .optional(),
+    cpu: resourceLimits.cpu.optional(),
+    memoryMiB: resourceLimits.memory.optional(),
+    gpu: resourceLimits.gpu.optional(),
     network: network.optional(),
     credentials: credentials.optional(),
     env: env.optional(),

@@ -1,6 +1,6 @@
-// Our extension: the image of an environment with packages, built ahead of the sessions that need it.
+// Our extension: the image of an environment with packages or an image of its own, built ahead of the sessions that need it.
 import { z } from 'zod';
-import type { Packages } from './packages.ts';
+import type { ImageSource } from './image-source.ts';
 import { timestamp } from './page.ts';
 
 export const environmentImage = z
@@ -35,8 +35,8 @@ export type BuildOutcome = { built: true } | { built: false; error: string };
 
 export interface ImageBuilder {
   /**
-   * Has the image of these packages, as they are at that stamp, built, unless there is one. Waits for a build that goes on.
+   * Has the image of this source, as it is at that stamp, built, unless there is one. Waits for a build that goes on.
    * Rejects when nobody can build just now.
    */
-  buildImage(packages: Packages, stamp: string): Promise<BuildOutcome>;
+  buildImage(source: ImageSource, stamp: string): Promise<BuildOutcome>;
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { allowedHost } from './allowed-host.ts';
 import { environmentImage } from './environment-images.ts';
 import { idSchema } from './ids.ts';
+import { type Machine, machine, machineParam } from './machine.ts';
 import { metadata, metadataPatch } from './metadata.ts';
 import { packages, packagesParam } from './packages.ts';
 import { pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
@@ -43,12 +44,13 @@ const cloudConfig = z.object({
   ]),
   packages,
 });
-export type CloudConfig = z.infer<typeof cloudConfig>;
+/** As it is kept: with our extension beside what the official API has. */
+export type CloudConfig = z.infer<typeof cloudConfig> & { machine?: Machine };
 
 /** Its sessions have no sandbox here: workers of the user's own perform their tool calls. */
 const selfHostedConfig = z.object({ type: z.literal('self_hosted') });
 const config = z.discriminatedUnion('type', [cloudConfig, selfHostedConfig]);
-export type EnvironmentConfig = z.infer<typeof config>;
+export type EnvironmentConfig = CloudConfig | z.infer<typeof selfHostedConfig>;
 
 export const environment = z
   .object({
@@ -63,11 +65,20 @@ export const environment = z
     updated_at: timestamp,
     archived_at: timestamp.nullable(),
     capstan: z
-      .object({ image: environmentImage.nullable().meta({ description: 'Null: it has no packages.' }) })
+      .object({
+        image: environmentImage
+          .nullable()
+          .meta({ description: "Null: it has no packages, and its machine is the installation's." }),
+        machine: machine.nullable().meta({ description: 'Null: it is self-hosted.' }),
+      })
       .meta({ description: 'Our extension.' }),
   })
   .meta({ id: 'Environment' });
 export type Environment = z.infer<typeof environment>;
+
+const extensionParam = z
+  .strictObject({ machine: machineParam.nullish() })
+  .meta({ description: 'Our extension.' });
 
 export const createEnvironment = z
   .object({
@@ -76,6 +87,7 @@ export const createEnvironment = z
     config: configParam.nullish(),
     metadata: metadata.optional(),
     scope: z.enum(['organization', 'account']).nullish(),
+    capstan: extensionParam.nullish(),
   })
   .meta({ id: 'CreateEnvironment' });
 export type CreateEnvironment = z.infer<typeof createEnvironment>;
@@ -89,6 +101,8 @@ export const updateEnvironment = z
     config: configParam.nullish(),
     metadata: metadataPatch.nullish(),
     scope: z.enum(['organization', 'account']).nullish(),
+    /** Null leaves it as it is; null as `machine`, or as a member of it, sets that back. */
+    capstan: extensionParam.nullish(),
   })
   .meta({ id: 'UpdateEnvironment' });
 export type UpdateEnvironment = z.infer<typeof updateEnvironment>;

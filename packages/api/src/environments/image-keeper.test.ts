@@ -83,13 +83,13 @@ describe('the image of an environment', () => {
     build = async () => ({ built: true });
     await keep(id);
     expect(new Set(asked).size).toBe(1);
-    expect(await mine().environmentImages.use(id, packages(['pandas']), now)).toBe(asked[0]);
+    expect(await mine().environmentImages.use(id, cloud(['pandas']), now)).toBe(asked[0]);
   });
 
   it('that fails says why, is tried again, and does not take the place of the one in use', async () => {
     const id = await made(['pandas']);
     await keep(id);
-    await mine().environmentImages.use(id, packages(['pandas']), now + 1);
+    await mine().environmentImages.use(id, cloud(['pandas']), now + 1);
     now += REBUILD_MS;
     build = async () => ({ built: false, error: 'E: no such package' });
     expect(await keep(id)).toBe(now + RETRY_MS);
@@ -99,7 +99,7 @@ describe('the image of an environment', () => {
       error: 'E: no such package',
     });
     expect(asked).toHaveLength(2);
-    expect(await mine().environmentImages.use(id, packages(['pandas']), now)).toBe(asked[0]);
+    expect(await mine().environmentImages.use(id, cloud(['pandas']), now)).toBe(asked[0]);
   });
 
   it('is built daily as long as it is used, and sleeps until somebody does', async () => {
@@ -108,7 +108,7 @@ describe('the image of an environment', () => {
     now += REBUILD_MS;
     expect(await keep(id)).toBeNull();
     expect(asked).toHaveLength(1);
-    await mine().environmentImages.use(id, packages(['pandas']), now);
+    await mine().environmentImages.use(id, cloud(['pandas']), now);
     expect(await due()).toContain(id);
     expect(await keep(id)).toBe(now + REBUILD_MS);
     expect(asked[1]).not.toBe(asked[0]);
@@ -126,8 +126,8 @@ describe('the image of an environment', () => {
     expect(await imageOf(id)).toMatchObject({ state: 'building', built_at: null });
     await keep(id);
     expect(await imageOf(id)).toMatchObject({ state: 'ready' });
-    expect(await mine().environmentImages.use(id, packages(['pandas']), now)).toBeNull();
-    expect(await mine().environmentImages.use(id, packages(['polars']), now)).toBe(asked[1]);
+    expect(await mine().environmentImages.use(id, cloud(['pandas']), now)).toBeNull();
+    expect(await mine().environmentImages.use(id, cloud(['polars']), now)).toBe(asked[1]);
   });
 
   it('is kept when something else changes, and owed no more when there are no packages', async () => {
@@ -144,7 +144,7 @@ describe('the image of an environment', () => {
   it('is not built for an environment that is archived or gone, nor for another tenant', async () => {
     const id = await made(['pandas']);
     expect(
-      await stores(database.db, 'tnt_other').environmentImages.use(id, packages(['pandas']), now),
+      await stores(database.db, 'tnt_other').environmentImages.use(id, cloud(['pandas']), now),
     ).toBeNull();
     await mine().environments.archive(id, now);
     expect(await keep(id)).toBeNull();

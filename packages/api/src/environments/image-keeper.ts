@@ -1,6 +1,6 @@
 // What the keeper of an environment's image does when it rings: the build that is owed, and when to ring next.
 // M1. What is about to be built is written down before it is asked for: whoever rings after a death asks for the same build.
-// M2. Packages that change meanwhile win: what was built for others is not recorded.
+// M2. What changes meanwhile wins: what was built for others is not recorded.
 import type { Database } from '@capstan/db/database';
 import { afterBuild, imageDuty } from '@capstan/db/image-record';
 import { stores } from '@capstan/db/stores';
@@ -32,7 +32,7 @@ export async function keepImage(
   const { record } = duty;
   const begun = { after: record, dueAt: now };
   if (!(await environmentImages.settle(environmentId, due.record, begun))) return now;
-  const outcome = await builder.buildImage(due.packages, record.stamp);
+  const outcome = await builder.buildImage(due.source, record.stamp);
   const next = afterBuild(record, outcome, clock.now());
   const { state: result, failures } = next.record;
   logger.info('image.built', { result, failures, duration_ms: clock.now() - now });

@@ -2,15 +2,40 @@
 import { OPEN_CLOUD } from '@capstan/db/environments';
 import type { CloudConfig, EnvironmentConfig, EnvironmentConfigParam } from '@capstan/schema/environments';
 import { ApiError } from '@capstan/schema/error';
+import { changeMachine, type Machine, type MachineParam, USUAL_MACHINE } from '@capstan/schema/machine';
 import { PACKAGE_MANAGERS, type Packages, type PackagesParam } from '@capstan/schema/packages';
 
 type Networking = CloudConfig['networking'];
 type Cloud = Extract<EnvironmentConfigParam, { type: 'cloud' }>;
 
 /** A new environment's. Refuses (`invalid_request`) packages on a network that cannot fetch them. */
-export function toConfig(param: EnvironmentConfigParam | null | undefined): EnvironmentConfig {
-  if (param?.type === 'self_hosted') return { type: 'self_hosted' };
-  return toCloud(param, OPEN_CLOUD);
+export function toConfig(
+  param: EnvironmentConfigParam | null | undefined,
+  machine: MachineParam | null | undefined,
+): EnvironmentConfig {
+  const config: EnvironmentConfig =
+    param?.type === 'self_hosted' ? { type: 'self_hosted' } : toCloud(param, OPEN_CLOUD);
+  return withMachine(machine, config);
+}
+
+/** Refuses (`invalid_request`) a machine for an environment whose sandboxes are its user's own. */
+export function withMachine(
+  param: MachineParam | null | undefined,
+  current: EnvironmentConfig,
+): EnvironmentConfig {
+  if (param === undefined || (param === null && current.type !== 'cloud')) return current;
+  if (current.type !== 'cloud')
+    throw new ApiError(
+      'invalid_request',
+      'capstan.machine: a self-hosted environment has the machines of its workers; leave it out',
+    );
+  const { machine = USUAL_MACHINE, ...config } = current;
+  const changed = changeMachine(param, machine);
+  return isUsual(changed) ? config : { ...config, machine: changed };
+}
+
+function isUsual({ image, dockerfile, cpu, memory_mib, gpu }: Machine): boolean {
+  return dockerfile.length === 0 && [image, cpu, memory_mib, gpu].every((value) => value === null);
 }
 
 /** What is not given stays as in `current`. Refuses (`invalid_request`) another type too. */
@@ -31,6 +56,7 @@ function toCloud(param: Cloud | null | undefined, current: CloudConfig): CloudCo
     type: 'cloud',
     networking: toNetworking(param.networking, current.networking),
     packages: toPackages(param.packages, current.packages),
+    ...(current.machine === undefined ? {} : { machine: current.machine }),
   };
   requireReachable(config);
   return config;

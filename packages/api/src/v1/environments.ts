@@ -6,7 +6,7 @@ import type { Claim } from '@capstan/schema/idempotency';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
-import { changeConfig, toConfig } from './environment-config.ts';
+import { changeConfig, toConfig, withMachine } from './environment-config.ts';
 
 export function mountEnvironments(surface: Surface): void {
   const { db, work, images, logger } = surface.ports;
@@ -26,7 +26,7 @@ export function mountEnvironments(surface: Surface): void {
     const input = {
       name: body.name,
       description: body.description ?? null,
-      config: toConfig(body.config),
+      config: toConfig(body.config, body.capstan?.machine),
       metadata: body.metadata ?? {},
       scope: body.scope ?? 'organization',
       now,
@@ -67,12 +67,13 @@ export function mountEnvironments(surface: Surface): void {
   });
 }
 
-function toChange({ config, metadata, scope, name, description }: UpdateEnvironment): EnvironmentChange {
+function toChange(body: UpdateEnvironment): EnvironmentChange {
+  const { config, metadata, scope, name, description, capstan } = body;
   return {
     name: name ?? undefined,
     description,
     scope: scope ?? undefined,
-    config: config ? (current) => changeConfig(config, current) : undefined,
+    config: (current) => withMachine(capstan?.machine, config ? changeConfig(config, current) : current),
     // On an environment the empty string deletes a pair, too.
     metadata: metadata
       ? Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, value || null]))

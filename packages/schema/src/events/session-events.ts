@@ -56,7 +56,7 @@ export const sessionError = z.discriminatedUnion('type', [
   z.object({ type: z.enum(plain), ...report }),
   z.object({ type: z.literal('environment_image_error'), ...report }).meta({
     description:
-      "Our extension: the image of the session's environment cannot be built, so there is no sandbox. The next message tries again.",
+      "Our extension: there is no sandbox, because the image of the session's environment cannot be built, or its machine cannot be had. The next message tries again.",
   }),
   z.object({ type: z.enum(mcp), mcp_server_name: z.string(), ...report }),
   z.object({
