@@ -1,13 +1,15 @@
 // Modal's command router: commands in sandboxes, their input and output. Every call carries a token for one task.
 // Starting is idempotent by exec id; output replays from any offset.
 import { type CallContext, Status } from 'nice-grpc';
-import { environmentOf, fail, policyOf } from './control-plane.ts';
+import { policyOf } from './control-plane.ts';
 import type { CommandRouterMethods, Method } from './definitions.ts';
+import { fail } from './failure.ts';
 import { FILE_TOOLS_PATH, parseFileOperation } from './file-tools.ts';
 import { failImage } from './image-errors.ts';
 import { type Run, StdinError } from './run.ts';
 import { SandboxSocketError } from './sandbox-sockets.ts';
 import type { LiveSandbox, Sandboxes } from './sandboxes.ts';
+import type { Secrets } from './secrets.ts';
 import { CommandError, commandScript, prologue } from './shell-script.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { Tokens } from './tokens.ts';
@@ -16,6 +18,7 @@ import * as wire from './wire.ts';
 export interface CommandRouterPorts {
   sandboxes: Sandboxes;
   snapshots: Snapshots;
+  secrets: Secrets;
   tokens: Tokens;
 }
 
@@ -39,7 +42,8 @@ export function createCommandRouter(ports: CommandRouterPorts): Implementation<C
       const sandbox = sandboxOf(ports, request.taskId, context);
       if (ports.sandboxes.live(sandbox.record.id) === undefined)
         fail(Status.NOT_FOUND, 'The sandbox has already shut down.');
-      start(ports.sandboxes, sandbox, request);
+      const secretEnv = await ports.secrets.environment(request.secretSources, request.secretIds);
+      start(ports.sandboxes, sandbox, { ...request, env: { ...secretEnv, ...request.env } });
       return {};
     },
     async *taskExecStdioRead(request, context) {
@@ -87,6 +91,12 @@ export function createCommandRouter(ports: CommandRouterPorts): Implementation<C
       await setNetworkAccess(live, request);
       return {};
     },
+    // What one sandbox writes to a volume, the others see at once: there is nothing to fetch.
+    taskReloadVolumes: async ({ taskId, containerId }, context) => {
+      sandboxOf(ports, taskId, context).touch();
+      if (containerId !== '') fail(Status.NOT_FOUND, `Container ${containerId} not found`);
+      return {};
+    },
     // Images are kept until they are deleted, whatever time to live is asked for.
     taskSnapshotFilesystem: async ({ taskId, snapshotId }, context) => {
       assertTask(ports, taskId, context);
@@ -128,7 +138,7 @@ function start(sandboxes: Sandboxes, sandbox: LiveSandbox, request: wire.ExecSta
 function scriptOf(sandbox: LiveSandbox, request: wire.ExecStartRequest) {
   const [program, operation] = request.commandArgs;
   const place = {
-    env: { ...sandbox.env, ...environmentOf(request.secretSources, request.secretIds), ...request.env },
+    env: { ...sandbox.env, ...request.env },
     workdir: request.workdir || sandbox.workdir,
     makeWorkdir: !request.workdir,
     stderrToStdout: request.stderrConfig === wire.StreamConfig.toStdout,

@@ -1,16 +1,21 @@
-// Modal's control plane, as far as the V2 sandbox API needs it: tokens, apps, images, and the life of sandboxes.
+// Modal's control plane, as far as the V2 sandbox API needs it: tokens, apps, images, volumes, secrets, and the life of sandboxes.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CallContext, ServerError, Status } from 'nice-grpc';
 import { MAX_USER_DATA } from './connect-token.ts';
 import type { ControlPlaneMethods, Method } from './definitions.ts';
+import { fail } from './failure.ts';
 import { newId } from './identifiers.ts';
 import { DEFAULT_WORKDIR, ImageBuildError, type ImageBuilds, ImageNotFoundError } from './image-builds.ts';
 import { failImage, toStatus } from './image-errors.ts';
 import type { ImageTrees } from './image-trees.ts';
+import { DEFAULT_ENVIRONMENT, secretMethods, volumeMethods } from './named-objects.ts';
 import { type NetworkPolicy, NetworkPolicyError, networkPolicy } from './network-policy.ts';
 import type { Sandboxes } from './sandboxes.ts';
+import type { Secrets } from './secrets.ts';
 import { NameTakenError, type SandboxRecord, type Store } from './store.ts';
 import type { Tokens } from './tokens.ts';
+import { parseVolumeMounts } from './volume-mounts.ts';
+import type { Volumes } from './volumes.ts';
 import * as wire from './wire.ts';
 
 export interface ControlPlanePorts {
@@ -18,6 +23,8 @@ export interface ControlPlanePorts {
   sandboxes: Sandboxes;
   trees: ImageTrees;
   builds: ImageBuilds;
+  volumes: Volumes;
+  secrets: Secrets;
   tokens: Tokens;
   /** Where the command router listens, as `https:` (the SDK insists, and dials loopback in plain text). */
   routerUrl: () => string;
@@ -29,7 +36,6 @@ type Implementation<Methods> = {
     : never;
 };
 
-const DEFAULT_ENVIRONMENT = 'main';
 const DEFAULT_TIMEOUT_SECONDS = 300;
 const DEFAULT_CONNECT_PORT = 8080;
 
@@ -53,6 +59,8 @@ export function createControlPlane(ports: ControlPlanePorts): Implementation<Con
       if (!ports.trees.delete(imageId)) fail(Status.NOT_FOUND, `Could not find image with ID ${imageId}`);
       return {};
     },
+    ...secretMethods(ports.secrets),
+    ...volumeMethods(ports.volumes),
     sandboxCreateV2: async (request) => createSandbox(ports, request),
     // Whoever found a sandbox by its name may have found it before it runs.
     sandboxGetTaskIdV2: async ({ sandboxId }) => {
@@ -116,7 +124,7 @@ function getOrCreateApp(store: Store, request: wire.AppRequest): string {
 }
 
 async function getOrCreateImage(
-  { store, builds }: ControlPlanePorts,
+  { store, builds, secrets }: ControlPlanePorts,
   request: wire.ImageRequest,
 ): Promise<wire.ImageResponse> {
   const success = { status: wire.GenericStatus.success };
@@ -124,7 +132,7 @@ async function getOrCreateImage(
     return { imageId: existingImage(store, request.existingImageId).id, result: success };
   const { image: definition, forceBuild: isForced } = request;
   if (definition === undefined) fail(Status.INVALID_ARGUMENT, 'The request has no image definition');
-  const secretEnv = environmentOf([], definition.secretIds);
+  const secretEnv = await secrets.environment([], definition.secretIds);
   try {
     const image = await builds.build({ definition, isForced, secretEnv });
     return { imageId: image.id, result: success };
@@ -149,6 +157,7 @@ async function createSandbox(
   refuseUnsupported(definition);
   const image = existingImage(ports.store, definition.imageId);
   if (!ports.store.hasApp(request.appId)) fail(Status.NOT_FOUND, `App ${request.appId} not found`);
+  const secretEnv = await ports.secrets.environment(request.secretSources, definition.secretIds);
   try {
     const { record, network } = await ports.sandboxes.create({
       appId: request.appId,
@@ -158,13 +167,14 @@ async function createSandbox(
       env: {
         ...ports.trees.env,
         ...image.env,
-        ...environmentOf(request.secretSources, definition.secretIds),
+        ...secretEnv,
       },
       workdir: definition.workdir || image.workdir || DEFAULT_WORKDIR,
       timeoutMs: (definition.timeoutSecs || DEFAULT_TIMEOUT_SECONDS) * 1000,
       idleTimeoutMs: definition.idleTimeoutSecs ? definition.idleTimeoutSecs * 1000 : undefined,
       network: policyOf(definition.networkAccess),
       resources: definition.resources,
+      volumes: parseVolumeMounts(definition.volumeMounts),
     });
     return {
       sandboxId: record.id,
@@ -174,6 +184,7 @@ async function createSandbox(
     };
   } catch (cause) {
     if (cause instanceof NameTakenError) fail(Status.ALREADY_EXISTS, cause.message);
+    if (cause instanceof ServerError) throw cause;
     const message = `The sandbox did not start: ${cause instanceof Error ? cause.message : String(cause)}`;
     throw toStatus(cause) ?? new ServerError(Status.FAILED_PRECONDITION, message);
   }
@@ -209,20 +220,11 @@ export function policyOf(access: wire.NetworkAccess | undefined): NetworkPolicy 
 function refuseUnsupported(definition: wire.SandboxDefinition): void {
   const unsupported = [
     definition.entrypointArgs.length > 0 && 'command',
-    definition.volumeMounts.length > 0 && 'volumes',
     definition.inboundCidrAllowlist.length > 0 && 'inbound allowlist',
     (definition.outboundPolicy ?? definition.experimentalOutboundPolicy) !== undefined && 'outbound policy',
   ].filter((name) => name !== false);
   if (unsupported.length > 0)
     fail(Status.UNIMPLEMENTED, `The local emulator has no ${unsupported.join(', ')} yet: leave it out.`);
-}
-
-/** Named secrets live on Modal; only values sent with the request are known here. */
-export function environmentOf(sources: wire.SecretSource[], secretIds: string[]): Record<string, string> {
-  const named = secretIds[0] ?? sources.find((source) => source.secretId)?.secretId;
-  if (named !== undefined)
-    fail(Status.NOT_FOUND, `Secret ${named} not found: the local emulator takes values through \`env\` only`);
-  return Object.assign({}, ...sources.map((source) => source.env?.contents ?? {}));
 }
 
 function routerAccess({ routerUrl, tokens }: ControlPlanePorts, taskId: string): wire.RouterAccess {
@@ -249,8 +251,4 @@ async function settled(
   );
   await Promise.race([ended, expired]);
   stop.abort();
-}
-
-export function fail(status: Status, message: string): never {
-  throw new ServerError(status, message);
 }

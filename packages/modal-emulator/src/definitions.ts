@@ -28,6 +28,11 @@ export type ControlPlaneMethods = {
   imageGetOrCreate: Unary<wire.ImageRequest, wire.ImageResponse>;
   imageFromId: Unary<{ imageId: string }, { imageId: string }>;
   imageDelete: Unary<{ imageId: string }, wire.Empty>;
+  secretGetOrCreate: Unary<wire.SecretRequest, { secretId: string }>;
+  secretDelete: Unary<{ secretId: string }, wire.Empty>;
+  volumeGetOrCreate: Unary<wire.VolumeRequest, wire.VolumeResponse>;
+  volumeHeartbeat: Unary<{ volumeId: string }, wire.Empty>;
+  volumeDelete: Unary<{ volumeId: string }, wire.Empty>;
   sandboxCreateV2: Unary<wire.SandboxCreateRequest, wire.SandboxCreateResponse>;
   sandboxGetTaskIdV2: Unary<wire.SandboxId, { taskId: string; taskResult?: wire.GenericResult }>;
   sandboxWaitV2: Unary<
@@ -54,6 +59,7 @@ export type CommandRouterMethods = {
   taskExecPoll: Unary<wire.ExecId, wire.ExitStatus>;
   taskExecWait: Unary<wire.ExecId, wire.ExitStatus>;
   taskSetNetworkAccess: Unary<wire.SetNetworkAccessRequest, wire.Empty>;
+  taskReloadVolumes: Unary<wire.ReloadVolumesRequest, wire.Empty>;
   taskSnapshotFilesystem: Unary<wire.SnapshotRequest, { imageId: string }>;
 };
 
@@ -73,9 +79,10 @@ const under = (message: string, fields: string) =>
 const NETWORK_ACCESS = under('networkAccess', 'networkAccessType allowedCidrs allowedDomains');
 const TUNNELS = under('tunnels', 'containerPort host port unencryptedHost unencryptedPort');
 const RESOURCES = under('resources', 'milliCpu milliCpuMax memoryMb memoryMbMax');
+const VOLUME_MOUNTS = under('volumeMounts', 'volumeId mountPath readOnly subPath');
 const DEFINITION = under(
   'definition',
-  `entrypointArgs imageId secretIds timeoutSecs idleTimeoutSecs workdir name openPorts.ports.port openPorts.ports.unencrypted openPorts.ports.tunnelType volumeMounts inboundCidrAllowlist experimentalOutboundPolicy outboundPolicy ${NETWORK_ACCESS} ${RESOURCES}`,
+  `entrypointArgs imageId secretIds timeoutSecs idleTimeoutSecs workdir name openPorts.ports.port openPorts.ports.unencrypted openPorts.ports.tunnelType ${VOLUME_MOUNTS} inboundCidrAllowlist experimentalOutboundPolicy outboundPolicy ${NETWORK_ACCESS} ${RESOURCES}`,
 );
 
 const CONTROL_PLANE: Expected<ControlPlaneMethods> = {
@@ -84,6 +91,14 @@ const CONTROL_PLANE: Expected<ControlPlaneMethods> = {
   appGetOrCreate: ['appName environmentName objectCreationType', 'appId'],
   imageGetOrCreate: ['image existingImageId forceBuild', 'imageId result'],
   imageFromId: ['imageId', 'imageId'],
+  secretGetOrCreate: ['deploymentName environmentName objectCreationType envDict requiredKeys', 'secretId'],
+  secretDelete: ['secretId', ''],
+  volumeGetOrCreate: [
+    'deploymentName environmentName objectCreationType version',
+    'volumeId version metadata.version metadata.name',
+  ],
+  volumeHeartbeat: ['volumeId', ''],
+  volumeDelete: ['volumeId', ''],
   sandboxCreateV2: [
     `appId secretSources.secretId secretSources.env.contents tags.tagName tags.tagValue ${DEFINITION}`,
     `sandboxId taskId commandRouterAccess.url commandRouterAccess.jwt ${TUNNELS}`,
@@ -114,6 +129,7 @@ const COMMAND_ROUTER: Expected<CommandRouterMethods> = {
   taskExecPoll: ['taskId execId', 'code signal'],
   taskExecWait: ['taskId execId', 'code signal'],
   taskSetNetworkAccess: [`taskId ${NETWORK_ACCESS}`, ''],
+  taskReloadVolumes: ['taskId containerId', ''],
   taskSnapshotFilesystem: ['taskId snapshotId ttlSeconds', 'imageId'],
 };
 

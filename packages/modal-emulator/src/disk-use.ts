@@ -17,12 +17,17 @@ export interface DiskUse {
 
 /** Rejects when it cannot be told, as for a sandbox that has ended. */
 export async function diskUse(directory: string, sandbox: SandboxProcess): Promise<DiskUse> {
-  const [bytes, files, removed] = await Promise.all([
+  const [tree, removed] = await Promise.all([treeUse(directory, sandbox), removedUse(sandbox.agent())]);
+  return { bytes: tree.bytes + removed.bytes, files: tree.files + removed.files };
+}
+
+/** Of what has a name in the directory alone. */
+export async function treeUse(directory: string, sandbox: SandboxProcess): Promise<DiskUse> {
+  const [bytes, files] = await Promise.all([
     du(directory, { unit: '--block-size=1', sandbox }),
     du(directory, { unit: '--inodes', sandbox }),
-    removedUse(sandbox.agent()),
   ]);
-  return { bytes: bytes + removed.bytes, files: files + removed.files };
+  return { bytes, files };
 }
 
 /** As the owner of the sandbox's user namespace, or as root: a directory that its owner closed to itself counts too. */

@@ -6,7 +6,7 @@ const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const OBJECT_LENGTH = 22;
 const SANDBOX_LENGTH = 26;
 
-export function newId(prefix: 'ap' | 'im' | 'sb' | 'ta' | 'tr'): string {
+export function newId(prefix: 'ap' | 'im' | 'sb' | 'st' | 'ta' | 'tr' | 'vo'): string {
   const length = prefix === 'sb' ? SANDBOX_LENGTH : OBJECT_LENGTH;
   return `${prefix}-${Array.from({ length }, () => BASE62[randomInt(BASE62.length)]).join('')}`;
 }

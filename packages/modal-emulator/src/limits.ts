@@ -3,7 +3,7 @@
 import { statfsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import type { Cgroups, CgroupVersion } from './cgroups.ts';
-import { diskUse } from './disk-use.ts';
+import { diskUse, treeUse } from './disk-use.ts';
 import type { Watched } from './disk-watch.ts';
 import type { Run } from './run.ts';
 import type { SandboxProcess } from './sandbox-process.ts';
@@ -64,6 +64,8 @@ const END_FACTOR = 2;
 
 export interface DiskGuardOptions {
   directory: string;
+  /** Where the sandbox has it, for a volume; absent: all else that it has. */
+  volumePath?: string;
   limits: SandboxLimits;
   process: SandboxProcess;
   runs(): Iterable<Run>;
@@ -72,16 +74,20 @@ export interface DiskGuardOptions {
   onEnded(why: string): void;
 }
 
-/** Kills what runs in a sandbox that is over its disk, which stays, so that somebody can clear it up. */
+/**
+ * Kills what runs in a sandbox that is over its disk, which stays, so that somebody can clear it up. A volume may be as
+ * large, for itself; whoever can write to one that is larger is stopped.
+ */
 export function diskGuard(options: DiskGuardOptions): Watched {
-  const { directory, limits, process, runs } = options;
+  const { directory, volumePath, limits, process, runs } = options;
   const { diskBytes, files } = limits;
+  const what = volumePath === undefined ? 'The sandbox' : `Its volume at /${volumePath}`;
   return {
     diskBytes,
     files,
-    measure: () => diskUse(directory, process),
+    measure: () => (volumePath === undefined ? diskUse : treeUse)(directory, process),
     onExceeded: (use) => {
-      const why = `The sandbox has ${mebibytes(use.bytes)} MiB in ${use.files} files on the disk, of ${mebibytes(diskBytes)} MiB in ${files} files that it may have.`;
+      const why = `${what} has ${mebibytes(use.bytes)} MiB in ${use.files} files on the disk, of ${mebibytes(diskBytes)} MiB in ${files} files that it may have.`;
       if (use.bytes > END_FACTOR * diskBytes || use.files > END_FACTOR * files) {
         options.onEnded(why);
         return;

@@ -53,6 +53,8 @@ export interface StartOptions {
   ownerId: number | undefined;
   /** What is shown to that user as its own. */
   shifts: readonly Shift[];
+  /** From `volumeWords`. */
+  volumes: readonly string[];
   /** From `confinement`. */
   confinement: readonly string[];
   /** Listened on inside, on 127.0.0.1. */
@@ -64,7 +66,7 @@ export interface StartOptions {
 
 /** Throws SandboxStartError with what setup complained of. */
 export async function startSandboxProcess(options: StartOptions): Promise<SandboxProcess> {
-  const { directory, runDirectory, ownerId, shifts, confinement, listenPorts, group } = options;
+  const { directory, runDirectory, ownerId, shifts, volumes, confinement, listenPorts, group } = options;
   const network = loopbackSetup(listenPorts);
   const unshare = [
     'unshare',
@@ -78,6 +80,8 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
     'setup',
     String(network.length),
     ...network,
+    String(volumes.length),
+    ...volumes,
     ...confinement,
     'bash',
     ...PLAIN,
@@ -167,9 +171,14 @@ function ready(child: ChildProcess): Promise<void> {
       resolve();
     });
     child.once('error', reject);
-    child.once('close', (code) => {
-      const text = Buffer.concat(complaints).toString('utf8').trim();
-      reject(new SandboxStartError(`The sandbox's setup ended with code ${code}: ${text}`));
+    // Not on `close`: a child whose channel was closed from here has none.
+    child.once('exit', (code) => {
+      const explain = () => {
+        const text = Buffer.concat(complaints).toString('utf8').trim();
+        reject(new SandboxStartError(`The sandbox's setup ended with code ${code}: ${text}`));
+      };
+      if (child.stderr === null || child.stderr.closed) explain();
+      else child.stderr.once('close', explain);
     });
   });
 }

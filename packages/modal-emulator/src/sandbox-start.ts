@@ -7,6 +7,7 @@ import { startPlainProcess } from './plain-process.ts';
 import { type Base, type Layout, prepareRoot } from './root-filesystem.ts';
 import { type SandboxProcess, type StartOptions, startSandboxProcess } from './sandbox-process.ts';
 import type { TreeRemovals } from './tree-removal.ts';
+import { type PlacedVolume, placeVolumes, volumeWords } from './volume-mounts.ts';
 
 export interface SandboxPlaces {
   base: Base;
@@ -23,13 +24,14 @@ export interface SandboxPlaces {
 export type SandboxStart = Pick<StartOptions, 'listenPorts' | 'group' | 'memoryBytesPerProcess'> & {
   place: SandboxPlace;
   image: ImageRecord;
+  volumes: readonly PlacedVolume[];
   signal: AbortSignal;
 };
 
 /** Leaves nothing behind when it fails. */
 export async function startSandbox(places: SandboxPlaces, start: SandboxStart): Promise<SandboxProcess> {
   const { base, layout, trees, isIsolated } = places;
-  const { place, image, signal, ...options } = start;
+  const { place, image, volumes, signal, ...options } = start;
   const { directory, ownerId } = place;
   const runDirectory = join(places.volatilePath, basename(directory));
   try {
@@ -38,6 +40,7 @@ export async function startSandbox(places: SandboxPlaces, start: SandboxStart): 
     const layers = trees.layersOf(image);
     const isPlanted = image.tree !== undefined;
     const shifts = prepareRoot(directory, { base, layout, runDirectory, ownerId, layers, isPlanted });
+    shifts.push(...placeVolumes(directory, { volumes, ownerId }));
     if (image.tree !== undefined) await trees.plant(image.tree, place, signal);
     const confined = confinement({ entrance: true });
     return await startSandboxProcess({
@@ -46,6 +49,7 @@ export async function startSandbox(places: SandboxPlaces, start: SandboxStart): 
       runDirectory,
       ownerId,
       shifts,
+      volumes: volumeWords(volumes),
       confinement: confined,
     });
   } catch (cause) {

@@ -23,6 +23,8 @@ import { NameTakenError, type SandboxRecord, type Store } from './store.ts';
 import { TreeRemovals } from './tree-removal.ts';
 import { refuseUnisolated, UnisolatedError } from './unisolated.ts';
 import { makeVolatileDirectory, type VolatileDirectory } from './volatile-directory.ts';
+import type { PlacedVolume, VolumeMount } from './volume-mounts.ts';
+import type { Volumes } from './volumes.ts';
 import { type GenericResult, GenericStatus, type NamedTag, type Resources } from './wire.ts';
 
 /** How long a finished sandbox's output stays readable for clients that are still reading it. */
@@ -43,6 +45,7 @@ export interface SandboxOptions {
   idleTimeoutMs?: number;
   network: NetworkPolicy;
   resources?: Resources;
+  volumes?: readonly VolumeMount[];
 }
 
 export interface LiveSandbox {
@@ -58,12 +61,14 @@ export interface LiveSandbox {
 }
 
 interface Entry extends LiveSandbox, SandboxPlace {
-  /** Gives back its image and its host user. */
+  /** Gives back its image, its volumes and its host user. */
   release(): void;
   /** What reads its directory and ends before that is removed. */
   readers: Set<Promise<unknown>>;
+  volumes: readonly PlacedVolume[];
   group: SandboxCgroup;
-  disk: Watched | undefined;
+  /** Of what it may write to. */
+  disks: Watched[];
   started: number;
   timers: NodeJS.Timeout[];
   result: GenericResult | undefined;
@@ -75,6 +80,7 @@ export interface SandboxesPorts {
   base: Base;
   layout: Layout;
   trees: ImageTrees;
+  volumes: Volumes;
   /** Resolves once the directories over the host's programs are there: sandboxes start with them, or not at all. */
   programs: Promise<void>;
   /** False: sandboxes are this user's own commands, which somebody asked for. */
@@ -222,8 +228,9 @@ export class Sandboxes {
 
   async #start(record: SandboxRecord, options: SandboxOptions): Promise<LiveSandbox> {
     const { image } = options;
-    const { forwards, log, trees, cgroups, stateDir, diskBytes, isIsolated } = this.#ports;
+    const { forwards, log, cgroups, stateDir, diskBytes, isIsolated } = this.#ports;
     const limits = limitsOf(options.resources, { stateDir, diskBytes });
+    const volumes = this.#ports.volumes.holdAll(options.volumes ?? []);
     const group = await cgroups.create(record.id, limits);
     const place = {
       directory: join(this.#directory, record.id),
@@ -231,16 +238,17 @@ export class Sandboxes {
     };
     this.#users.add(place.ownerId);
     const listenPorts = options.network.allowsForwards ? forwards : [];
-    const releaseImage = trees.hold(image);
+    const releaseImage = this.#ports.trees.hold(image);
     const release = () => {
       releaseImage();
+      for (const volume of volumes) volume.release();
       this.#users.delete(place.ownerId);
     };
     const memoryBytesPerProcess = cgroups.versions.memory === undefined ? limits.memoryBytes : undefined;
     const { signal } = this.#stop;
     const starting = startSandbox(
       { ...this.#ports, volatilePath: this.#volatile.path, removals: this.#removals },
-      { place, image, listenPorts, group, memoryBytesPerProcess, signal },
+      { place, image, volumes, listenPorts, group, memoryBytesPerProcess, signal },
     );
     const sandboxProcess = await starting.catch((cause: unknown) => {
       release();
@@ -263,8 +271,9 @@ export class Sandboxes {
       runs: new KeptRuns(keptLimits(this.#ports.outputLimitBytes)),
       ended,
       touch: () => {},
+      volumes,
       group,
-      disk: undefined,
+      disks: [],
       started: 0,
       timers: [],
       result: undefined,
@@ -295,21 +304,24 @@ export class Sandboxes {
   }
 
   #guardDisk(entry: Entry, limits: SandboxLimits): void {
-    const { record, directory, process, runs } = entry;
-    entry.disk = diskGuard({
+    const { record, directory, process, runs, volumes } = entry;
+    const guard = {
       directory,
       limits,
       process,
       runs: () => runs.running(),
-      onStopped: (why) => this.#ports.log.warn('sandbox.over_disk', { sandbox_id: record.id, why }),
-      onEnded: (exception) =>
+      onStopped: (why: string) => this.#ports.log.warn('sandbox.over_disk', { sandbox_id: record.id, why }),
+      onEnded: (exception: string) =>
         void this.#finish(record.id, {
           status: GenericStatus.failure,
           exitcode: KILLED_EXIT_CODE,
           exception,
         }),
-    });
-    this.#disk.add(entry.disk);
+    };
+    entry.disks.push(diskGuard(guard));
+    for (const { directory: volume, path, isReadOnly } of volumes)
+      if (!isReadOnly) entry.disks.push(diskGuard({ ...guard, directory: volume, volumePath: path }));
+    for (const disk of entry.disks) this.#disk.add(disk);
   }
 
   #watch(entry: Entry): void {
@@ -335,7 +347,7 @@ export class Sandboxes {
     }
     for (const timer of entry.timers) clearTimeout(timer);
     entry.network.close();
-    if (entry.disk !== undefined) this.#disk.remove(entry.disk);
+    for (const disk of entry.disks) this.#disk.remove(disk);
     await entry.process.stop();
     const ungrouped = entry.group.remove();
     this.#byId.delete(id);

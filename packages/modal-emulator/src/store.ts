@@ -1,8 +1,10 @@
-// What the emulator remembers across restarts: apps, images and sandboxes with how they ended. SQLite, one owner.
+// What the emulator remembers across restarts: apps, images, volumes, secrets and sandboxes with how they ended. SQLite, one owner.
 // 1. A running sandbox's name is unique in its app. 2. Sandboxes die with the emulator, so opening the store records
 // every sandbox that still counts as running as terminated, which frees its name.
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { IMAGE_SCHEMA, ImageStore } from './image-store.ts';
+import { SECRET_SCHEMA, SecretStore } from './secret-store.ts';
+import { VOLUME_SCHEMA, VolumeStore } from './volume-store.ts';
 import { type GenericResult, GenericStatus, type NamedTag } from './wire.ts';
 
 export interface SandboxRecord {
@@ -49,6 +51,8 @@ export class NameTakenError extends Error {
 
 export class Store {
   readonly images: ImageStore;
+  readonly secrets: SecretStore;
+  readonly volumes: VolumeStore;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
 
@@ -59,7 +63,9 @@ export class Store {
       this.#database.exec(
         'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
       );
-      this.#database.exec(`BEGIN IMMEDIATE; ${SCHEMA} ${IMAGE_SCHEMA} COMMIT;`);
+      this.#database.exec(
+        `BEGIN IMMEDIATE; ${SCHEMA} ${IMAGE_SCHEMA} ${SECRET_SCHEMA} ${VOLUME_SCHEMA} COMMIT;`,
+      );
     } catch (cause) {
       this.#database.close();
       if (!String(cause).includes('locked')) throw cause;
@@ -69,6 +75,8 @@ export class Store {
       );
     }
     this.images = new ImageStore(this.#database);
+    this.secrets = new SecretStore(this.#database);
+    this.volumes = new VolumeStore(this.#database);
     this.#run(
       'UPDATE sandboxes SET status = ?, exit_code = 137, exception = ? WHERE status IS NULL',
       GenericStatus.terminated,

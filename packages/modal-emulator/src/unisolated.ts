@@ -20,13 +20,16 @@ export interface UnisolatedRequest {
   appId: string;
   image: Pick<ImageRecord, 'tree' | 'layers'>;
   network: NetworkPolicy;
+  volumes?: readonly unknown[];
 }
 
 /** Throws UnisolatedError for a sandbox that is more than commands on this machine. */
-export function refuseUnisolated({ appId, image, network }: UnisolatedRequest): void {
+export function refuseUnisolated({ appId, image, network, volumes = [] }: UnisolatedRequest): void {
   if (appId === '') throw new UnisolatedError('images cannot be built: RUN would change this machine');
   if (image.tree !== undefined || image.layers.length > 0)
     throw new UnisolatedError('an image with files of its own cannot be used');
+  if (volumes.length > 0)
+    throw new UnisolatedError('volumes cannot be mounted: they would be in the way of this machine');
   if (!network.isOpen)
     throw new UnisolatedError('no network policy can be kept: only an open network is what it says');
 }

@@ -1,6 +1,6 @@
 // The fields of Modal's protocol that the emulator reads and answers, by the names the SDK's generated code gives them.
 export const GenericStatus = { success: 1, failure: 2, terminated: 3, timeout: 4 } as const;
-export const ObjectCreation = { lookup: 0, create: 1, failIfMissing: 2, ephemeral: 4 } as const;
+export const ObjectCreation = { lookup: 0, create: 1, failIfExists: 2, overwrite: 3, ephemeral: 5 } as const;
 /** Of TaskExecStart's stdoutConfig and stderrConfig. */
 export const StreamConfig = { discard: 0, pipe: 1, toStdout: 2 } as const;
 export const Descriptor = { stdout: 0, stderr: 1 } as const;
@@ -52,6 +52,13 @@ export interface TunnelData {
   unencryptedPort?: number;
 }
 
+export interface VolumeMountRequest {
+  volumeId: string;
+  mountPath: string;
+  readOnly: boolean;
+  subPath?: string;
+}
+
 /** 0: not said. */
 export interface Resources {
   milliCpu: number;
@@ -69,7 +76,7 @@ export interface SandboxDefinition {
   workdir?: string;
   name?: string;
   openPorts?: { ports: PortSpec[] };
-  volumeMounts: unknown[];
+  volumeMounts: VolumeMountRequest[];
   networkAccess?: NetworkAccess;
   resources?: Resources;
   inboundCidrAllowlist: string[];
@@ -125,6 +132,28 @@ export interface AppRequest {
   appName: string;
   environmentName: string;
   objectCreationType: number;
+}
+
+export interface VolumeRequest {
+  deploymentName: string;
+  environmentName: string;
+  objectCreationType: number;
+  /** 0: not said. */
+  version: number;
+}
+
+export interface VolumeResponse {
+  volumeId: string;
+  version: number;
+  metadata: { version: number; name: string };
+}
+
+export interface SecretRequest {
+  deploymentName: string;
+  environmentName: string;
+  objectCreationType: number;
+  envDict: Record<string, string>;
+  requiredKeys: string[];
 }
 
 export interface ImageRequest {
@@ -185,6 +214,12 @@ export interface ExecStartRequest extends ExecId {
   secretIds: string[];
   secretSources: SecretSource[];
   ptyInfo?: { enabled: boolean };
+}
+
+export interface ReloadVolumesRequest {
+  taskId: string;
+  /** '': the sandbox itself. */
+  containerId: string;
 }
 
 export interface SnapshotRequest {
