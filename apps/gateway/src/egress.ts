@@ -1,5 +1,10 @@
 // The gateway's egress proxy: from settings to a proxy that listens, and to sandboxes whose packets all pass it.
-import { createSandboxEgresses, type ProxyPlace, placeOf } from '@capstan/sandbox/egress/attachment';
+import {
+  createSandboxEgresses,
+  JAVA_RELAY,
+  type ProxyPlace,
+  placeOf,
+} from '@capstan/sandbox/egress/attachment';
 import { createDeniedRequests } from '@capstan/sandbox/egress/denied-requests';
 import { publicDial } from '@capstan/sandbox/egress/dial';
 import { IMAGE_BUILDS } from '@capstan/sandbox/egress/identity';
@@ -22,6 +27,8 @@ export interface Egress {
   url: string;
   /** The only place that sandboxes may connect to. */
   place: ProxyPlace;
+  /** What each sandbox needs to have before its first command. */
+  files: readonly { path: string; content: Uint8Array }[];
   around<S extends Sandboxes>(sandboxes: S): S;
   close(): Promise<void>;
 }
@@ -50,6 +57,7 @@ export async function startEgress({ settings, secrets, log }: EgressPorts): Prom
   return {
     url,
     place: placeOf(new URL(url)),
+    files: [JAVA_RELAY],
     around: (sandboxes) => withEgress(sandboxes, { egresses, store, denied }),
     close: () => {
       clearInterval(saying);

@@ -20,6 +20,7 @@ async function start(): Promise<void> {
     image: settings.image,
     capabilities: settings.capabilities,
     proxy: egress?.place,
+    files: egress?.files,
   });
   const sandboxes = egress ? egress.around(backend) : backend;
   const { server, stop } = createGateway({ sandboxes, secrets, log });

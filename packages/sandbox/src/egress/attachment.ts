@@ -1,6 +1,8 @@
 // Attachment: what a sandbox needs in order to use the proxy: variables, files, and the one address it may connect to.
+import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { parseHost } from '@capstan/shared/hosts';
+import { javaKeystore } from './java-keystore.ts';
 import { compilePolicy, type EgressPolicy } from './policy.ts';
 import type { EgressProxy } from './proxy.ts';
 
@@ -34,6 +36,15 @@ export interface SandboxEgresses {
 const BUNDLE_PATH = '/etc/capstan/egress/ca-bundle.pem';
 /** Ours alone, for programs that add it to their own. */
 const AUTHORITY_PATH = '/etc/capstan/egress/ca.pem';
+/** The same for Java. */
+const KEYSTORE_PATH = '/etc/capstan/egress/ca.jks';
+
+/** What every sandbox with a proxy has, whatever its rules: programs that find it missing do not start. */
+export const JAVA_RELAY = {
+  path: '/etc/capstan/egress/egress-relay.jar',
+  content: readFileSync(new URL('./java/egress-relay.jar', import.meta.url)),
+};
+
 const NOT_PROXIED = 'localhost,127.0.0.1,::1';
 /** Variables that name a whole bundle, by who reads them. */
 const BUNDLE_VARIABLES = [
@@ -73,6 +84,8 @@ function proxyVariables(url: URL, sandbox: string, { identities }: EgressProxy):
     ...both('no_proxy', NOT_PROXIED),
     // Node reads the variables above only when it is told to.
     NODE_USE_ENV_PROXY: '1',
+    // Java logs in nowhere by itself. The key store is used where it is.
+    JAVA_TOOL_OPTIONS: `-javaagent:${JAVA_RELAY.path}=${KEYSTORE_PATH}`,
   };
 }
 
@@ -82,8 +95,10 @@ function trustVariables(): Record<string, string> {
 }
 
 function trustFiles(certificate: string): SandboxEgress['files'] {
-  const bundle = [...rootCertificates, certificate].map((text) => `${text.trim()}\n`).join('');
+  const trusted = [...rootCertificates, certificate];
+  const bundle = trusted.map((text) => `${text.trim()}\n`).join('');
   return [
+    { path: KEYSTORE_PATH, content: javaKeystore(trusted) },
     { path: AUTHORITY_PATH, content: Buffer.from(certificate) },
     { path: BUNDLE_PATH, content: Buffer.from(bundle) },
   ];

@@ -6,6 +6,7 @@ import { type Emulator, startEmulator } from '@capstan/modal-emulator/emulator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModalSandboxes, type ModalSandboxes } from '../modal.ts';
 import type { NetworkPolicy, SandboxCredential, Sandboxes } from '../port.ts';
+import { JAVA_RELAY } from './attachment.ts';
 import { createDeniedRequests } from './denied-requests.ts';
 import { createPolicyStore } from './policy-store.ts';
 import { withEgress } from './sandboxes.ts';
@@ -44,7 +45,8 @@ beforeAll(async () => {
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const client = new ModalClient({ tokenId: 'ak-test', tokenSecret: 'as-test', logger });
   const place = { cidrs: ['127.0.0.1/32'], domains: [] };
-  backend = createModalSandboxes({ client, appName: 'egress', image: 'debian:12', proxy: place });
+  const files = [JAVA_RELAY];
+  backend = createModalSandboxes({ client, appName: 'egress', image: 'debian:12', proxy: place, files });
   sandboxes = withEgress(backend, { egresses: world.egresses, store, denied });
 });
 afterAll(async () => {
@@ -96,6 +98,16 @@ describe('a sandbox', () => {
     expect(await sandboxes.denials({ sandboxId, after: denials[0]?.number })).toEqual([]);
     await sandboxes.setNetwork({ sandboxId, network: { type: 'blocked' } });
     expect(await run(curl)).toMatch(/^000/);
+  });
+
+  it('has what Java loads, whole, and readable to every user in it', async () => {
+    const { sandboxId, run } = await open('java', {});
+    const { path, content } = JAVA_RELAY;
+    const { bytes } = await sandboxes.readFile({ sandboxId, path });
+    expect(Buffer.from(bytes).equals(content)).toBe(true);
+    expect(await run('echo $JAVA_TOOL_OPTIONS')).toContain(`-javaagent:${path}=`);
+    expect(await run(`stat -c %a ${path} /etc/capstan/egress /etc/capstan`)).toBe('644\n755\n755\n');
+    if (await run('command -v java')) expect(await run('java -version')).toContain('Runtime');
   });
 
   it('is as it is when it is created again, and leaves nothing to the next of its name', async () => {

@@ -62,8 +62,8 @@ async function create(inner: Sandboxes, request: CreateSandbox, ports: EgressPor
   const ref = await inner.create({ ...rest, name, network, env: { ...rest.env, ...needs.env } });
   // It lives already and was made ready: it is as it is.
   if ((await store.nameOf(ref.sandboxId)) !== null && !ref.created) return ref;
-  for (const { path, content } of needs.files)
-    await inner.writeFile({ sandboxId: ref.sandboxId, path, content });
+  const { sandboxId } = ref;
+  await Promise.all(needs.files.map(({ path, content }) => inner.writeFile({ sandboxId, path, content })));
   await egresses.change(name, policy);
   await store.bind(ref.sandboxId, name);
   return ref;

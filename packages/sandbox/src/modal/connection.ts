@@ -24,6 +24,8 @@ export interface Settings {
   deadlineMs?: number;
   /** The only thing that sandboxes may connect to. Without it Modal's own allowlist is all there is. */
   proxy?: ProxyAddress;
+  /** Small ones that every sandbox has before its first command. */
+  files?: readonly { path: string; content: Uint8Array }[];
   /** Default: what Modal promises. */
   capabilities?: SandboxCapabilities;
 }

@@ -87,7 +87,7 @@ export async function writeFile(connection: Connection, request: WriteFile): Pro
 }
 
 /** For printf's %b: letters as they are, every other byte by its number. */
-function toPrintable(content: Uint8Array): string {
+export function toPrintable(content: Uint8Array): string {
   return Buffer.from(content)
     .toString('latin1')
     .replace(/[^ !#-&(-[\]-~]/g, (byte) => `\\0${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);

@@ -12,8 +12,8 @@ import {
 } from '../port.ts';
 import { toArgumentFile, toEntries, toParts, toSeconds } from './command.ts';
 import type { Connection } from './connection.ts';
-import { writeFile } from './files.ts';
-import { INSTALL_ARGV, RUN_SCRIPT, STATE } from './scripts.ts';
+import { toPrintable, writeFile } from './files.ts';
+import { installArgv, RUN_SCRIPT, STATE } from './scripts.ts';
 
 interface Ask {
   operation: 'start' | 'read' | 'kill';
@@ -112,7 +112,11 @@ async function ask(connection: Connection, question: Ask): Promise<RunChunk> {
 
 /** Makes the directories and programs that every sandbox has. Harmless when they are there. */
 export async function install(connection: Connection, sandboxId: string): Promise<void> {
-  const { stdout } = await connection.invoke(sandboxId, { argv: INSTALL_ARGV, maxBytes: 64 });
+  const files = (connection.settings.files ?? []).flatMap(({ path, content }) => [
+    path,
+    toPrintable(content),
+  ]);
+  const { stdout } = await connection.invoke(sandboxId, { argv: installArgv(files), maxBytes: 64 });
   if (stdout.length > 0) return;
   await connection.assertAlive(sandboxId);
   const needs =

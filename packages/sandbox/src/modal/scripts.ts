@@ -11,9 +11,18 @@ export const STATE = '/var/tmp/.capstan';
 const DIRECTORY = `${STATE}/${createHash('sha256').update(RUN).update(COMMAND).digest('hex').slice(0, 12)}`;
 export const RUN_SCRIPT = `${DIRECTORY}/run.sh`;
 
-// run.sh comes last and at once: whoever finds it finds all.
+// Paths and contents, for printf's %b, follow the programs. run.sh comes last and at once: whoever finds it finds all.
 const INSTALL = `
 mkdir -p "$1" ${STATE}/runs ${STATE}/shells ${WORKSPACE} ${OUTPUTS} ${UPLOADS} && chmod 700 ${STATE} || exit
-printf %s "$3" >"$1/command.sh" && printf %s "$2" >"$1/run.$$" && mv "$1/run.$$" "$1/run.sh" && echo installed`;
+home=$1 run=$2 command=$3
+shift 3
+while (($#)); do
+  mkdir -p -- "\${1%/*}" && printf %b "$2" >"$1.$$" && mv -- "$1.$$" "$1" || exit
+  shift 2
+done
+printf %s "$command" >"$home/command.sh" && printf %s "$run" >"$home/run.$$" && mv "$home/run.$$" "$home/run.sh" && echo installed`;
 
-export const INSTALL_ARGV: string[] = ['bash', '-c', INSTALL, 'bash', DIRECTORY, RUN, COMMAND];
+/** `files`: path and content each, as printf's %b takes it. */
+export function installArgv(files: readonly string[]): string[] {
+  return ['bash', '-c', INSTALL, 'bash', DIRECTORY, RUN, COMMAND, ...files];
+}
