@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ModelContext } from './context.ts';
 import { foldOf } from './fold.ts';
 import { Hub } from './hub.ts';
+import { inputHash } from './input-hash.ts';
 import { readable } from './log-reader.ts';
 import { outcome, use } from './scripted-harness.ts';
 import type { OpenCall } from './state.ts';
@@ -108,4 +109,16 @@ describe('the calls of a step', () => {
     await quiesce();
     expect(errors).toEqual([]);
   });
+});
+
+it('a call that is stopped before it is begun is not begun any more', async () => {
+  const world = new World();
+  const turn = new Turn('sevt_turn', world.spec.threadId);
+  const [call] = calls(1);
+  const hash = await inputHash({});
+  const performed = performCalls(turn, deskOf(world, silentLogger), [{ ...call, hash } as OpenCall]);
+  turn.stop('stopped');
+  await performed;
+  await quiesce();
+  expect(world.harness.performed).toEqual([]);
 });

@@ -33,6 +33,8 @@ async function outcomeOf(turn: Turn, desk: Desk, open: OpenCall): Promise<ToolOu
     const call = toToolCall(desk, open, input);
     // Defence in depth: the log cannot change, and what was approved is what is performed.
     if (open.hash !== undefined && open.hash !== (await inputHash(call.input))) return CHANGED;
+    // Stopped before it was begun: on the log it is over, so it is not begun any more.
+    turn.signal.throwIfAborted();
     if (!open.begun) return await desk.harness.perform(call, turn.signal);
     return (await desk.harness.recover(call, turn.signal)) ?? UNKNOWN;
   } catch (error) {
