@@ -56,7 +56,7 @@ export const READINGS: readonly string[] = [
   '`session.pending` is taken as the second name of `session.status_rescheduled` in filters of webhooks; an event with two names is delivered once.',
   'Fire times of deployments are literal wall clock: skipped in spring where the hour does not exist, twice in autumn.',
   'A run of a deployment that waits for an answer has not ended: nothing is announced until it does.',
-  'The permission policy `auto` is refused by name.',
+  'Under the permission policy `auto` calls are judged by the model of the agent itself; what has no plain verdict is asked about, and where the budget has no room for a judgement the call is denied (`indeterminate`).',
   'A budget may be added to a session that was made without one, and set again after it was removed.',
   'A budget equal to the current one changes nothing; another that is not above what was used is a 400.',
   'A turn whose last call passes the budget ends with `end_turn`; `budget_reached` comes when more work was due.',

@@ -102,11 +102,11 @@ describe('input', () => {
     );
   });
 
-  it('refuses what this server cannot do yet, by name', async () => {
+  it('refuses a permission policy that there is not, by name', async () => {
     const base = { name: 'x', model: 'm' };
-    const auto = [{ type: 'bash', permission_policy: { type: 'auto' } }];
-    expect(await messageOf(await post('/v1/agents', { ...base, tools: auto }), 400)).toMatch(
-      /^tools\.0\.permission_policy\.type: "auto" is not supported/,
+    const never = [{ type: 'bash', permission_policy: { type: 'never' } }];
+    expect(await messageOf(await post('/v1/agents', { ...base, tools: never }), 400)).toMatch(
+      /^tools\.0\.permission_policy\.type: /,
     );
   });
 

@@ -16,6 +16,7 @@ export const DIRECTIVE_NAMES = [
   'parallel',
   'toolong',
   'grade',
+  'judge',
   'summary',
   'done',
   'ttft',

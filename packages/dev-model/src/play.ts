@@ -6,6 +6,7 @@ import { type Conversation, type Turn, turnOf } from './conversation.ts';
 import { DirectiveError } from './directive.ts';
 import { gradeCall } from './grade.ts';
 import { describeHistory } from './history.ts';
+import { judgeCall } from './judge.ts';
 import { plainReply } from './plain-reply.ts';
 import type { Block, Reply, Stop, Usage } from './reply.ts';
 import { parseScript, type Script, type ScriptedReply } from './script.ts';
@@ -27,10 +28,11 @@ export function playFor(conversation: Conversation, caching: boolean): Play {
   return readable(() => engineReply(conversation, caching) ?? scriptedReply(conversation, caching));
 }
 
-/** What the engine asks for on its own account: a grade or a summary. No script of the user's is played for it. */
+/** What the engine asks for on its own account: a grade, a verdict on calls, or a summary. No script of the user's is played for it. */
 function engineReply(conversation: Conversation, caching: boolean): Play | null {
   const summary = summaryOf(conversation);
-  const block: Block | null = summary === null ? gradeCall(conversation) : { kind: 'text', text: summary };
+  const block: Block | null =
+    summary === null ? (gradeCall(conversation) ?? judgeCall(conversation)) : { kind: 'text', text: summary };
   if (block === null) return null;
   const usage = estimateUsage(conversation, [block], caching);
   return {

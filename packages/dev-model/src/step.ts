@@ -81,6 +81,7 @@ export function parseStep(directive: Directive): Step {
     case 'toolong':
       return { kind: 'limit', maxChars: count(directive, args, MAX_CHARS) };
     case 'grade':
+    case 'judge':
     case 'summary':
     case 'done':
       return { kind: 'aside' };

@@ -26,3 +26,15 @@ export const gradeInput = z.object({
   explanation: z.string(),
 });
 export type GradeInput = z.infer<typeof gradeInput>;
+
+export const judgeInput = z.object({
+  verdicts: z.array(
+    z.object({
+      /** The number of the call it is about. */
+      call: z.int(),
+      verdict: z.enum(['allow', 'deny', 'ask']),
+      reason: z.string(),
+    }),
+  ),
+});
+export type JudgeInput = z.infer<typeof judgeInput>;

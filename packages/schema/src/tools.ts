@@ -61,7 +61,7 @@ export const mcpToolsetParam = z.object({
 });
 
 /** Tools that the engine itself performs: no agent can have one of its own by such a name. */
-export const ENGINE_TOOL_NAMES = ['delegate', 'consult_advisor', 'grade_outcome'] as const;
+export const ENGINE_TOOL_NAMES = ['delegate', 'consult_advisor', 'grade_outcome', 'judge_calls'] as const;
 const RESERVED: ReadonlySet<string> = new Set(ENGINE_TOOL_NAMES);
 
 const propertyName = z

@@ -92,7 +92,9 @@ function leftOf(state: State, limits: Budget): Left {
 /** What model calls under way may still cost. */
 function reservedBy(state: State): Left {
   const held = { nanoUsd: 0, tokens: 0, calls: 0 };
-  const open = state.threads.flatMap((thread) => (thread.openSpan ? [thread.openSpan.reserved] : []));
+  const open = state.threads.flatMap(({ openSpan, judging }) =>
+    [openSpan, judging].flatMap((span) => (span === null ? [] : [span.reserved])),
+  );
   if (state.outcome?.call) open.push(state.outcome.call.reserved);
   for (const { nanoUsd, tokens } of open) {
     held.nanoUsd += nanoUsd;

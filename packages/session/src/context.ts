@@ -16,6 +16,8 @@ export interface PlacedItem {
   reply: number | null;
   /** The id of the outcome that it asks for. */
   outcome?: string;
+  /** A person's own words; not those of another agent, of a grader or of the engine. */
+  person?: true;
   item: ContextItem;
   chars: number;
 }
@@ -81,7 +83,7 @@ export class ModelContext {
   #add(entry: LoggedEntry): void {
     const { seq, event } = entry;
     if (event.type === 'user.define_outcome') this.#unseen.push({ seq, event });
-    else if (event.type === 'span.model_request_start') {
+    else if (isAsked(entry)) {
       for (const { seq: row, event: defined } of this.#unseen)
         this.#define(defined, { seq, row, reply: null });
       this.#unseen = [];
@@ -99,11 +101,12 @@ export class ModelContext {
   }
 
   #push(entry: Entry, place: Place): void {
-    for (const item of toItems(entry)) this.#place(placed(place, item));
+    const whose = entry.event.type === 'user.message' ? { ...place, person: true as const } : place;
+    for (const item of toItems(entry)) this.#place(placed(whose, item));
   }
 
   #define(event: Defined, place: Place): void {
-    this.#place(placed({ ...place, outcome: event.outcome_id }, user(outcomeText(event))));
+    this.#place(placed({ ...place, outcome: event.outcome_id, person: true }, user(outcomeText(event))));
   }
 
   #place(next: PlacedItem): void {
@@ -116,6 +119,11 @@ type Place = Omit<PlacedItem, 'item' | 'chars'>;
 
 function placed(place: Place, item: ContextItem): PlacedItem {
   return { ...place, item, chars: sizeOf(item) };
+}
+
+/** Whether a request begins whose reply is part of the context: what judges a reply reads it, and adds nothing. */
+function isAsked({ event, note }: Entry): boolean {
+  return event.type === 'span.model_request_start' && note?.span?.judges === undefined;
 }
 
 /** Whether it is of a reply of the model. */
@@ -143,7 +151,9 @@ const NOTHING_CARRIED: Carried = { rules: [], outcome: null };
 function standIns(summary: string, { rules, outcome } = NOTHING_CARRIED, place: Place): PlacedItem[] {
   return [
     placed(place, user(`${COMPACTED}\n\n${summary}`)),
-    ...(outcome === null ? [] : [placed({ ...place, outcome: outcome.id }, user(outcome.text))]),
+    ...(outcome === null
+      ? []
+      : [placed({ ...place, outcome: outcome.id, person: true }, user(outcome.text))]),
     ...rules.map((text) => placed(place, { type: 'system', text })),
   ];
 }

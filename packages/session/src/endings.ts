@@ -8,6 +8,7 @@ import { type Entry, made, type Note, noted, ownedBy, type Stamp } from './entry
 import { evolveAll } from './evolve.ts';
 import { type Context, named } from './frame.ts';
 import type { ModelErrorType } from './harness.ts';
+import { abandonJudging } from './judgements.ts';
 import { abandonGrading, endOutcome } from './outcome.ts';
 import type { OpenCall, State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
@@ -47,6 +48,7 @@ export function abandonSpan(
   stamp: Stamp,
 ): Entry[] {
   if (thread.openSpan === null) return [];
+  const judging = abandonJudging(thread, isError, stamp);
   const end = made(stamp, 'span.model_request_end', {
     model_request_start_id: thread.openSpan.id,
     is_error: isError,
@@ -54,7 +56,7 @@ export function abandonSpan(
   });
   const [owned = end] = ownedBy(thread, [noted(end, note)]);
   const bill = billFor(thread.openSpan, took, stamp.now);
-  return [bill === null ? owned : noted(owned, { bill })];
+  return [...judging, bill === null ? owned : noted(owned, { bill })];
 }
 
 export interface Closing {

@@ -18,7 +18,7 @@ export interface Reserve {
 
 /** What a model call used, as budgets and the ledger count it. */
 export interface Bill {
-  kind: 'model' | 'compaction' | 'grading';
+  kind: 'model' | 'compaction' | 'grading' | 'permission';
   provider: ModelChoice['provider'];
   model: string;
   usage: ModelUsage;
@@ -42,6 +42,20 @@ export interface Spilled {
 export type Limits = Pick<ModelChoice, 'contextWindow' | 'maxOutputTokens'>;
 /** The model that is asked, where the event does not name it. */
 export type Asked = Pick<ModelChoice, 'provider' | 'model'>;
+
+/** Of a request that judges calls of a reply, before that reply is on the log. */
+export interface Judges {
+  calls: readonly { name: string; server?: string }[];
+  /** What the reply itself took: no more than that is set aside for it now. */
+  took: Reserve;
+}
+
+/** What a call under the policy `auto` was judged to be. */
+export interface Judgement {
+  verdict: 'allow' | 'ask' | 'deny';
+  /** A sentence: people read it, and the model whose call was denied. */
+  reason: string;
+}
 
 /** What a compaction keeps word for word. */
 export interface Carried {
@@ -73,7 +87,9 @@ export interface Note {
   /** On `agent.thread_message_received`: the `agent.thread_message_sent` it delivers. */
   delivers?: string;
   /** On `span.model_request_start` and `span.outcome_evaluation_ongoing`: what is set aside for the request. */
-  span?: { price: Price | null; reserved: Reserve; limits?: Limits; grader?: Asked };
+  span?: { price: Price | null; reserved: Reserve; limits?: Limits; grader?: Asked; judges?: Judges };
+  /** On the `span.model_request_end` of a request that judged: what came of it, in the order of the calls. */
+  judged?: readonly Judgement[];
   bill?: Bill;
   /** On `span.model_request_end`: the context, or what was to be compacted of it, was longer than the model can read. */
   tooLong?: 'context' | 'transcript';

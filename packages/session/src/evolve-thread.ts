@@ -38,7 +38,7 @@ function worked(thread: ThreadState, { event, note }: Entry): ThreadState | null
     case 'agent.mcp_tool_use':
       return opened(thread, event, {
         ...whomFor(event, note),
-        ...(event.capstan ? { hash: event.capstan.input_sha256 } : {}),
+        ...(event.capstan?.input_sha256 ? { hash: event.capstan.input_sha256 } : {}),
         ...(note?.spill ? { spill: note.spill } : {}),
       });
     case 'agent.custom_tool_use':
@@ -206,12 +206,17 @@ type RequestStart = Extract<SessionEvent, { type: 'span.model_request_start' }>;
 
 function requested(thread: ThreadState, event: RequestStart, note: Note | undefined): ThreadState {
   const { provider = 'dev', model = '' } = event.capstan ?? {};
-  const { price = null, reserved = NOTHING_RESERVED, limits } = note?.span ?? {};
-  const kind = limits === undefined ? ('compaction' as const) : ('model' as const);
+  const { price = null, reserved = NOTHING_RESERVED, limits, judges } = note?.span ?? {};
   const startedAt = Date.parse(event.processed_at);
+  const begun = { id: event.id, provider, model, price, reserved, startedAt };
+  if (judges !== undefined) {
+    // The reply it judges is whole: what it took is known.
+    const openSpan = thread.openSpan && { ...thread.openSpan, reserved: judges.took };
+    return { ...thread, openSpan, judging: { ...begun, kind: 'permission' } };
+  }
   return {
     ...thread,
-    openSpan: { id: event.id, kind, provider, model, price, reserved, startedAt },
+    openSpan: { ...begun, kind: limits === undefined ? 'compaction' : 'model' },
     steps: thread.steps + 1,
     unanswered: thread.unanswered || thread.unseen,
     unseen: false,
@@ -221,6 +226,7 @@ function requested(thread: ThreadState, event: RequestStart, note: Note | undefi
 type RequestEnd = Extract<SessionEvent, { type: 'span.model_request_end' }>;
 
 function answered(thread: ThreadState, event: RequestEnd, note: Note | undefined): ThreadState {
+  if (thread.judging?.id === event.model_request_start_id) return { ...thread, judging: null };
   const replied = event.is_error === false && note?.bill?.kind === 'model';
   return {
     ...thread,
@@ -240,6 +246,7 @@ function rested(thread: ThreadState, event: { processed_at: string }): ThreadSta
     ...thread,
     turnId: null,
     openSpan: null,
+    judging: null,
     activeSince: null,
     activeMs: thread.activeMs + worked,
   };

@@ -10,6 +10,7 @@ import type { ModelCall, ModelChoice, ModelPart } from './harness.ts';
 import { ModelFailure } from './harness.ts';
 import { inputHash } from './input-hash.ts';
 import { toFailure } from './model-failures.ts';
+import { judge } from './permission-judge.ts';
 import { Previews } from './previews.ts';
 import type { IdentifiedOutput } from './reply.ts';
 import type { ThreadState } from './state.ts';
@@ -78,9 +79,11 @@ async function attempt(turn: Turn, desk: Desk, { thread, previews }: Attempt): P
   const end = await stream(turn, desk, { call, previews });
   if (turn.signal.aborted) return;
   const named = end.outputs.map((output, index) => identified(output, previews.idOf(index)));
-  const outputs = await Promise.all(named);
+  const { usage, refusal } = end;
+  const judged = await judge(turn, desk, { thread, usage, outputs: await Promise.all(named) });
+  if (turn.signal.aborted) return;
   await previews.settled();
-  await desk.submit(turn.id, { kind: 'reply', outputs, usage: end.usage, refusal: end.refusal });
+  await desk.submit(turn.id, { kind: 'reply', ...judged, usage, refusal });
 }
 
 interface Beginning {

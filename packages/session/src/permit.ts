@@ -3,8 +3,8 @@ import type { ThreadAgent } from '@capstan/schema/agents';
 import { mcpSettings } from '@capstan/schema/mcp-servers';
 import { builtInSettings, builtInTool, type PermissionPolicy } from '@capstan/schema/tools';
 
-/** `client`: a custom tool, whose result the client sends. */
-export type Permit = 'allow' | 'ask' | 'deny' | 'client';
+/** `client`: a custom tool, whose result the client sends. `auto`: each call is judged. */
+export type Permit = 'allow' | 'ask' | 'deny' | 'client' | 'auto';
 
 /** `server`: the MCP server whose tool it is. */
 export function permit({ tools }: ThreadAgent, { name, server }: { name: string; server?: string }): Permit {
@@ -15,6 +15,14 @@ export function permit({ tools }: ThreadAgent, { name, server }: { name: string;
 }
 
 function permitOf(policy: PermissionPolicy | null): Permit {
-  if (policy === null) return 'deny';
-  return policy.type === 'always_allow' ? 'allow' : 'ask';
+  switch (policy?.type) {
+    case undefined:
+      return 'deny';
+    case 'always_allow':
+      return 'allow';
+    case 'auto':
+      return 'auto';
+    default:
+      return 'ask';
+  }
 }

@@ -1,4 +1,5 @@
 // A model's whole reply as entries: what it said, what it calls, and the end of its request.
+import type { EventOf } from '@capstan/schema/events';
 import type { ModelUsage } from '@capstan/schema/usage';
 import { billOf } from './bill.ts';
 import { delegate, delegationTools } from './delegation.ts';
@@ -7,23 +8,31 @@ import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import type { Context } from './frame.ts';
 import type { ModelOutput } from './harness.ts';
+import { endJudging, type Judged } from './judgements.ts';
 import { type Permit, permit } from './permit.ts';
 import { isRemote } from './remote-calls.ts';
 import type { ThreadState } from './state.ts';
 import { agentNow, agentOf } from './thread.ts';
+import { denialOf, toEvaluation, UNJUDGED, type Verdict } from './verdicts.ts';
 
-/** An output whose event id may have been announced by a preview already; `hash`: SHA-256 of a call's input, hex. */
-export type IdentifiedOutput = ModelOutput & { id: string; hash?: string };
+/**
+ * An output whose event id may have been announced by a preview already; `hash`: SHA-256 of a call's input, hex; `verdict`:
+ * of a call under the policy `auto`.
+ */
+export type IdentifiedOutput = ModelOutput & { id: string; hash?: string; verdict?: Verdict };
 
 interface Reply {
   outputs: readonly IdentifiedOutput[];
   usage: ModelUsage;
+  /** Absent or null: no call of it was judged. */
+  judged?: Judged | null;
 }
 
 type CallOutput = Extract<IdentifiedOutput, { type: 'tool_call' }>;
 
-export function replied({ outputs, usage }: Reply, context: Context, thread: ThreadState): Entry[] {
-  const said: Entry[] = [];
+export function replied(reply: Reply, context: Context, thread: ThreadState): Entry[] {
+  const { outputs, usage, judged } = reply;
+  const said: Entry[] = judged ? endJudging(thread, judged, context.stamp) : [];
   const refused: { output: CallOutput; text: string }[] = [];
   for (const output of outputs) {
     const now = { ...context, state: evolveAll(context.state, said) };
@@ -104,30 +113,62 @@ function toolUse(
   const { thread } = use;
   const { id, name, server, hash } = output;
   const input = output.input ?? {};
-  const granted: Permit =
+  const policy: Permit =
     output.input === null || use.refusal !== null ? 'deny' : permit(agentOf({ spec, state }, thread), output);
   const routed = thread.parentId === null ? {} : { session_thread_id: thread.id };
-  if (granted === 'client') {
+  if (policy === 'client') {
     return { entry: made(stamp, 'agent.custom_tool_use', { id, name, input, ...routed }), refusal: null };
   }
+  const { granted, evaluation, judgement, denial } = granting(policy, output);
   const remote = granted !== 'deny' && server === undefined && isRemote(spec, name);
+  const capstan = {
+    ...(granted === 'ask' && hash !== undefined ? { input_sha256: hash } : {}),
+    ...(judgement === undefined ? {} : { judgement }),
+  };
   const body = {
     id,
     name,
     input,
     evaluated_permission: granted,
-    ...(granted === 'allow' ? { evaluation: { type: 'always_allow' as const } } : {}),
-    ...(granted === 'ask' ? { evaluation: { type: 'always_ask' as const } } : {}),
+    ...(evaluation === undefined ? {} : { evaluation }),
     ...(granted === 'ask' || remote ? routed : {}),
-    ...(granted === 'ask' && hash !== undefined ? { capstan: { input_sha256: hash } } : {}),
+    ...(Object.keys(capstan).length > 0 ? { capstan } : {}),
   };
   const entry =
     server === undefined
       ? made(stamp, 'agent.tool_use', body)
       : made(stamp, 'agent.mcp_tool_use', { mcp_server_name: server, ...body });
   if (granted !== 'deny') return { entry: remote ? noted(entry, { remote }) : entry, refusal: null };
-  const why = use.refusal ?? output.problem ?? `The tool "${name}" is not enabled for this agent.`;
+  const why = use.refusal ?? output.problem ?? denial ?? `The tool "${name}" is not enabled for this agent.`;
   return { entry, refusal: why };
+}
+
+interface Granting {
+  granted: 'allow' | 'ask' | 'deny';
+  /** Absent: the call was refused before any policy was asked. */
+  evaluation?: EventOf<'agent.tool_use'>['evaluation'];
+  judgement?: string;
+  /** What the model is told of a call that was judged, and denied. */
+  denial?: string;
+}
+
+/** A call that should have been judged, and was not, is asked about. */
+function granting(policy: Exclude<Permit, 'client'>, { verdict = UNJUDGED }: CallOutput): Granting {
+  switch (policy) {
+    case 'deny':
+      return { granted: 'deny' };
+    case 'allow':
+      return { granted: 'allow', evaluation: { type: 'always_allow' } };
+    case 'ask':
+      return { granted: 'ask', evaluation: { type: 'always_ask' } };
+    case 'auto':
+      return {
+        granted: verdict.verdict,
+        evaluation: toEvaluation(verdict),
+        judgement: verdict.reason,
+        ...(verdict.verdict === 'deny' ? { denial: denialOf(verdict) } : {}),
+      };
+  }
 }
 
 /** A call that may not run gets its error result at once, so that the model can mend it. */

@@ -16,6 +16,7 @@ it('a session in which nothing has happened has a thread that has nothing to do'
     unanswered: false,
     unseen: false,
     openSpan: null,
+    judging: null,
     steps: 0,
     attempt: 0,
     restarts: 0,

@@ -97,6 +97,8 @@ export interface ThreadState {
   /** Input that came while a model call was under way: that call's reply does not answer it. */
   unseen: boolean;
   openSpan: OpenSpan | null;
+  /** The request under way that judges calls of the reply to that one. */
+  judging: OpenSpan | null;
   /** Model calls in this turn. */
   steps: number;
   /** Tries in a row that brought nothing new, and processes in a row that died before anything new. */
@@ -228,6 +230,7 @@ export function newThread(origin: ThreadOrigin): ThreadState {
     unanswered: false,
     unseen: false,
     openSpan: null,
+    judging: null,
     steps: 0,
     attempt: 0,
     restarts: 0,

@@ -10,6 +10,7 @@ import { type Bill, type Carried, type Entry, made, noted, ownedBy } from './ent
 import { evolveAll } from './evolve.ts';
 import { type Context, conclude, pause } from './frame.ts';
 import type { ModelOutput, ToolOutcome } from './harness.ts';
+import { type BeginJudging, beginJudging, type Judged } from './judgements.ts';
 import { endEvaluation, goingOn, isToBeJudged, startEvaluation } from './outcome.ts';
 import { type IdentifiedOutput, replied } from './reply.ts';
 import { limitsOf } from './requests.ts';
@@ -27,7 +28,15 @@ export interface KeptText {
 export type TurnStep =
   /** Before a model call: it is begun, or the thread pauses because the budget has no room for it. */
   | { kind: 'begin_model'; purpose: 'reply' | 'compaction'; estimate: Estimate }
-  | { kind: 'reply'; outputs: IdentifiedOutput[]; usage: ModelUsage; refusal: StopDetails }
+  /** Before calls of a reply are judged. */
+  | ({ kind: 'begin_judging' } & BeginJudging)
+  | {
+      kind: 'reply';
+      outputs: IdentifiedOutput[];
+      usage: ModelUsage;
+      refusal: StopDetails;
+      judged?: Judged | null;
+    }
   | { kind: 'compacted'; summary: string; carried: Carried; upTo: number; usage: ModelUsage }
   | { kind: 'tool_result'; callId: string; outcome: ToolOutcome }
   /** Before each model call of a grading. */
@@ -52,6 +61,8 @@ function decideStep(command: TurnStep, context: Context, thread: ThreadState): E
   switch (command.kind) {
     case 'begin_model':
       return beginModel(command, context, thread);
+    case 'begin_judging':
+      return beginJudging(command, context, thread);
     case 'reply':
       return settled(context, thread, { ...command, entries: replied(command, context, thread) });
     case 'compacted':

@@ -1,6 +1,6 @@
 import type { SessionEvent } from '@capstan/schema/events';
 import { describe, expect, it } from 'vitest';
-import { toTimeline } from './timeline.ts';
+import { judgementOf, type ToolUse, toTimeline } from './timeline.ts';
 
 const at = '2026-11-20T10:00:00Z';
 const use = (id: string): SessionEvent => ({
@@ -93,5 +93,28 @@ describe('toTimeline', () => {
   it('shows an event of a type it does not know by its name', () => {
     const unknown: SessionEvent = JSON.parse(`{"id":"x","type":"agent.dreamed","processed_at":"${at}"}`);
     expect(read(unknown).items).toMatchObject([{ kind: 'note', text: 'agent.dreamed' }]);
+  });
+});
+
+describe('judgementOf', () => {
+  const judged = (permission: object, judgement = 'It deletes.') =>
+    ({
+      ...use('u'),
+      evaluation: { type: 'auto', evaluated_permission: permission },
+      capstan: { judgement },
+    }) as ToolUse;
+
+  it('says what a call was judged to be, and why', () => {
+    expect(judgementOf(judged({ type: 'deny', reason_code: 'high_risk' }))).toEqual({
+      said: 'Judged to be high-risk.',
+      why: 'It deletes.',
+    });
+    expect(judgementOf(judged({ type: 'ask', reason_code: 'indeterminate' }))?.said).toMatch(/^Not judged/);
+    expect(judgementOf(judged({ type: 'deny', reason_code: 'indeterminate' }))?.said).toBe('Not judged.');
+  });
+
+  it('says nothing of a call that nobody judged', () => {
+    expect(judgementOf({ ...use('u'), evaluation: { type: 'always_ask' } } as ToolUse)).toBeNull();
+    expect(judgementOf(use('u') as ToolUse)).toBeNull();
   });
 });

@@ -163,3 +163,17 @@ function toItem(event: SessionEvent, answers: Answers, answerer: Answerer | unde
   const text = describe(event);
   return text === null ? null : { kind: 'note', key, text, at: event.processed_at };
 }
+
+const JUDGED = {
+  allow: 'Judged to be safe.',
+  ask: 'Not judged to be safe.',
+  deny: 'Judged to be high-risk.',
+};
+
+/** What a call under the policy `auto` was judged to be, and why; null: nobody judged it. */
+export function judgementOf(use: ToolUse): { said: string; why: string } | null {
+  if (use.type === 'agent.custom_tool_use' || use.evaluation?.type !== 'auto') return null;
+  const { evaluated_permission: judged } = use.evaluation;
+  const unfunded = judged.type === 'deny' && judged.reason_code === 'indeterminate';
+  return { said: unfunded ? 'Not judged.' : JUDGED[judged.type], why: use.capstan?.judgement ?? '' };
+}

@@ -12,7 +12,7 @@ import { Approval } from './approval.tsx';
 import { CustomResult } from './custom-result.tsx';
 import type { LiveSession } from './live-session.ts';
 import { Output } from './output.tsx';
-import type { Confirmation, ToolResult, ToolUse } from './timeline.ts';
+import { type Confirmation, judgementOf, type ToolResult, type ToolUse } from './timeline.ts';
 import { ToolContent } from './tool-content.tsx';
 
 interface Props {
@@ -29,7 +29,9 @@ export const ToolCall = memo(function ToolCall({ session, use, result, confirmat
   const { text, rest, whole } = summary(use);
   // Who decides sees all of what is decided, not the part that fits on a line.
   const input = awaiting ? whole : rest;
-  const empty = input === null && result === undefined && !awaiting && !confirmation?.deny_message;
+  const judgement = judgementOf(use);
+  const empty =
+    input === null && result === undefined && !awaiting && !confirmation?.deny_message && judgement === null;
   return (
     <div
       id={use.id}
@@ -54,6 +56,11 @@ export const ToolCall = memo(function ToolCall({ session, use, result, confirmat
       {open && !empty && (
         <div id={body} className="flex flex-col gap-2 px-3 pb-3">
           {input !== null && <Output text={input} wrap />}
+          {judgement !== null && (
+            <p className="text-sm break-words text-kumo-subtle">
+              {judgement.said} {judgement.why}
+            </p>
+          )}
           {confirmation?.result === 'deny' && confirmation.deny_message && (
             <p className="text-sm break-words text-kumo-subtle">You said: {confirmation.deny_message}</p>
           )}

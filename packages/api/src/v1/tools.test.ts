@@ -149,22 +149,14 @@ describe('fillTools', () => {
     type: 'agent_toolset_20260401',
     configs: [{ name: 'web_fetch', url_sources }],
   });
-  const auto = { permission_policy: { type: 'auto' } };
   const toolset = { type: 'agent_toolset_20260401' };
   it.each([
-    ['tools.0.permission_policy.type', [{ type: 'bash', ...auto }]],
-    ['tools.0.default_config.permission_policy.type', [{ ...toolset, default_config: auto }]],
-    [
-      'tools.0.configs.1.permission_policy.type',
-      [{ ...toolset, configs: [{ name: 'read' }, { name: 'bash', ...auto }] }],
-    ],
     ['tools.0.configs.1.name', [{ ...toolset, configs: [{ name: 'bash' }, { name: 'bash' }] }]],
     ['tools.0.configs.0.type', [{ ...toolset, configs: [{ name: 'bash', type: 'read' }] }]],
     ['tools.1.type', [{ type: 'bash' }, { type: 'bash' }]],
     ['tools.1.type', [{ type: 'web_fetch' }, { type: 'web_fetch' }]],
     ['tools.1', [toolset, toolset]],
     ['tools.1', [toolset, { type: 'bash' }]],
-    ['tools.0.default_config.permission_policy.type', [{ ...mcp, default_config: auto }]],
     ['tools.0.configs.1.name', [{ ...mcp, configs: [{ name: 'find' }, { name: 'find' }] }]],
     [
       'tools.1.configs.0.url_sources.client_tool_results',
@@ -203,6 +195,20 @@ describe('fillTools', () => {
     expect(() => filled({ ...custom('x'), input_schema: { ...input_schema, ...endless } })).toThrow(
       expect.objectContaining({ code: 'invalid_request' }),
     );
+  });
+
+  it('takes the policy auto for a toolset, and for a tool of it', () => {
+    const auto = { permission_policy: { type: 'auto' } };
+    const asks = { permission_policy: { type: 'always_ask' } };
+    const of = (...values: unknown[]) => filled(...values).map((entry) => ({ ...entry }));
+    const set = { ...toolset, default_config: auto, configs: [{ name: 'bash', ...asks }, { name: 'read' }] };
+    expect(of(set)).toMatchObject([{ default_config: auto, configs: [asks, auto] }]);
+    expect(of({ type: 'bash', ...auto })).toMatchObject([{ configs: [{ name: 'bash', ...auto }] }]);
+    const server = { ...mcp, default_config: auto, configs: [{ name: 'drop', ...asks }] };
+    expect(of(server)).toMatchObject([{ default_config: auto, configs: [asks] }]);
+    expect(of({ ...mcp, configs: [{ name: 'find', ...auto }] })).toMatchObject([
+      { default_config: asks, configs: [auto] },
+    ]);
   });
 
   it('lets a single tool be switched off', () => {

@@ -1,5 +1,5 @@
 // Tools as clients write them to tools as agents keep them: toolsets with every setting filled, and custom tools.
-// What this server cannot do yet is refused by name, never dropped in silence.
+// What does not fit together is refused by name, never dropped in silence.
 import { MAX_TOOLS } from '@capstan/schema/agents';
 import { ApiError } from '@capstan/schema/error';
 import {
@@ -85,26 +85,26 @@ function filled(params: readonly ToolParam[], at: string): Tool[] {
 }
 
 function fillToolset(param: ToolsetParam, path: string): AgentToolset {
-  const defaults = fill(param.default_config ?? {}, FULL, `${path}.default_config`);
+  const defaults = fill(param.default_config ?? {}, FULL);
   const configs: ToolConfig[] = [];
   for (const [index, given] of param.configs.entries()) {
     const at = `${path}.configs.${index}`;
     if (given.type !== undefined && given.type !== given.name)
       throw refusal(`${at}.type`, `must be ${given.name}, like the name; or leave it out`);
     requireNew(given.name, configs, `${at}.name`);
-    configs.push(toConfig(given, fill(given, defaults, at)));
+    configs.push(toConfig(given, fill(given, defaults)));
   }
   return { type: param.type, default_config: defaults, configs };
 }
 
 function fillMcpToolset(param: McpToolsetParam, path: string): McpToolset {
   const { type, mcp_server_name } = param;
-  const defaults = fill(param.default_config ?? {}, FULL_BUT_ASKED, `${path}.default_config`);
+  const defaults = fill(param.default_config ?? {}, FULL_BUT_ASKED);
   const configs: McpToolset['configs'] = [];
   for (const [index, given] of param.configs.entries()) {
     const at = `${path}.configs.${index}`;
     requireNew(given.name, configs, `${at}.name`);
-    configs.push({ name: given.name, ...fill(given, defaults, at) });
+    configs.push({ name: given.name, ...fill(given, defaults) });
   }
   return { type, mcp_server_name, default_config: defaults, configs };
 }
@@ -113,7 +113,7 @@ function fromShorthands(shorthands: readonly { param: Shorthand; path: string }[
   const configs: ToolConfig[] = [];
   for (const { param, path } of shorthands) {
     requireNew(param.type, configs, `${path}.type`);
-    configs.push(toConfig({ name: param.type }, fill(param, FULL, path)));
+    configs.push(toConfig({ name: param.type }, fill(param, FULL)));
   }
   return { type: 'agent_toolset_20260401', default_config: NOTHING_ELSE, configs };
 }
@@ -133,11 +133,7 @@ function toConfig(given: ToolConfigParam, settings: Settings): ToolConfig {
   }
 }
 
-function fill({ enabled, permission_policy }: Given, defaults: Settings, path: string): Settings {
-  if (permission_policy?.type === 'auto') {
-    const hint = '"auto" is not supported by this server yet; use "always_allow" or "always_ask"';
-    throw refusal(`${path}.permission_policy.type`, hint);
-  }
+function fill({ enabled, permission_policy }: Given, defaults: Settings): Settings {
   return {
     enabled: enabled ?? defaults.enabled,
     permission_policy: permission_policy ?? defaults.permission_policy,

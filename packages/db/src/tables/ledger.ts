@@ -29,4 +29,4 @@ export const ledger = sqliteTable(
 );
 
 /** What a call was made for. */
-export type LedgerKind = 'model' | 'compaction' | 'grading';
+export type LedgerKind = 'model' | 'compaction' | 'grading' | 'permission';

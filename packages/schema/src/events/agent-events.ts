@@ -22,8 +22,13 @@ const evaluation = z.object({
     ])
     .optional(),
 }).shape;
-/** Our extension: the SHA-256 of the input's canonical JSON, hex, that an approval may name to be for exactly this input. */
-const approvable = z.object({ input_sha256: z.string() }).optional();
+/**
+ * Our extension. Of a call that somebody is asked about: the SHA-256 of its input's canonical JSON, hex, that an approval may
+ * name to be for exactly this input. Of a call under the policy `auto`: why it was judged so, in a sentence.
+ */
+const approvable = z
+  .object({ input_sha256: z.string().optional(), judgement: z.string().optional() })
+  .optional();
 const result = { content: z.array(toolResultContent).optional(), is_error: z.boolean().nullish() };
 
 export const agentEvents = [

@@ -17,9 +17,16 @@ const workflowError = z.object({
 });
 const run = { workflow_run_id: z.string() };
 
-/** Our extension: which provider and model really answer, so that a stand-in is never mistaken for the real one. */
+/**
+ * Our extension: which provider and model really answer, so that a stand-in is never mistaken for the real one. `purpose`:
+ * the request judges calls of the reply that is under way, whose policy is `auto`.
+ */
 const answeredBy = z
-  .object({ provider: z.enum(['openai', 'anthropic', 'dev']), model: z.string() })
+  .object({
+    provider: z.enum(['openai', 'anthropic', 'dev']),
+    model: z.string(),
+    purpose: z.literal('permission').optional(),
+  })
   .optional();
 
 export const spanEvents = [

@@ -3,9 +3,10 @@ import type { SessionEvent } from '@capstan/schema/events';
 import type { StopDetails } from '@capstan/schema/events/session-events';
 import { contextTokens, type ModelUsage, ZERO_MODEL_USAGE } from '@capstan/schema/usage';
 import { DELEGATE } from '../delegation.ts';
-import type { Bill, LoggedEntry, Note } from '../entry.ts';
+import type { Bill, Judgement, Judges, LoggedEntry, Note } from '../entry.ts';
 import { GRADE } from '../grading.ts';
 import { type ModelErrorType, ModelFailure, type ModelOutput, type ToolOutcome } from '../harness.ts';
+import { JUDGE } from '../verdicts.ts';
 import type { Answer } from './recorded-harness.ts';
 
 /** Rows of the thread, from those of the answer on. */
@@ -29,6 +30,9 @@ export function toAnswer(rows: Rows, told: () => Promise<void>): Answer | null {
     const failed = then?.event.type === 'session.error' && bill && isUnanswered(bill);
     return failed ? { failure: toFailure(rows, 0), texts: [], told } : ended([], bill?.usage);
   }
+  const judge = first?.note?.span?.judges;
+  if (judge !== undefined) return judgedReply(rows, judge.calls, told);
+  if (first?.note?.judged !== undefined) return toVerdicts(first, first.note.judged);
   if (first?.event.type === 'session.error') return { failure: toFailure(rows, 0), texts: [], told };
   const at = rows.findIndex(({ event }) => event.type === 'span.model_request_end');
   const end = rows[at];
@@ -44,6 +48,27 @@ export function toAnswer(rows: Rows, told: () => Promise<void>): Answer | null {
   }
   const texts = rows.slice(0, at).map(({ event }) => (event.type === 'agent.message' ? wordsOf(event) : ''));
   return { failure: toFailure(rows, at), texts, told };
+}
+
+/** The reply that a judge was asked about. One that never came to the log called what the judge was asked about. */
+function judgedReply(rows: Rows, calls: Judges['calls'], told: () => Promise<void>): Answer | null {
+  const [start, ...rest] = rows;
+  const at = rest.findIndex(
+    ({ event }) =>
+      event.type === 'span.model_request_end' && event.model_request_start_id === start?.event.id,
+  );
+  if (at >= 0 && rest[at]?.note?.judged !== undefined) return toAnswer(rest.slice(at + 1), told);
+  return ended(calls.map((call) => ({ type: 'tool_call', ...call, input: {} })));
+}
+
+function toVerdicts({ event, note }: LoggedEntry, judged: readonly Judgement[]): Answer {
+  const usage = note?.bill === undefined || note.bill.estimated ? {} : { usage: note.bill.usage };
+  if (event.type === 'span.model_request_end' && event.is_error) {
+    const failure = new ModelFailure('unknown_error', 'failed', { retryable: false, ...usage });
+    return { failure, texts: [], told: async () => {} };
+  }
+  const verdicts = judged.map((one, index) => ({ call: index + 1, ...one }));
+  return ended([{ type: 'tool_call', name: JUDGE, input: { verdicts } }], usage.usage);
 }
 
 function isUnanswered({ estimated, usage }: Bill): boolean {
@@ -105,7 +130,7 @@ type Use = Extract<SessionEvent, { type: 'agent.tool_use' | 'agent.mcp_tool_use'
 function toCall(use: Use, rows: Rows): ToolOutput {
   const { id, name, input, evaluated_permission: granted } = use;
   const of = { name, ...(use.type === 'agent.mcp_tool_use' ? { server: use.mcp_server_name } : {}) };
-  if (granted !== 'deny') return { type: 'tool_call', ...of, input };
+  if (granted !== 'deny' || use.evaluation !== undefined) return { type: 'tool_call', ...of, input };
   const words = rows.flatMap(({ event }) => (answeredId(event) === id ? contentOf(event) : []));
   const problem = words.map((block) => (block.type === 'text' ? block.text : '')).join('');
   const none = Object.keys(input).length === 0 && name !== DELEGATE;

@@ -94,8 +94,10 @@ const SOME_TIME = 'some time';
 /** Without instants, what is worked out from them, and what only says where the engine keeps something. */
 function timeless({ event, note = {} }: Entry, estimated: boolean): unknown {
   const { spill: _place, approved, retry, badMedia, span, bill, ...rest } = note;
-  // What a grader looks up is on no log, so neither is how long its conversation is.
-  const reserved = event.type === 'span.outcome_evaluation_ongoing' ? {} : { reserved: span?.reserved };
+  // What a grader looks up is on no log, so neither is how long its conversation is; nor is a reply that its process died with
+  // while it was judged.
+  const unlogged = event.type === 'span.outcome_evaluation_ongoing' || span?.judges !== undefined;
+  const reserved = unlogged ? {} : { reserved: span?.reserved };
   ID.lastIndex = 0;
   return {
     event: {
@@ -115,7 +117,9 @@ function timeless({ event, note = {} }: Entry, estimated: boolean): unknown {
       ...(retry ? { retry: { ...retry, at: SOME_TIME } } : {}),
       ...(bill ? { bill: bill.estimated ? { ...bill, usage: null, nanoUsd: null } : bill } : {}),
       ...(badMedia ? { badMedia: SOME_TIME } : {}),
-      ...(span ? { span: { price: span.price, limits: span.limits, ...reserved } } : {}),
+      ...(span
+        ? { span: { price: span.price, limits: span.limits, judges: span.judges?.calls, ...reserved } }
+        : {}),
     },
   };
 }

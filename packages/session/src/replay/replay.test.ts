@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ModelFailure } from '../harness.ts';
+import { ModelFailure, type ModelOutput } from '../harness.ts';
 import type { SessionRuntime } from '../runtime.ts';
 import { outcome, say, USAGE, use } from '../scripted-harness.ts';
+import { withJudged } from '../testing/judged-tools.ts';
 import { memorySql } from '../testing/memory-sql.ts';
 import { Play, step } from '../testing/play.ts';
 import { Player } from '../testing/player.ts';
 import { until, World } from '../testing.ts';
+import { JUDGE } from '../verdicts.ts';
 import { Recording } from './recording.ts';
 import { type Outcome, replay } from './replay.ts';
 
@@ -68,6 +70,62 @@ describe('a replay comes out the same', () => {
     (await player.model()).settle([say('done')]);
     await player.rests();
     await expectSame(player.runtime);
+  });
+
+  describe('of calls that were judged', () => {
+    const edit = use('edit', { path: 'a' });
+    const verdict = (...given: string[]) =>
+      use(JUDGE, {
+        verdicts: given.map((one, index) => ({ call: index + 1, verdict: one, reason: `said ${one}` })),
+      });
+
+    async function doubted(...outputs: ModelOutput[]): Promise<Player> {
+      const world = new World();
+      world.spec.agent.tools = withJudged(world.spec.agent.tools);
+      const player = await Player.open(world);
+      await player.send(message('change it'));
+      (await player.model()).settle(outputs);
+      await player.model();
+      return player;
+    }
+
+    it('allowed, denied and asked about', async () => {
+      const player = await doubted(say('on it'), use('edit'), edit, use('edit', { path: 'c' }));
+      (await player.model()).settle([verdict('deny', 'allow', 'ask')]);
+      (await player.tool()).settle(outcome('changed'));
+      await player.rests();
+      const [, , ask] = await player.uses();
+      await player.send({ type: 'user.tool_confirmation', tool_use_id: ask?.id ?? '', result: 'deny' });
+      (await player.model()).settle([say('done')]);
+      await player.rests();
+      await expectSame(player.runtime);
+    });
+
+    it('by a judge that failed, and by one that said nothing', async () => {
+      const player = await doubted(edit);
+      (await player.model()).fail(
+        new ModelFailure('unknown_error', 'no', { retryable: false, usage: USAGE }),
+      );
+      await player.rests();
+      const [ask] = await player.uses();
+      await player.send({ type: 'user.tool_confirmation', tool_use_id: ask?.id ?? '', result: 'deny' });
+      (await player.model()).settle([edit]);
+      (await player.model()).settle([say('allow')]);
+      await player.rests();
+      await expectSame(player.runtime);
+    });
+
+    it('when the process died, and when a person interrupted', async () => {
+      const player = await doubted(say('on it'), use('edit'), use('bash'));
+      await player.restart();
+      await player.retries();
+      (await player.model()).settle([edit]);
+      await player.model();
+      await player.send({ type: 'user.interrupt' });
+      await player.rests();
+      const { deaths } = await expectSame(player.runtime);
+      expect(deaths).toBe(1);
+    });
   });
 
   it('of what was sent with the creation', async () => {

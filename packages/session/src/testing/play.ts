@@ -6,6 +6,8 @@ import type { SessionRuntime } from '../runtime.ts';
 import { outcome, say, use } from '../scripted-harness.ts';
 import { quiesce, World } from '../testing.ts';
 import { blocking } from '../thread.ts';
+import { JUDGE } from '../verdicts.ts';
+import { withJudged } from './judged-tools.ts';
 
 type Send = 'message' | 'rule' | 'outcome' | 'interrupt' | 'answer' | 'deny' | 'child';
 type Reply =
@@ -20,7 +22,8 @@ type Reply =
   | 'busy'
   | 'broken'
   | 'long'
-  | 'think';
+  | 'think'
+  | 'judged';
 
 export type Step =
   | { do: 'send'; what: Send; size: number }
@@ -70,6 +73,7 @@ const REPLIES: Reply[] = [
   'broken',
   'long',
   'think',
+  'judged',
 ];
 
 const models: fc.Arbitrary<Step> = fc
@@ -96,11 +100,12 @@ export class Play {
   /** A coordinator and an agent it can call, with a model that holds few tokens. */
   constructor(world = new World()) {
     this.world = world;
-    const { multiagent: _none, ...own } = world.spec.agent;
+    const agent = { ...world.spec.agent, tools: withJudged(world.spec.agent.tools) };
+    const { multiagent: _none, ...own } = agent;
     const scout = { ...own, id: 'agent_scout', name: 'scout' };
     world.spec = {
       ...world.spec,
-      agent: { ...world.spec.agent, multiagent: { type: 'coordinator', agents: [scout] } },
+      agent: { ...agent, multiagent: { type: 'coordinator', agents: [scout] } },
     };
     world.harness.choice = { contextWindow: 4_000, maxOutputTokens: 1_000 };
   }
@@ -177,6 +182,7 @@ export class Play {
       new ModelFailure('unknown_error', 'failed', more);
     if (reply === 'busy' || reply === 'broken') pending.fail(failure({ retryable: reply === 'busy' }));
     else if (reply === 'long') pending.fail(failure({ retryable: false, contextTooLong: true }));
+    else if (tools.some(({ name }) => name === JUDGE)) pending.settle(this.#verdicts(length));
     else if (!builtIn) pending.settle([say(text.slice(0, 1_000))]);
     else if (tools.some(({ name }) => name === GRADE)) {
       const result = length % 2 === 0 ? 'satisfied' : 'needs_revision';
@@ -201,11 +207,19 @@ export class Play {
         return [delegated];
       case 'both':
         return [{ type: 'thinking', opaque: 'o' }, use('bash'), delegated, use('read')];
+      case 'judged':
+        return [use('edit', { content: text }), use('bash'), use('edit')];
       case 'think':
         return [{ type: 'thinking', opaque: text.slice(0, 500) }, say(text)];
       default:
         return [say(text)];
     }
+  }
+
+  #verdicts(length: number): ModelOutput[] {
+    const verdict = ['allow', 'deny', 'ask', 'of course'][length % 4];
+    const verdicts = [1, 2].map((call) => ({ call, verdict, reason: `said ${verdict}` }));
+    return [use(JUDGE, { verdicts })];
   }
 
   #text(what: string, length: number): string {

@@ -46,6 +46,7 @@ function checkStatus(state: State): void {
       thread.openSpan === null || thread.status === 'running',
       'only a running thread has a request under way',
     );
+    holds(thread.judging === null || thread.openSpan !== null, 'what is judged is a reply');
   }
   const active = state.status === 'running';
   holds(active === (state.activeSince !== null), 'a running session is active');

@@ -46,6 +46,8 @@ export class LogWitness {
   calls = new Map<string, string | null>();
   asked = new Set<string>();
   spans = new Map<string | null, string>();
+  /** Requests that judge a reply. */
+  judges = new Map<string | null, string>();
   evaluation: string | null = null;
   /** News of the sandbox, by the id of their event. */
   news = new Set<string>();
@@ -184,6 +186,11 @@ export class LogWitness {
   /** Calls and their results, messages and their delivery. */
   #work({ event, note }: LoggedEntry): void {
     const thread = note?.thread ?? null;
+    if ('evaluation' in event && event.evaluation?.type === 'auto') {
+      const { evaluated_permission: judged } = event.evaluation;
+      holds(judged.type === event.evaluated_permission, 'what was judged is what holds');
+      holds(!this.judges.has(thread), 'a verdict is on the log before its call');
+    }
     const shows = thread === null || note?.shared === true;
     if (event.type === 'agent.tool_use' || event.type === 'agent.custom_tool_use') {
       this.calls.set(event.id, thread);
@@ -217,11 +224,22 @@ export class LogWitness {
     const thread = note?.thread ?? null;
     switch (event.type) {
       case 'span.model_request_start':
+        if (note?.span?.judges !== undefined) {
+          holds(this.spans.has(thread), 'a judge is asked about a reply');
+          holds(!this.judges.has(thread), 'a reply is judged once');
+          this.judges.set(thread, event.id);
+          break;
+        }
         holds(!this.spans.has(thread), 'a thread has one model request at a time');
         if (this.spans.size === 0 && this.evaluation === null) this.#limits = [];
         this.spans.set(thread, event.id);
         break;
       case 'span.model_request_end':
+        if (this.judges.get(thread) === event.model_request_start_id) {
+          this.judges.delete(thread);
+          break;
+        }
+        holds(!this.judges.has(thread), 'a reply that is judged ends after that');
         holds(
           this.spans.get(thread) === event.model_request_start_id,
           'the end of a request names its start',

@@ -10,6 +10,7 @@ import type { SessionSpec } from '../../spec.ts';
 import type { Sql } from '../../sql.ts';
 import { SqlLog } from '../../sql-log.ts';
 import { quiesce, World } from '../../testing.ts';
+import { withJudged } from '../judged-tools.ts';
 import { LogWitness } from './log-witness.ts';
 import { PlayedHarness } from './played-harness.ts';
 import type { PlayedReader } from './played-reader.ts';
@@ -253,12 +254,13 @@ function newProcess(id: number, from: number): Process {
 }
 
 function specOf(spec: SessionSpec, { coordinator, budget, initial }: Setting): SessionSpec {
-  const { multiagent: _none, ...own } = spec.agent;
+  const agent = { ...spec.agent, tools: withJudged(spec.agent.tools) };
+  const { multiagent: _none, ...own } = agent;
   const agents = ['scout', 'scribe'].map((name) => ({ ...own, id: `agent_${name}`, name }));
   return {
     ...spec,
     budget,
-    agent: { ...spec.agent, multiagent: coordinator ? { type: 'coordinator', agents } : null },
+    agent: { ...agent, multiagent: coordinator ? { type: 'coordinator', agents } : null },
     initialEvents: initial
       ? [
           { type: 'user.message', content: [{ type: 'text', text: 'initial' }] },

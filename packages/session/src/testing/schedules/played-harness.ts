@@ -3,6 +3,7 @@ import type { ContextItem, ModelCall, ModelOutput, ModelPart, ToolCall, ToolOutc
 import { ModelFailure } from '../../harness.ts';
 import { outcome, type PendingModel, ScriptedHarness, say, use } from '../../scripted-harness.ts';
 import type { Sql } from '../../sql.ts';
+import { JUDGE } from '../../verdicts.ts';
 import type { Dice } from './dice.ts';
 
 const KINDS = [
@@ -31,6 +32,8 @@ const KINDS = [
   'too long',
   'bad media',
   'crashes',
+  'judged',
+  'judged',
 ] as const;
 
 export class PlayedHarness extends ScriptedHarness {
@@ -87,6 +90,10 @@ export class PlayedHarness extends ScriptedHarness {
       return;
     }
     const streamed = this.#streamed.get(call.call) ?? '';
+    if (call.call.tools.some(({ name }) => name === JUDGE)) {
+      this.#judge(call, dice);
+      return;
+    }
     const kind = dice.of(call.call.builtIn ? KINDS : ['words', 'words', 'nothing', 'busy', 'too long']);
     const words = say(`${streamed}words${'.'.repeat(dice.roll(3) * 1_500)}`);
     const failure = failureOf(kind ?? 'words');
@@ -127,8 +134,29 @@ export class PlayedHarness extends ScriptedHarness {
     call.settle({ type: 'end', outputs, usage: usageOf(call.call, dice), refusal: null });
   }
 
+  /** Verdicts on as many calls as there are, or on more, or none. */
+  #judge(call: PendingModel, dice: Dice): void {
+    const kind = dice.of(['allow', 'deny', 'ask', 'mixed', 'allow', 'silent', 'busy', 'broken', 'too long']);
+    const failure = failureOf(kind ?? 'words');
+    if (failure !== null) {
+      call.fail(failure);
+      return;
+    }
+    const verdicts = [1, 2, 3].map((number) => ({
+      call: number,
+      verdict: kind === 'mixed' ? dice.of(['allow', 'deny', 'ask']) : kind,
+      reason: 'as the dice say',
+    }));
+    const outputs = kind === 'silent' ? [say('allow all of it')] : [use(JUDGE, { verdicts })];
+    call.settle({ type: 'end', outputs, usage: usageOf(call.call, dice), refusal: null });
+  }
+
   /** A model in a good mood. */
   please(call: PendingModel): void {
+    if (call.call.tools.some(({ name }) => name === JUDGE)) {
+      call.settle([say('hm')]);
+      return;
+    }
     const grader = call.call.tools.some(({ name }) => name === 'grade_outcome');
     const streamed = this.#streamed.get(call.call) ?? '';
     const verdict = use('grade_outcome', { result: 'satisfied', explanation: 'it is' });
@@ -170,6 +198,10 @@ function outputsOf(
       return [words, use('bash', { command: 'b' }), use('read', { path: 'c' })];
     case 'asks':
       return [use('write', { path: `d${dice.roll(3)}` })];
+    case 'judged':
+      return dice.roll(2) === 0
+        ? [use('edit', { path: 'g' })]
+        : [words, use('edit', { path: 'h' }), use('bash'), use('edit'), use('write')];
     case 'custom':
       return [use('ticket', { about: 'e' })];
     case 'everything':
