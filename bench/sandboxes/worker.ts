@@ -29,11 +29,10 @@ async function perform(sandboxes: Sandboxes, order: Order): Promise<object> {
     case 'exec':
       return { exitCode: (await sandboxes.exec(order)).exitCode };
     case 'first-byte': {
-      const { sandboxId, runId } = order;
-      const started = await sandboxes.startRun({ ...order, timeoutMs: 60_000 });
-      if (started.bytes.length > 0) return { bytes: started.bytes.length };
-      const read = await sandboxes.readRun({ sandboxId, runId, offset: 0, waitMs: 5_000, until: 'output' });
-      return { bytes: read.bytes.length };
+      const run = { ...order, timeoutMs: 60_000, waitMs: 5_000, until: 'output' } as const;
+      const { bytes } = await sandboxes.startRun(run);
+      if (bytes.length === 0) throw new Error('No output came');
+      return { bytes: bytes.length };
     }
     case 'output': {
       const { sandboxId, runId } = order;

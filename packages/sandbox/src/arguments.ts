@@ -46,6 +46,7 @@ const credentials = z
 const port = z.int().min(1).max(65_535);
 const command = z.union([z.string(), z.array(z.string())]).readonly();
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes');
+const until = z.enum(['end', 'output']).optional();
 const waitMs = z.int().min(0).max(MAX_WAIT_MS).optional();
 const maxBytes = z.int().min(1).max(MAX_CHUNK_BYTES).optional();
 const offset = z.int().min(0);
@@ -84,6 +85,7 @@ export const args = {
     env: env.optional(),
     timeoutMs: z.int().min(1).max(MAX_RUN_MS),
     waitMs,
+    until,
     maxBytes,
     shell: shell.optional(),
   }),
@@ -92,7 +94,7 @@ export const args = {
     runId,
     offset,
     waitMs,
-    until: z.enum(['end', 'output']).optional(),
+    until,
     maxBytes,
   }),
   killRun: z.object({ sandboxId, runId }),
@@ -132,6 +134,7 @@ const runChunk = z.object({
   eof: z.boolean(),
   truncated: z.boolean(),
   outputPath: z.string(),
+  denied: z.int().optional(),
 });
 const fileStat = z.object({
   path: z.string(),

@@ -156,8 +156,10 @@ export interface StartRun {
   env?: Readonly<Record<string, string>>;
   /** The run is stopped after this long; 1 to MAX_RUN_MS. */
   timeoutMs: number;
-  /** How long this call waits for the end of the run; 0 to MAX_WAIT_MS, default 0. */
+  /** How long this call waits for `until`; 0 to MAX_WAIT_MS, default 0. */
   waitMs?: number;
+  /** Wait for the end of the run (default), or for its first output. */
+  until?: 'end' | 'output';
   /** Output returned by this call at most; default DEFAULT_CHUNK_BYTES. */
   maxBytes?: number;
   /**
@@ -204,6 +206,8 @@ export interface RunChunk {
   truncated: boolean;
   /** Where in the sandbox the whole output is. */
   outputPath: string;
+  /** The number of the last denial there was for the sandbox, 0 when there was none; absent without an egress proxy. */
+  denied?: number;
 }
 
 export interface RunKey {

@@ -70,6 +70,7 @@ async function follow(place: Place, first: RunChunk, timeoutMs: number): Promise
     pieces.push(chunk.bytes);
     size += chunk.bytes.length;
   }
+  place.ended?.(chunk);
   const more = !chunk.eof || chunk.truncated || size > MAX_RESULT_BYTES;
   const output = present({ bytes: concat(pieces), more, path: chunk.outputPath });
   return toOutcome(chunk.outcome, output, timeoutMs);

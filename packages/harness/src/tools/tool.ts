@@ -1,5 +1,5 @@
 // What a tool of the sandbox is: a checked input, a way to perform it and a way to find out what became of it.
-import type { Sandboxes } from '@capstan/sandbox/port';
+import type { RunChunk, Sandboxes } from '@capstan/sandbox/port';
 import type { ToolOutcome } from '@capstan/session/harness';
 import type { z } from 'zod';
 
@@ -13,6 +13,8 @@ export interface Place {
   shell: string;
   /** Variables that a command is to have. */
   env: Readonly<Record<string, string>>;
+  /** Hears how the call's run ended. */
+  ended?: (chunk: RunChunk) => void;
   signal: AbortSignal;
 }
 

@@ -112,10 +112,11 @@ class SandboxTools implements Tools {
           signal.throwIfAborted();
           this.#watch(tool, { sandboxId, ended: false });
           const refused = call.name === 'bash' ? this.#refused.watch(sandboxId) : null;
-          const outcome = await tool.perform(this.#place(call, { sandboxId, signal }), call.input);
+          const place = { ...this.#place(call, { sandboxId, signal }), ended: refused?.ended };
+          const outcome = await tool.perform(place, call.input);
           this.#watch(tool, { sandboxId, ended: true });
           if (tool.changes) await this.#workspace?.settle(sandboxId);
-          return withNote(outcome, (await refused?.()) ?? null);
+          return withNote(outcome, (await refused?.lines()) ?? null);
         };
         return await this.#sandbox.use(work, tool);
       } catch (error) {

@@ -79,6 +79,20 @@ export function describeRuns(world: World): void {
       expect(seen.filter((piece) => piece !== '')).toEqual(['1\n', '2\n']);
     });
 
+    it('gives the first output in the call that starts it, when asked to, and the end when there is none', async () => {
+      const said = await start('echo first; sleep 20; echo second', { until: 'output' });
+      expect(said).toMatchObject({ outcome: { state: 'running' }, nextOffset: 6, eof: false });
+      expect(text(said.bytes)).toBe('first\n');
+      const late = await start('read -t 0.3 <> <(:); echo late; sleep 20', { until: 'output' });
+      expect(text(late.bytes)).toBe('late\n');
+      expect(await start('exit 3', { until: 'output' })).toMatchObject({
+        outcome: { state: 'exited', exitCode: 3 },
+        eof: true,
+      });
+      const waited = await start('sleep 20', { until: 'output', waitMs: 300 });
+      expect(waited).toMatchObject({ outcome: { state: 'running' }, nextOffset: 0 });
+    });
+
     it('stops a command that never ends, at its limit', async () => {
       const chunk = await start('echo begun; while :; do sleep 1; done', { timeoutMs: 500 });
       expect(chunk.outcome).toEqual({ state: 'timed_out', exitCode: 124 });

@@ -6,6 +6,8 @@ export interface DeniedRequests {
   note(denial: Denial): void;
   /** Oldest first. */
   since(sandbox: string, after: number): DeniedRequest[];
+  /** The number of the last; 0: none is known. */
+  last(sandbox: string): number;
   forget(sandbox: string): void;
 }
 
@@ -29,6 +31,7 @@ export function createDeniedRequests(now: () => number = Date.now): DeniedReques
       if (kept.size > MAX_SANDBOXES && oldest !== undefined) kept.delete(oldest);
     },
     since: (sandbox, after) => (kept.get(sandbox) ?? []).filter(({ number }) => number > after),
+    last: (sandbox) => kept.get(sandbox)?.at(-1)?.number ?? 0,
     forget: (sandbox) => void kept.delete(sandbox),
   };
 }

@@ -110,6 +110,18 @@ describe('a sandbox', () => {
     if (await run('command -v java')) expect(await run('java -version')).toContain('Runtime');
   });
 
+  it('is told with a run whether anything was refused', async () => {
+    const { sandboxId } = await open('told', { network: { type: 'limited', allowedHosts: ['other.test'] } });
+    const run = (runId: string, command: string) =>
+      sandboxes.startRun({ sandboxId, runId, command, timeoutMs: 20_000, waitMs: 20_000 });
+    expect((await run('quiet', 'true')).denied).toBe(0);
+    const first = await run('refused', `curl -sk https://api.test:${port}/`);
+    const [{ number = 0 } = {}] = await sandboxes.denials({ sandboxId });
+    expect(first.denied).toBe(number);
+    expect((await sandboxes.readRun({ sandboxId, runId: 'refused', offset: 0 })).denied).toBe(number);
+    expect((await backend.readRun({ sandboxId, runId: 'refused', offset: 0 })).denied).toBeUndefined();
+  });
+
   it('is as it is when it is created again, and leaves nothing to the next of its name', async () => {
     const first = await open('again', { network: { type: 'limited', allowedHosts: [`api.test:${port}`] } });
     const curl = `curl -sk -o /dev/null -w '%{http_code}' https://api.test:${port}/`;

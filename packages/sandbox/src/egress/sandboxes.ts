@@ -2,7 +2,16 @@
 //  1. A sandbox has its rules before the caller has the sandbox, and none of another's: a name that is free has no rules.
 //  2. The backend never hears of a credential; the sandbox gets its placeholder from the caller, and nothing else of it.
 import { SandboxError } from '../error.ts';
-import type { CreateSandbox, NetworkPolicy, SandboxCredential, Sandboxes, SandboxRef } from '../port.ts';
+import type {
+  CreateSandbox,
+  NetworkPolicy,
+  ReadRun,
+  RunChunk,
+  SandboxCredential,
+  Sandboxes,
+  SandboxRef,
+  StartRun,
+} from '../port.ts';
 import type { SandboxEgresses } from './attachment.ts';
 import type { DeniedRequests } from './denied-requests.ts';
 import { IMAGE_BUILDS } from './identity.ts';
@@ -28,6 +37,11 @@ export function withEgress<S extends Sandboxes>(inner: S, ports: EgressPorts): S
       );
     await sensible(() => egresses.change(sandbox, { ...policy, ...part }));
   };
+  // Read last: what a command was refused while it ran is in it.
+  const told = async (sandboxId: string, chunk: RunChunk): Promise<RunChunk> => {
+    const sandbox = await store.nameOf(sandboxId);
+    return { ...chunk, denied: sandbox === null ? 0 : denied.last(sandbox) };
+  };
   return {
     ...inner,
     create: (request) => create(inner, request, ports),
@@ -38,6 +52,10 @@ export function withEgress<S extends Sandboxes>(inner: S, ports: EgressPorts): S
     },
     setCredentials: (request: { sandboxId: string; credentials: readonly SandboxCredential[] }) =>
       change(request.sandboxId, { credentials: request.credentials }),
+    startRun: async (request: StartRun, signal?: AbortSignal) =>
+      told(request.sandboxId, await inner.startRun(request, signal)),
+    readRun: async (request: ReadRun, signal?: AbortSignal) =>
+      told(request.sandboxId, await inner.readRun(request, signal)),
     async denials({ sandboxId, after = 0 }: { sandboxId: string; after?: number }) {
       const sandbox = await store.nameOf(sandboxId);
       return sandbox === null ? [] : denied.since(sandbox, after);

@@ -77,7 +77,11 @@ describe('a command that is stopped inside its sandbox', { timeout: 60_000 }, ()
     const exec = sandboxes.exec({ sandboxId, command: 'kill -STOP $PPID' });
     await expect(exec).rejects.toMatchObject(timeout);
     // It lives in the sandbox, and stops the first write that it sees.
-    const command = 'until pkill -STOP -f "capstan writte[n]"; do :; done';
+    const command = `while :; do
+      for pid in $(pgrep -f 'capstan writte[n]'); do
+        grep -q __capstan_answer /proc/$pid/cmdline || { kill -STOP $pid && exit; }
+      done
+    done`;
     await sandboxes.startRun({ sandboxId, runId: 'stopper', command, timeoutMs: 60_000 });
     const content = Buffer.alloc(4 * 1024 * 1024);
     const write = async () => {

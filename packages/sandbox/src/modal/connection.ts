@@ -3,14 +3,17 @@
 import type { App, ContainerProcess, ModalClient, Sandbox } from 'modal';
 import { isSandboxError, SandboxError } from '../error.ts';
 import { MAX_WAIT_MS, type SandboxCapabilities } from '../port.ts';
+import { Attendants } from './attendants.ts';
 import type { BuildLogs } from './build-logs.ts';
 import { isNotFound, mayBeEnded, toSandboxError } from './errors.ts';
 import type { ProxyAddress } from './network.ts';
+import { type Invoked, type Task, toArgv } from './programs.ts';
 import { expiryOf } from './tags.ts';
 
 const MAX_HANDLES = 2_000;
 /** Longer than any call may wait and its command needs to be stopped; the gateway's callers wait some more. */
 const DEADLINE_MS = MAX_WAIT_MS + 15_000;
+const ATTENDANT_IDLE_MS = 30_000;
 
 export interface Settings {
   client: ModalClient;
@@ -22,6 +25,8 @@ export interface Settings {
   image: string;
   /** A command that has not ended after this long is given up and killed; default 75 s. */
   deadlineMs?: number;
+  /** An attendant without a task for this long ends; default 30 s. */
+  idleMs?: number;
   /** The only thing that sandboxes may connect to. Without it Modal's own allowlist is all there is. */
   proxy?: ProxyAddress;
   /** Small ones that every sandbox has before its first command. */
@@ -41,21 +46,19 @@ export interface Invocation {
   signal?: AbortSignal;
 }
 
-export interface Invoked {
-  stdout: Uint8Array;
-  stderr: Uint8Array;
-  exitCode: number;
-  truncated: boolean;
-}
-
 export class Connection {
   readonly settings: Settings;
   readonly #handles = new Map<string, Sandbox>();
   readonly #expiries = new Map<string, number>();
+  readonly #deadlineMs: number;
+  readonly #attendants: Attendants;
   #app: Promise<App> | undefined;
 
   constructor(settings: Settings) {
     this.settings = settings;
+    this.#deadlineMs = settings.deadlineMs ?? DEADLINE_MS;
+    const { idleMs = ATTENDANT_IDLE_MS } = settings;
+    this.#attendants = new Attendants({ deadlineMs: this.#deadlineMs, idleMs });
   }
 
   /** Our App; `fresh` really asks Modal. */
@@ -83,6 +86,8 @@ export class Connection {
   forget(sandboxId: string): void {
     const handle = this.#handles.get(sandboxId);
     this.#handles.delete(sandboxId);
+    // Told so through the handle.
+    this.#attendants.retire(sandboxId);
     handle?.detach();
   }
 
@@ -143,22 +148,43 @@ export class Connection {
 
   /** Runs one command in a sandbox, in /. Throws `timeout` at the deadline: what runs inside can stop any of our processes. */
   async invoke(sandboxId: string, invocation: Invocation): Promise<Invoked> {
-    invocation.signal?.throwIfAborted();
-    const { deadlineMs = DEADLINE_MS } = this.settings;
-    const late = new SandboxError('timeout', `Sandbox ${sandboxId} gave no answer within ${deadlineMs} ms`);
+    const deadlineMs = this.#deadlineMs;
+    return this.#limit(sandboxId, invocation.signal, async (signal) =>
+      invoke(await this.handle(sandboxId), { ...invocation, signal, deadlineMs }),
+    );
+  }
+
+  /** Performs a task in a sandbox: by an attendant, or as a command of its own where none can take it. Throws as `invoke` does. */
+  async perform(sandboxId: string, task: Task): Promise<Invoked> {
+    const deadlineMs = this.#deadlineMs;
+    return this.#limit(sandboxId, task.signal, async (signal) => {
+      const limited = { ...task, signal };
+      const performed = await this.#attendants.perform(await this.handle(sandboxId), limited);
+      if (performed !== null) return performed;
+      signal.throwIfAborted();
+      return invoke(await this.handle(sandboxId), { ...limited, argv: toArgv(task), deadlineMs });
+    });
+  }
+
+  async #limit<T>(
+    sandboxId: string,
+    given: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    given?.throwIfAborted();
+    const late = new SandboxError(
+      'timeout',
+      `Sandbox ${sandboxId} gave no answer within ${this.#deadlineMs} ms`,
+    );
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(late), deadlineMs);
-    const signals = invocation.signal ? [invocation.signal, deadline.signal] : [deadline.signal];
-    const signal = AbortSignal.any(signals);
+    const timer = setTimeout(() => deadline.abort(late), this.#deadlineMs);
+    const signal = AbortSignal.any(given ? [given, deadline.signal] : [deadline.signal]);
     try {
-      const invoked = this.handle(sandboxId).then((sandbox) =>
-        invoke(sandbox, { ...invocation, signal, deadlineMs }),
-      );
-      return await Promise.race([invoked, aborted(signal)]);
+      return await Promise.race([work(signal), aborted(signal)]);
     } catch (error) {
       // The connection is not to blame, and others are using it.
       if (deadline.signal.aborted) throw late;
-      if (invocation.signal?.aborted) throw error;
+      if (given?.aborted) throw error;
       this.forget(sandboxId);
       throw await this.#explain(sandboxId, error, 'running a command');
     } finally {

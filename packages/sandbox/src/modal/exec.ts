@@ -8,18 +8,6 @@ import { STATE } from './scripts.ts';
 
 export const DEFAULT_EXEC_MS = 30_000;
 
-const EXEC = `
-if [[ $1 == @ ]]; then
-  mapfile -d '' -t args <"$2" && rm -f -- "$2"
-  set -- "\${args[@]}"
-fi
-cd -- "$1" || exit 1
-limit=$2 count=$3 kind=\${@:$(($3 + 4)):1}
-for entry in "\${@:4:$3}"; do export -- "$entry"; done
-shift "$((count + 4))"
-[[ $kind == script ]] && set -- bash -c 'printf -v script %s "$@"; set --; eval -- "$script"' bash "$@"
-exec timeout -k 5 "$limit" "$@"`;
-
 export async function exec(connection: Connection, request: Exec, signal?: AbortSignal): Promise<ExecResult> {
   const { stdin, maxBytes = DEFAULT_CHUNK_BYTES, timeoutMs = DEFAULT_EXEC_MS, cwd = WORKSPACE } = request;
   const entries = toEntries(request.env);
@@ -27,11 +15,10 @@ export async function exec(connection: Connection, request: Exec, signal?: Abort
   const staged = toArgumentFile(stage);
   const path = `${STATE}/exec/${crypto.randomUUID()}`;
   if (staged) await writeFile(connection, { sandboxId: request.sandboxId, path, content: staged });
-  // Closing an unused input is a call to Modal; opening /dev/null is none.
-  const program = stdin ? EXEC : `${EXEC} </dev/null`;
   const startedAt = performance.now();
-  const invoked = await connection.invoke(request.sandboxId, {
-    argv: ['bash', '-c', program, 'bash', ...(staged ? ['@', path] : stage)],
+  const invoked = await connection.perform(request.sandboxId, {
+    program: 'exec',
+    args: staged ? ['@', path] : stage,
     ...(stdin && { stdin: [stdin] }),
     maxBytes,
     complete: true,

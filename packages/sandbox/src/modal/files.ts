@@ -1,4 +1,4 @@
-// Files over Modal: each call is one command in the sandbox that answers a line, `capstan VALUE` or `capstan !CODE`, then data.
+// Files over Modal: each call is one task in the sandbox that answers a line, `capstan VALUE` or `capstan !CODE`, then data.
 import { SandboxError, type SandboxErrorCode } from '../error.ts';
 import {
   DEFAULT_CHUNK_BYTES,
@@ -9,67 +9,24 @@ import {
   type ReadFile,
   type WriteFile,
 } from '../port.ts';
-import type { Connection, Invocation } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { MAX_ENTRIES, type Task } from './programs.ts';
 
-const MAX_ENTRIES = 10_000;
 /** One entry of find's output is at most a name of 255 bytes and some numbers. */
 const MAX_LIST_BYTES = MAX_ENTRIES * 400;
 
-const FAIL = 'fail() { printf "capstan !%s\\n" "$1"; exit; }; exec 2>/dev/null';
-// dd alone knows no size: a piece that comes short is the end, and only a full one asks for it.
-const READ = `${FAIL}
-[[ -e $1 ]] || fail file_not_found
-[[ -d $1 ]] && fail is_directory
-[[ -f $1 ]] || fail invalid
-[[ -r $1 ]] || fail forbidden
-echo capstan read
-exec dd if="$1" bs=131072 skip="$2" count="$3" iflag=skip_bytes,count_bytes,fullblock status=none`;
-const SIZE = `${FAIL}
-exec stat -L -c 'capstan %s' -- "$1"`;
-
-// Content that fits is an argument of printf, which is no process; the rest comes as input. A link keeps pointing where it
-// does, and a file keeps its permissions. A line behind the input says that it came whole.
-const WRITE = `${FAIL}
-file=$1
-[[ -L $file ]] && file=$(readlink -f -- "$file")
-[[ -d $file ]] && fail is_directory
-[[ -e $file && ! -f $file ]] && fail invalid
-[[ -d \${file%/*}/ ]] || mkdir -p -- "\${file%/*}/" || { [[ -e \${file%/*} && ! -d \${file%/*} ]] && fail not_directory; fail forbidden; }
-new=$file.capstan-$$
-trap 'rm -f -- "$new"' EXIT
-if [[ $2 == - ]]; then printf %b "$3"; else head -c "$2" && { read -r end || :; }; fi >"$new" || {
-  [[ -e $new || -w \${file%/*}/ ]] && fail quota_exceeded
-  fail forbidden
-}
-[[ $2 == - || $end == whole ]] || fail internal
-[[ -e $file ]] && { chmod --reference="$file" -- "$new"; [[ -O $file ]] || chown --reference="$file" -- "$new"; }
-mv -f -- "$new" "$file" || fail forbidden
-trap - EXIT
-echo capstan written`;
-/** Room for the script itself, below the 64 KiB of arguments that the SDK takes. */
+/** Content up to here is an argument: room for the program itself, below the 64 KiB of arguments that the SDK takes. */
 const MAX_INLINE_LENGTH = 48_000;
-
-const FORMAT = "'%y %s %T@ %m %f\\0'";
-const LIST = `${FAIL}
-[[ -e $1 ]] || fail file_not_found
-[[ -d $1 ]] || fail not_directory
-[[ -r $1 && -x $1 ]] || fail forbidden
-echo capstan listed
-find "$1/" -mindepth 1 -maxdepth 1 -printf ${FORMAT} | head -z -n ${MAX_ENTRIES + 1}`;
-const STAT = `${FAIL}
-[[ -e $1 || -L $1 ]] || fail file_not_found
-echo capstan found
-find "$1" -maxdepth 0 -printf ${FORMAT}`;
 
 export async function readFile(connection: Connection, request: ReadFile): Promise<FileChunk> {
   const { offset = 0, maxBytes = DEFAULT_CHUNK_BYTES } = request;
   const args = [String(offset), String(maxBytes)];
-  const { data } = await ask(connection, request, { script: READ, args, maxBytes: maxBytes + 128 });
+  const { data } = await ask(connection, request, { program: 'read', args, maxBytes: maxBytes + 128 });
   const end = offset + data.length;
   const short = data.length < maxBytes;
   if (short && (data.length > 0 || offset === 0)) return { bytes: data, sizeBytes: end, eof: true };
   // A file of /proc says 0 and has more, and another may have grown: never less than what was read.
-  const { value } = await ask(connection, request, { script: SIZE, args: [], maxBytes: 128 });
+  const { value } = await ask(connection, request, { program: 'size', args: [], maxBytes: 128 });
   const sizeBytes = Math.max(Number(value), data.length > 0 ? end : 0);
   return { bytes: data, sizeBytes, eof: short };
 }
@@ -79,7 +36,7 @@ export async function writeFile(connection: Connection, request: WriteFile): Pro
   const escaped = content.length <= MAX_INLINE_LENGTH ? toPrintable(content) : '';
   const inline = escaped.length <= MAX_INLINE_LENGTH && content.length <= MAX_INLINE_LENGTH;
   await ask(connection, request, {
-    script: WRITE,
+    program: 'write',
     args: inline ? ['-', escaped] : [String(content.length)],
     maxBytes: 128,
     ...(!inline && { stdin: [content, Buffer.from('whole\n')] }),
@@ -94,29 +51,23 @@ export function toPrintable(content: Uint8Array): string {
 }
 
 export async function listFiles(connection: Connection, key: FileKey): Promise<FileList> {
-  const { data } = await ask(connection, key, { script: LIST, args: [], maxBytes: MAX_LIST_BYTES });
+  const { data } = await ask(connection, key, { program: 'list', args: [], maxBytes: MAX_LIST_BYTES });
   const found = parseEntries(data, (name) => `${key.path.replace(/\/+$/, '')}/${name}`);
   const sorted = found.toSorted((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
   return { entries: sorted.slice(0, MAX_ENTRIES), truncated: sorted.length > MAX_ENTRIES };
 }
 
 export async function stat(connection: Connection, key: FileKey): Promise<FileStat> {
-  const { data } = await ask(connection, key, { script: STAT, args: [], maxBytes: 8192 });
+  const { data } = await ask(connection, key, { program: 'stat', args: [], maxBytes: 8192 });
   const [entry] = parseEntries(data, () => key.path);
   if (!entry)
     throw new SandboxError('internal', `${key.path}: the sandbox gave an answer that cannot be read`);
   return entry;
 }
 
-interface Question extends Pick<Invocation, 'maxBytes' | 'stdin'> {
-  script: string;
-  args: string[];
-}
-
-async function ask(connection: Connection, key: FileKey, question: Question) {
-  const { script, args, maxBytes, stdin } = question;
-  const argv = ['bash', '-c', script, 'bash', key.path, ...args];
-  const { stdout } = await connection.invoke(key.sandboxId, { argv, maxBytes, stdin });
+async function ask(connection: Connection, key: FileKey, question: Task) {
+  const task = { ...question, args: [key.path, ...question.args] };
+  const { stdout } = await connection.perform(key.sandboxId, task);
   const end = stdout.indexOf(10);
   const [mark, value = ''] = Buffer.from(stdout.subarray(0, Math.max(end, 0)))
     .toString()

@@ -24,6 +24,8 @@ main() {
 
 start() {
   _key=$1
+  # Without what its command needs nothing is started: an answer that says nothing has it installed.
+  [[ -e ${0%/*}/command.sh ]] || exit
   if claim || { [[ ! -p $_run.live ]] && mkdir -p "$_base/runs" "$_base/shells" && claim; }; then
     exec 8<>"$_run.live"
     : >"$_run.out"
@@ -124,7 +126,7 @@ join() {
 # Waits on descriptor 7. Fails when the run is neither running, nor ended, nor known to have been started.
 await() {
   ended && return
-  if [[ $_goal == output ]]; then growth; ended && return; fi
+  if [[ $_goal == output && $_seconds != 0 ]]; then growth; ended && return; fi
   if [[ $_seconds == 0 ]]; then
     read -t 0 -u 7 || return 0
   else
@@ -136,13 +138,19 @@ await() {
   lost
 }
 
-# Waits for output beyond the offset, or the end. `wait` becomes 0: the time is spent.
+# Waits for output beyond the offset, or the end. `wait` becomes 0: the time is spent. The first output of a command mostly comes
+# at once, and is then found without a process.
 growth() {
+  local _looks
+  for ((_looks = _offset == 0 ? 20 : 0; _looks > 0; _looks--)); do
+    if [[ -s $_run.out ]]; then _seconds=0; else read -r -t 0.002 -u 7; fi
+    (($? > 128)) || return
+  done
   exec 5< <(
     set -m
-    tail -c "+$((_offset + 1))" -f -- "$_run.out" | head -c 1 | tr '\0' . &
+    tail -c "+$((_offset + 1))" -f -s 0.02 -- "$_run.out" | head -c 1 | tr '\0' . &
     read -r -t "$_seconds" -u 7
-    kill %1
+    kill %% # the command itself is a job here too
   )
   read -r -N 1 -u 5
   _seconds=0

@@ -1,4 +1,4 @@
-// Runs over Modal: each call is one command in the sandbox, run.sh, which answers a line and then output.
+// Runs over Modal: each call is one task in the sandbox, run.sh, which answers a line and then output.
 import { createHash } from 'node:crypto';
 import { SandboxError } from '../error.ts';
 import {
@@ -13,7 +13,7 @@ import {
 import { toArgumentFile, toEntries, toParts, toSeconds } from './command.ts';
 import type { Connection } from './connection.ts';
 import { toPrintable, writeFile } from './files.ts';
-import { installArgv, RUN_SCRIPT, STATE } from './scripts.ts';
+import { installArgv, STATE } from './scripts.ts';
 
 interface Ask {
   operation: 'start' | 'read' | 'kill';
@@ -31,7 +31,7 @@ export async function startRun(
   request: StartRun,
   signal?: AbortSignal,
 ): Promise<RunChunk> {
-  const { command, cwd = '', shell = '', env, waitMs = 0, maxBytes = DEFAULT_CHUNK_BYTES } = request;
+  const { command, cwd = '', shell = '', env, waitMs = 0, until = 'end', maxBytes } = request;
   if (shell !== '' && typeof command !== 'string') {
     throw new SandboxError('invalid', 'shell: needs a script as command, not an argument list');
   }
@@ -51,9 +51,9 @@ export async function startRun(
     operation: 'start',
     key: request,
     waitMs,
-    until: 'end',
+    until,
     offset: 0,
-    maxBytes,
+    maxBytes: maxBytes ?? DEFAULT_CHUNK_BYTES,
     rest: [identity, toSeconds(request.timeoutMs), shell, ...(staged ? ['@'] : stage)],
     signal,
   });
@@ -84,11 +84,8 @@ export async function resetShell(
   connection: Connection,
   key: { sandboxId: string; shell: string },
 ): Promise<void> {
-  const script = `rm -f -- "${STATE}/shells/$1" && echo reset`;
-  const { stdout } = await connection.invoke(key.sandboxId, {
-    argv: ['bash', '-c', script, 'bash', key.shell],
-    maxBytes: 64,
-  });
+  const task = { program: 'reset', args: [key.shell], maxBytes: 64 } as const;
+  const { stdout } = await connection.perform(key.sandboxId, task);
   if (stdout.length > 0) return;
   await connection.assertAlive(key.sandboxId);
   throw new SandboxError('internal', `The shell "${key.shell}" could not be reset`);
@@ -98,13 +95,13 @@ async function ask(connection: Connection, question: Ask): Promise<RunChunk> {
   const { key, signal } = question;
   const { operation, waitMs, until, offset, maxBytes, rest = [] } = question;
   const numbers = [toSeconds(waitMs), until, String(offset), String(maxBytes)];
-  const argv = ['bash', RUN_SCRIPT, operation, key.runId, ...numbers, ...rest];
+  const args = [operation, key.runId, ...numbers, ...rest];
   // One line more than the output: the answer comes first.
-  const invocation = { argv, maxBytes: maxBytes + 128, signal };
-  const first = await connection.invoke(key.sandboxId, invocation);
+  const task = { program: 'run', args, maxBytes: maxBytes + 128, signal } as const;
+  const first = await connection.perform(key.sandboxId, task);
   if (first.stdout.length > 0) return parse(question, first.stdout);
   await install(connection, key.sandboxId);
-  const second = await connection.invoke(key.sandboxId, invocation);
+  const second = await connection.perform(key.sandboxId, task);
   if (second.stdout.length > 0) return parse(question, second.stdout);
   await connection.assertAlive(key.sandboxId);
   throw new SandboxError('internal', `Run ${key.runId}: the sandbox gave no answer`);

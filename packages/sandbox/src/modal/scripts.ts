@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { OUTPUTS, UPLOADS, WORKSPACE } from '../port.ts';
 
-const RUN = readFileSync(new URL('./run.sh', import.meta.url), 'utf8');
+export const RUN = readFileSync(new URL('./run.sh', import.meta.url), 'utf8');
 const COMMAND = readFileSync(new URL('./command.sh', import.meta.url), 'utf8');
 
 export const STATE = '/var/tmp/.capstan';
