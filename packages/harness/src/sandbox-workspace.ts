@@ -10,6 +10,8 @@ export interface SandboxWorkspace {
   takePhases(): Phase[];
   /** Repositories that could not be brought, each attempt once. */
   takeTroubles(): RepositoryTrouble[];
+  /** Goes on with what was under way in it; never awaited. */
+  resume(sandboxId: string): void;
   /** Before it ends: never rejects. */
   flush(sandboxId: string): Promise<void>;
   /** Whether something that was done in it is still to be taken out. */

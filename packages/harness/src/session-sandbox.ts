@@ -217,6 +217,8 @@ export class SessionSandbox implements Holding {
 
   follow(rest: Rest): void {
     this.#rest = rest;
+    const { live } = this.#record;
+    if (live !== null && !live.ended) this.#deps.workspace?.resume(live.sandboxId);
   }
 
   careAt(): number | null {

@@ -26,7 +26,8 @@ export interface SandboxWorld {
   stop(): Promise<void>;
 }
 
-export async function startSandboxWorld(sessionId = 'sesn_test'): Promise<SandboxWorld> {
+/** `restMs`: how long the session is to rest before its sandbox is photographed. */
+export async function startSandboxWorld(sessionId = 'sesn_test', restMs?: number): Promise<SandboxWorld> {
   const stateDir = await mkdtemp(join(tmpdir(), 'capstan-harness-'));
   const tokens = { tokenId: 'ak-test', tokenSecret: 'as-test' };
   const emulator = await startEmulator({ stateDir, port: 0, ...tokens });
@@ -43,7 +44,8 @@ export async function startSandboxWorld(sessionId = 'sesn_test'): Promise<Sandbo
       const deps = { sandboxes: () => through, sessionId, facts: remembered, logger: silentLogger };
       const clock = { now: () => Date.now() };
       const workspace = parts === undefined ? {} : { workspace: new Workspace({ ...deps, ...parts, clock }) };
-      const sandbox = new SessionSandbox(sandboxDeps({ ...deps, ...workspace }));
+      const rest = restMs === undefined ? {} : { restMs };
+      const sandbox = new SessionSandbox(sandboxDeps({ ...deps, ...workspace, ...rest }));
       const tools = createTools({ sandbox, sandboxes: deps.sandboxes, clock, ...workspace });
       const workers: Tools = {
         prepare: (toolName) => tools.prepare(toolName),

@@ -196,6 +196,8 @@ const baseFile = z.object({
   sandboxId: z.string(),
   inode: z.string(),
   memories: z.record(z.string(), z.string()),
+  /** What was about to be brought here, by path; '': was about to go. */
+  coming: z.record(z.string(), z.string()).optional(),
 });
 export type BaseFile = z.infer<typeof baseFile>;
 

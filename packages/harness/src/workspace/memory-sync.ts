@@ -5,7 +5,8 @@
 //      was brought back, too. Nothing is taken for deleted without it, nor when the directory itself has gone.
 //   Y3 Every write names what it replaces. Two processes that do this at once write nothing twice and lose nothing.
 //   Y4 What was not seen or read is not taken for deleted, and what could not be brought to a store stays owed to it.
-//   Y5 What cannot be a memory, and what the store has refused, is told once, by name, and fails no call.
+//   Y5 While a call works, the stores are brought what is surely meant to be there: a text that stands, or has moved.
+//   Y6 What cannot be a memory, and what the store has refused, is told once, by name, and fails no call.
 import { isSandboxError } from '@capstan/sandbox/error';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import { MAX_MEMORIES } from '@capstan/schema/memories';
@@ -14,7 +15,6 @@ import type { Logger } from '@capstan/shared/logger';
 import { isLost } from '../lost.ts';
 import {
   apply,
-  bytesOf,
   type Change,
   type Directory,
   digests,
@@ -22,13 +22,14 @@ import {
   KEPT_ROOT,
   look,
   PartialLook,
-  readBase,
-  writeBase,
 } from './memory-directory.ts';
+import { type Glanced, glance } from './memory-glance.ts';
+import { arrived, forget, type Known, keep, openKnown, taken } from './memory-known.ts';
 import { agreed, merge, type Step, withinRoom } from './memory-merge.ts';
-import { sha256Of, toText } from './memory-text.ts';
+import { MemoryNotes } from './memory-notes.ts';
+import { type Pushing, push } from './memory-push.ts';
 import type { WorkspaceRecord } from './session-files.ts';
-import type { SessionMemories, StoreState, Written } from './session-memories.ts';
+import type { SessionMemories, StoreState } from './session-memories.ts';
 
 export interface MemoryDeps {
   sandboxes: () => Sandboxes;
@@ -37,19 +38,8 @@ export interface MemoryDeps {
   logger: Logger;
 }
 
-/** What is known of one store's directory in one sandbox. */
-interface Known {
-  sandboxId: string;
-  inode: string;
-  base: Map<string, string>;
-  /** Digests by path and signature. */
-  digests: Map<string, { signature: string; digest: string }>;
-  state: StoreState;
-}
-
 const ROUNDS = 4;
 const TEXTS_AT_ONCE = 20;
-const MOST_NOTES = 40;
 const INVALID = 'no memory: ';
 const UNNAMEABLE =
   'is not here: a part of its path is longer than the 255 bytes that a file name has. Rename it in the memory store';
@@ -57,8 +47,7 @@ const UNNAMEABLE =
 export class MemorySync {
   #deps: MemoryDeps;
   #known = new Map<string, Known>();
-  #told = new Map<string, string>();
-  #notes: string[] = [];
+  #notes = new MemoryNotes();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(deps: MemoryDeps) {
@@ -91,6 +80,32 @@ export class MemorySync {
     }
   }
 
+  /**
+   * While a call works: brings the stores what it has written so far and then left alone since the last glance. Nothing is
+   * changed under its hands, and what it has removed may yet come back. Never rejects.
+   */
+  glance(sandboxId: string): Promise<Glanced> {
+    const { memories, sandboxes } = this.#deps;
+    const work = async () => {
+      const all: Glanced = { brought: false, more: false };
+      for (const store of memories.attached) {
+        const known = this.#known.get(store.memoryStoreId);
+        if (known?.sandboxId !== sandboxId || store.access === 'read_only') continue;
+        const directory = { sandboxes: sandboxes(), sandboxId, path: store.mountPath };
+        const { brought, more } = await glance(memories, { store, directory, known });
+        all.brought ||= brought;
+        all.more ||= more;
+      }
+      return all;
+    };
+    const next = this.#last.then(work);
+    this.#last = next.catch(() => undefined);
+    return next.catch((error: unknown) => {
+      this.#deps.logger.warn('memory.not_glanced_at', { cause: String(error) });
+      return { brought: false, more: false };
+    });
+  }
+
   /** Pays what is owed. Rejects when it cannot be paid now; what a sandbox that has ended took along never can. */
   async pay(sandboxId: string): Promise<void> {
     try {
@@ -104,10 +119,7 @@ export class MemorySync {
 
   /** What the model has to be told, once. */
   takeNotes(): string[] {
-    const all = this.#notes.splice(0);
-    if (all.length <= MOST_NOTES) return all;
-    const more = all.length - MOST_NOTES;
-    return [...all.slice(0, MOST_NOTES), `Note: ${more} more notes like these are left out.`];
+    return this.#notes.take();
   }
 
   /** False: a store could not be reached, and may be another time. */
@@ -144,7 +156,7 @@ export class MemorySync {
       const why = partial
         ? `${error.message}: nothing is brought to its store or from there until it can be`
         : 'could not be brought together with its store; it is tried again with the next call';
-      this.#tell(store, { path: '', mark: 'failed', why });
+      this.#notes.tell(store, { path: '', mark: 'failed', why });
       return partial || isSandboxError(error);
     }
   }
@@ -155,7 +167,7 @@ export class MemorySync {
     const directory = { sandboxes: this.#deps.sandboxes(), sandboxId, path: store.mountPath };
     const state = await memories.state(store.memoryStoreId);
     if (state === null) {
-      this.#tell(store, {
+      this.#notes.tell(store, {
         path: '',
         mark: 'gone',
         why: 'shows a memory store that was deleted; nothing is kept of it',
@@ -164,6 +176,7 @@ export class MemorySync {
     }
     const known = await this.#knownOf(store, directory, state);
     const local = await this.#localOf(store, directory, known);
+    arrived(known, local);
     const remote = this.#remoteOf(store, state);
     const readOnly = store.access === 'read_only' || state.archived;
     const steps = merge({ base: known.base, local, remote, readOnly });
@@ -171,19 +184,14 @@ export class MemorySync {
     const todo = withinRoom(allowed, MAX_MEMORIES - state.memories.size);
     const over = allowed.length - todo.length;
     const most = `more than a memory store can have (${MAX_MEMORIES}): those are not kept in it`;
-    if (over > 0) this.#tell(store, { path: '', mark: `over ${over}`, why: `holds ${over} files ${most}` });
-    await this.#pull({ store, directory, state, steps: todo, readOnly, isNew: known.inode === '' });
-    const pushed = await this.#push({ store, directory, state, steps: todo, local });
-    const base = agreed({ base: known.base, local, remote });
+    if (over > 0)
+      this.#notes.tell(store, { path: '', mark: `over ${over}`, why: `holds ${over} files ${most}` });
+    await this.#pull({ store, directory, known, steps: todo, readOnly });
+    const pushed = await this.#push(known, { store, directory, state, steps: todo, local });
     const still = todo.length === 0 && known.inode !== '' && !pushed;
-    if (still && JSON.stringify([...base]) !== JSON.stringify([...known.base])) {
-      known.base = base;
-      const { inode } = known;
-      await writeBase(directory, store.memoryStoreId, {
-        sandboxId,
-        inode,
-        memories: Object.fromEntries(base),
-      });
+    if (still) {
+      known.base = agreed({ base: known.base, local, remote });
+      await keep(known, directory, store.memoryStoreId);
     }
     return still;
   }
@@ -195,11 +203,7 @@ export class MemorySync {
       known.state = state;
       return known;
     }
-    const found = await readBase(directory, store.memoryStoreId);
-    // A snapshot that was brought back has other inodes.
-    const inode = found?.sandboxId === sandboxId ? found.inode : '';
-    const base = new Map(Object.entries(found?.memories ?? {}));
-    const fresh: Known = { sandboxId, inode, base, digests: new Map(), state };
+    const fresh = await openKnown(directory, store.memoryStoreId, state);
     this.#known.set(store.memoryStoreId, fresh);
     return fresh;
   }
@@ -212,14 +216,12 @@ export class MemorySync {
     const { inode, entries } = await look(directory);
     if (inode === null || (known.inode !== '' && known.inode !== inode)) {
       if (known.inode !== '')
-        this.#tell(store, {
+        this.#notes.tell(store, {
           path: '',
           mark: inode ?? 'none',
           why: 'was removed or replaced; the memories are back',
         });
-      // Without a base nothing is taken for deleted.
-      known.base = new Map();
-      known.digests = new Map();
+      forget(known);
     }
     known.inode = inode ?? '';
     const local = new Map<string, string>();
@@ -228,7 +230,11 @@ export class MemorySync {
       const before = known.digests.get(path);
       if (problem !== null) {
         local.set(path, `${INVALID}${signature}`);
-        this.#tell(store, { path, mark: signature, why: `${problem}. It is not kept in the memory store` });
+        this.#notes.tell(store, {
+          path,
+          mark: signature,
+          why: `${problem}. It is not kept in the memory store`,
+        });
       } else if (before?.signature === signature) local.set(path, before.digest);
       else unknown.set(path, signature);
     }
@@ -247,15 +253,14 @@ export class MemorySync {
     const remote = new Map<string, string>();
     for (const [path, { sha256 }] of memories) {
       if (isNameable(path)) remote.set(path, sha256);
-      else this.#tell(store, { path, mark: 'unnameable', why: UNNAMEABLE });
+      else this.#notes.tell(store, { path, mark: 'unnameable', why: UNNAMEABLE });
     }
     return remote;
   }
 
-  async #pull({ store, directory, state, steps, readOnly, isNew }: Pulling): Promise<void> {
-    const ids = steps.flatMap((step) =>
-      step.do === 'pull' ? [state.memories.get(step.path)?.id ?? ''] : [],
-    );
+  async #pull({ store, directory, known, steps, readOnly }: Pulling): Promise<void> {
+    const { memories } = known.state;
+    const ids = steps.flatMap((step) => (step.do === 'pull' ? [memories.get(step.path)?.id ?? ''] : []));
     const texts = new Map<string, string>();
     for (let at = 0; at < ids.length; at += TEXTS_AT_ONCE) {
       const some = ids.slice(at, at + TEXTS_AT_ONCE);
@@ -267,7 +272,8 @@ export class MemorySync {
       const text = step.do === 'pull' ? texts.get(step.path) : undefined;
       return step.do === 'pull' && text !== undefined ? [{ ...step, do: 'put', text }] : [];
     });
-    if (changes.length === 0 && !isNew) return;
+    if (changes.length === 0 && known.inode !== '') return;
+    await this.#expect(changes, { store, directory, known });
     const kept = `${KEPT_ROOT}${store.mountPath.slice(store.mountPath.lastIndexOf('/'))}`;
     const access = readOnly ? 'read_only' : 'read_write';
     const aside = await apply(directory, changes, { kept, access });
@@ -278,52 +284,34 @@ export class MemorySync {
         step.why === 'read_only'
           ? `is read-only: it is as it was, and what you wrote is at ${to}`
           : `was changed elsewhere too: it now has what the store has, and what you wrote is at ${to}`;
-      this.#tell(store, { path: step.path, mark: to, why });
+      this.#notes.tell(store, { path: step.path, mark: to, why });
     }
+  }
+
+  async #expect(
+    changes: readonly Change[],
+    { store, directory, known }: Pick<Pulling, 'store' | 'directory' | 'known'>,
+  ): Promise<void> {
+    for (const change of changes)
+      if (change.do !== 'aside')
+        known.coming.set(
+          change.path,
+          change.do === 'put' ? (known.state.memories.get(change.path)?.sha256 ?? '') : '',
+        );
+    if (known.coming.size > 0) await keep(known, directory, store.memoryStoreId);
   }
 
   /** True: something was written, or is to be looked at anew. */
-  async #push({ store, directory, state, steps, local }: Pushing): Promise<boolean> {
-    const wanted = steps.filter((step) => PUSHED.has(step.do));
-    const paths = wanted.flatMap((step) => (step.do === 'create' || step.do === 'update' ? [step.path] : []));
-    const bytes = await bytesOf(directory, paths);
-    for (const step of wanted) {
-      const read = bytes.get(step.path);
-      const mark = local.get(step.path) ?? '';
-      // Changed again since it was looked at.
-      if (read !== undefined && (await sha256Of(read)) !== mark) continue;
-      const content = toText(read);
-      const written =
-        content === null ? { refused: BINARY } : await this.#write({ store, state, step, content });
-      if (typeof written !== 'string') {
-        this.#told.set(markOf(store, step.path, 'refused'), `${mark} ${state.revision}`);
-        this.#tell(store, {
-          path: step.path,
-          mark,
-          why: `${written.refused}. It is not kept in the memory store`,
-        });
-      }
+  async #push(known: Known, pushing: Pushing): Promise<boolean> {
+    const { store, state, local } = pushing;
+    const pushed = await push(this.#deps.memories, pushing);
+    if (pushed === null) return false;
+    taken(known, pushed.taken, local);
+    for (const refusal of pushed.refusals) {
+      this.#notes.refuse(store, refusal.path, `${refusal.mark} ${state.revision}`);
+      this.#notes.tell(store, refusal);
     }
-    return wanted.length > 0;
-  }
-
-  #write({ store, state, step, content }: Writing): Promise<Written> {
-    const { memories } = this.#deps;
-    const storeId = store.memoryStoreId;
-    const from = step.do === 'move' ? step.from : step.path;
-    const { id = '', sha256: expectedSha256 = '' } = state.memories.get(from) ?? {};
-    switch (step.do) {
-      case 'create':
-        return memories.create(storeId, { path: step.path, content });
-      case 'update':
-        return memories.update(storeId, id, { content, expectedSha256 });
-      case 'move':
-        return memories.update(storeId, id, { path: step.path, expectedSha256 });
-      case 'delete':
-        return memories.remove(storeId, { id, expectedSha256 });
-      default:
-        return Promise.resolve('done');
-    }
+    return true;
   }
 
   /** What cannot be a memory, and what the store has refused as it is. */
@@ -331,16 +319,8 @@ export class MemorySync {
     if (step.do !== 'create' && step.do !== 'update') return false;
     const digest = local.get(step.path) ?? '';
     return (
-      digest.startsWith(INVALID) ||
-      this.#told.get(markOf(store, step.path, 'refused')) === `${digest} ${state.revision}`
+      digest.startsWith(INVALID) || this.#notes.isRefused(store, step.path, `${digest} ${state.revision}`)
     );
-  }
-
-  #tell(store: AttachedMemoryStore, { path, mark, why }: { path: string; mark: string; why: string }): void {
-    const key = markOf(store, path, 'told');
-    if (this.#told.get(key) === mark) return;
-    this.#told.set(key, mark);
-    this.#notes.push(`Note: ${store.mountPath}${path} ${why}.`);
   }
 
   async #asking<T>(ask: () => Promise<T>): Promise<T | null> {
@@ -348,8 +328,8 @@ export class MemorySync {
       return await ask();
     } catch (error) {
       this.#deps.logger.error('memory.unknown', {}, error);
-      this.#notes.push(
-        'Note: The memory stores of this session cannot be reached; what is below /mnt/memory may be old.',
+      this.#notes.say(
+        'The memory stores of this session cannot be reached; what is below /mnt/memory may be old.',
       );
       return null;
     }
@@ -359,23 +339,10 @@ export class MemorySync {
 interface Pulling {
   store: AttachedMemoryStore;
   directory: Directory;
-  state: StoreState;
+  known: Known;
   steps: readonly Step[];
   readOnly: boolean;
-  isNew: boolean;
 }
-
-type Pushing = Omit<Pulling, 'readOnly' | 'isNew'> & { local: ReadonlyMap<string, string> };
-
-interface Writing {
-  store: AttachedMemoryStore;
-  state: StoreState;
-  step: Step;
-  content: string;
-}
-
-const PUSHED: ReadonlySet<Step['do']> = new Set(['create', 'update', 'move', 'delete']);
-const BINARY = 'is not UTF-8 text';
 
 /** Of these a directory fails alone; of all others the sandbox does. */
 const MENDABLE: ReadonlySet<string> = new Set([
@@ -386,7 +353,3 @@ const MENDABLE: ReadonlySet<string> = new Set([
   'invalid',
   'too_large',
 ]);
-
-function markOf(store: AttachedMemoryStore, path: string, what: 'told' | 'refused'): string {
-  return `${what} ${store.memoryStoreId} ${path}`;
-}

@@ -20,6 +20,8 @@ export interface Found {
   truncated: boolean;
   /** Something that a tool call began still runs. */
   busy: boolean;
+  /** Of the directories beside: another one whenever something in them has changed. '': there are none. */
+  print: string;
 }
 
 export const MAX_OUTPUTS = 1_000;
@@ -29,8 +31,10 @@ const SCAN_MS = 15_000;
 // Every process that a tool call leaves behind has the call's id in its environment.
 const SCAN = `date +%s.%N
 if grep -qsz '^CAPSTAN_EFFECT_ID=' /proc/[0-9]*/environ 2>/dev/null; then echo busy; else echo quiet; fi
-[[ -L /mnt || -L /mnt/session || -L $1 ]] && exit
-cd -P -- "$1" 2>/dev/null && find . -xdev -maxdepth 20 -mindepth 1 -type f -printf '%s %T@ %P\\0' 2>/dev/null | head -z -n ${MAX_OUTPUTS + 1}`;
+outputs=$1; shift
+if (($# > 0)); then find "$@" -xdev ! -type d -printf '%y %s %T@ %C@ %i %p\\0' 2>/dev/null | cksum; else echo; fi
+[[ -L /mnt || -L /mnt/session || -L $outputs ]] && exit
+cd -P -- "$outputs" 2>/dev/null && find . -xdev -maxdepth 20 -mindepth 1 -type f -printf '%s %T@ %P\\0' 2>/dev/null | head -z -n ${MAX_OUTPUTS + 1}`;
 
 // The last component is opened without following it, and the rest is what it was when it led to the same file.
 const READ = `cd -P -- "$1" 2>/dev/null || exit 3
@@ -38,15 +42,20 @@ const READ = `cd -P -- "$1" 2>/dev/null || exit 3
 [[ $(find "./$2" -maxdepth 0 -type f -printf '%s %T@' 2>/dev/null) == "$5" ]] || exit 3
 exec dd if="./$2" bs=131072 skip="$3" count="$4" iflag=nofollow,skip_bytes,count_bytes,fullblock status=none`;
 
-export async function scanOutputs(sandboxes: Sandboxes, sandboxId: string): Promise<Found> {
-  const command = ['bash', '-c', SCAN, 'bash', OUTPUTS];
+/** `beside`: other directories, of which only whether they have changed is told. */
+export async function scanOutputs(
+  sandboxes: Sandboxes,
+  sandboxId: string,
+  beside: readonly string[] = [],
+): Promise<Found> {
+  const command = ['bash', '-c', SCAN, 'bash', OUTPUTS, ...beside];
   const request = { sandboxId, command, cwd: '/', timeoutMs: SCAN_MS, maxBytes: MAX_SCAN_BYTES };
   const { stdout } = await persist(() => sandboxes.exec(request));
   const text = new TextDecoder().decode(stdout);
-  const [clock = '', state = ''] = text.split('\n', 2);
+  const [clock = '', state = '', print = ''] = text.split('\n', 3);
   const now = Number(clock) * 1000;
   const rows = text
-    .slice(clock.length + state.length + 2)
+    .slice(clock.length + state.length + print.length + 3)
     .split('\0')
     .slice(0, -1);
   const outputs = rows.slice(0, MAX_OUTPUTS).flatMap((row) => {
@@ -56,7 +65,7 @@ export async function scanOutputs(sandboxes: Sandboxes, sandboxId: string): Prom
     const ageMs = now - Number(modified) * 1000;
     return [{ path, signature: `${size} ${modified}`, sizeBytes: Number(size), ageMs }];
   });
-  return { outputs, truncated: rows.length > MAX_OUTPUTS, busy: state === 'busy' };
+  return { outputs, truncated: rows.length > MAX_OUTPUTS, busy: state === 'busy', print };
 }
 
 /** Rejects (`file_not_found`) when it is not what was found any more. */

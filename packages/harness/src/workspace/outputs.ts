@@ -3,11 +3,14 @@
 //      again, as another file.
 //   O2 The directory is looked at after each tool call, and for as long as what one has begun still runs.
 //   O3 Nothing here fails a tool call or delays one.
+//   O4 That there may be something to keep is written down before a call begins, and that there is nothing more after it:
+//      whoever wakes after a death looks.
 import { isSandboxError } from '@capstan/sandbox/error';
 import type { Sandboxes } from '@capstan/sandbox/port';
 import { MAX_FILE_BYTES } from '@capstan/schema/files';
 import type { Logger } from '@capstan/shared/logger';
 import { z } from 'zod';
+import { isLost } from '../lost.ts';
 import { type FoundOutput, readOutput, scanOutputs } from './output-scan.ts';
 import type { SessionFiles, WorkspaceRecord } from './session-files.ts';
 
@@ -17,6 +20,8 @@ export interface OutputDeps {
   record: WorkspaceRecord;
   logger: Logger;
   clock: { now(): number };
+  /** Directories that are looked at in passing, and who is told when they may have changed. */
+  beside?: { paths: readonly string[]; see(sandboxId: string, print: string): Promise<void> };
 }
 
 /** Unchanged for this long, a file is complete. */
@@ -38,6 +43,7 @@ export class Outputs {
   #again = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #calledAt = Number.NEGATIVE_INFINITY;
+  #ended = true;
 
   constructor(deps: OutputDeps) {
     this.#deps = deps;
@@ -45,8 +51,32 @@ export class Outputs {
 
   /** While a tool call works, and with `ended` after it: looks, and looks on while something happens. Never awaited. */
   watch(sandboxId: string, { ended }: { ended: boolean }): void {
+    if (!this.#isOwed()) this.#deps.record.save('outputs_owed', 'owed');
+    this.#ended = ended;
     this.#calledAt = this.#deps.clock.now();
     this.#soon(sandboxId, ended ? 0 : PAUSE_MS);
+  }
+
+  /** Whether something may have been left that nobody looks for any more. */
+  owes(): boolean {
+    return this.#isOwed() && this.#timer === null && this.#looking === null;
+  }
+
+  /** Looks for what a process that died has left to be looked for. Never awaited. */
+  resume(sandboxId: string): void {
+    if (this.owes()) this.watch(sandboxId, { ended: true });
+  }
+
+  /** Looks for it, and waits for that. Rejects when it cannot now; what a sandbox that has ended took along never can. */
+  async pay(sandboxId: string): Promise<void> {
+    if (!this.owes()) return;
+    try {
+      const { more } = await this.#look(sandboxId, SETTLED_MS);
+      if (more) this.watch(sandboxId, { ended: true });
+    } catch (error) {
+      if (!isLost(error)) throw error;
+    }
+    if (this.owes()) this.#deps.record.save('outputs_owed', 'paid');
   }
 
   /** One last look, at everything that is there: before the sandbox goes. */
@@ -78,18 +108,26 @@ export class Outputs {
     try {
       do {
         this.#again = false;
-        const more = await this.#look(sandboxId, SETTLED_MS);
+        const { more, print } = await this.#look(sandboxId, SETTLED_MS);
+        if (print !== '') await this.#deps.beside?.see(sandboxId, print);
         if (more && this.#deps.clock.now() - this.#calledAt < WATCHED_MS) this.#soon(sandboxId, PAUSE_MS);
+        else if (this.#ended && !this.#again && this.#timer === null)
+          this.#deps.record.save('outputs_owed', 'paid');
       } while (this.#again);
     } catch (error) {
       this.#tell(error);
     }
   }
 
-  /** Keeps what has been unchanged for `settledMs`. Resolves with whether there may be more before long. */
-  async #look(sandboxId: string, settledMs: number): Promise<boolean> {
-    const { sandboxes, logger } = this.#deps;
-    const { outputs, truncated, busy } = await scanOutputs(sandboxes(), sandboxId);
+  #isOwed(): boolean {
+    return this.#deps.record.load('outputs_owed') === 'owed';
+  }
+
+  /** Keeps what has been unchanged for `settledMs`. `more`: there may be more before long. */
+  async #look(sandboxId: string, settledMs: number): Promise<{ more: boolean; print: string }> {
+    const { sandboxes, logger, beside } = this.#deps;
+    const found = await scanOutputs(sandboxes(), sandboxId, beside?.paths);
+    const { outputs, truncated, busy, print } = found;
     if (truncated) logger.warn('outputs.truncated', {});
     const before = this.#load();
     const changed = outputs.filter(({ path, signature }) => before.get(path) !== signature);
@@ -97,7 +135,7 @@ export class Outputs {
     const complete = changed.filter(({ ageMs }) => ageMs >= settledMs || ageMs < -PAUSE_MS);
     let left = changed.length - complete.length;
     for (const output of complete) if (!(await this.#keep(sandboxId, output))) left += 1;
-    return busy || left > 0;
+    return { more: busy || left > 0, print };
   }
 
   /** False: it is not what it was, and is looked at again. */
@@ -133,7 +171,7 @@ export class Outputs {
 
   #tell(error: unknown): void {
     // A sandbox that has ended took along what nobody had looked at.
-    if (isSandboxError(error, 'gone') || isSandboxError(error, 'not_found')) return;
+    if (isLost(error)) return;
     this.#deps.logger.warn('outputs.not_looked_at', { cause: error instanceof Error ? error.message : '' });
   }
 }

@@ -33,7 +33,7 @@ export interface SessionFiles {
   keep(output: Output): Promise<void>;
 }
 
-export type RecordName = 'mounts' | 'outputs' | 'skills' | 'memories';
+export type RecordName = 'mounts' | 'outputs' | 'outputs_owed' | 'skills' | 'memories';
 
 /** What a session remembers of its workspace: survives the process, and means nothing but to who wrote it. */
 export interface WorkspaceRecord {

@@ -1,3 +1,5 @@
+import { SandboxError } from '@capstan/sandbox/error';
+import type { Sandboxes } from '@capstan/sandbox/port';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { callOf, NEVER, type SandboxWorld, startSandboxWorld, textOf } from '../tools/testing.ts';
 import { MemoryFiles, MemoryRecord, serveGit } from './testing.ts';
@@ -206,6 +208,54 @@ describe('outputs of a session', () => {
     await bash('rm -rf /mnt/session/outputs && ln -s /etc /mnt/session/outputs');
     await tools.release();
     expect(files.kept).toEqual([]);
+  });
+
+  it('that a process left when it died become files when the next wakes, without a call', async () => {
+    const { promise: never } = Promise.withResolvers<never>();
+    const dying: Sandboxes = {
+      ...world.sandboxes,
+      exec: (request, signal) =>
+        String(request.command).includes('cksum') ? never : world.sandboxes.exec(request, signal),
+    };
+    tools = world.wake(dying, { files, record });
+    await bash('echo late >/mnt/session/outputs/late.txt');
+    expect([keptPaths(), record.load('outputs_owed')]).toEqual([[], 'owed']);
+    tools = world.wake(world.sandboxes, { files, record });
+    tools.follow({ since: null, upTo: null });
+    await until(() => files.kept.length === 1);
+    expect(files.kept[0]).toMatchObject({ path: 'late.txt', text: 'late\n' });
+    await until(() => record.load('outputs_owed') === 'paid');
+  });
+
+  it('that could not be looked for are owed, and looked for when the session rests', async () => {
+    tools = world.wake(world.sandboxes, { files, record });
+    await bash('echo late >/mnt/session/outputs/late.txt');
+    await until(() => record.load('outputs_owed') === 'paid');
+    files.kept = [];
+    record.save('outputs_owed', 'owed');
+    const sandboxId = world.remembered.sandboxId ?? '';
+    await world.sandboxes.writeFile({
+      sandboxId,
+      path: '/mnt/session/outputs/other.txt',
+      content: bytes('other'),
+    });
+    let away = true;
+    const refusing: Sandboxes = {
+      ...world.sandboxes,
+      exec: (request, signal) =>
+        away && String(request.command).includes('cksum')
+          ? Promise.reject(new SandboxError('internal', 'Nobody is there'))
+          : world.sandboxes.exec(request, signal),
+    };
+    tools = world.wake(refusing, { files, record });
+    tools.follow({ since: Date.now(), upTo: null });
+    await until(() => (tools.careAt() ?? Number.POSITIVE_INFINITY) <= Date.now());
+    await expect(tools.care()).rejects.toThrow('Nobody is there');
+    expect(record.load('outputs_owed')).toBe('owed');
+    away = false;
+    await tools.care();
+    await until(() => record.load('outputs_owed') === 'paid');
+    expect(keptPaths()).toEqual(['other.txt']);
   });
 
   it('are looked at once more before the sandbox goes', async () => {

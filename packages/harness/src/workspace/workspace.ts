@@ -4,6 +4,7 @@ import type { RepositoryTrouble } from '@capstan/schema/sandbox-news';
 import { PhaseClock } from '../phase-clock.ts';
 import type { VaultVariables } from '../vault/sandbox-variables.ts';
 import { MemorySync } from './memory-sync.ts';
+import { MemoryWatch } from './memory-watch.ts';
 import { Mounts } from './mounts.ts';
 import { type OutputDeps, Outputs } from './outputs.ts';
 import type { SessionFiles } from './session-files.ts';
@@ -28,15 +29,19 @@ export class Workspace {
   #skills: SkillMounts;
   #outputs: Outputs;
   #memories: MemorySync | null;
+  #memoryWatch: MemoryWatch | null;
 
   constructor(deps: WorkspaceDeps) {
     this.#phases = new PhaseClock(deps.clock);
     this.#mounts = new Mounts({ ...deps, phases: this.#phases });
     this.#hasSkills = deps.skills !== undefined;
     this.#skills = new SkillMounts(deps);
-    this.#outputs = new Outputs(deps);
-    const { memories } = deps;
+    const { memories, clock } = deps;
     this.#memories = memories === undefined ? null : new MemorySync({ ...deps, memories });
+    this.#memoryWatch = this.#memories && new MemoryWatch({ memories: this.#memories, clock });
+    const paths = memories?.attached.map(({ mountPath }) => mountPath) ?? [];
+    const watch = this.#memoryWatch;
+    this.#outputs = new Outputs({ ...deps, ...(watch && { beside: { paths, see: watch.see.bind(watch) } }) });
   }
 
   /** Before a tool call. Rejects with SandboxError when the sandbox itself fails. */
@@ -66,8 +71,16 @@ export class Workspace {
 
   /** While a tool call works, and with `ended` after it. */
   watch(sandboxId: string, how: { ended: boolean }): void {
-    if (!how.ended) this.#memories?.owe();
+    if (!how.ended) {
+      this.#memories?.owe();
+      this.#memoryWatch?.begin();
+    }
     this.#outputs.watch(sandboxId, how);
+  }
+
+  /** What was under way when another process died goes on. */
+  resume(sandboxId: string): void {
+    this.#outputs.resume(sandboxId);
   }
 
   /** After a tool call that may have changed something: its memories are in their stores. Never rejects. */
@@ -75,14 +88,15 @@ export class Workspace {
     await this.#memories?.settle(sandboxId);
   }
 
-  /** Whether what was done in the sandbox may not be in its memory stores yet. */
+  /** Whether what was done in the sandbox may not be in its memory stores or among the session's files yet. */
   owes(): boolean {
-    return this.#memories?.owes() ?? false;
+    return this.#outputs.owes() || (this.#memories?.owes() ?? false);
   }
 
   /** Rejects when it cannot be done now. */
   async pay(sandboxId: string): Promise<void> {
-    await this.#memories?.pay(sandboxId);
+    await this.#outputs.pay(sandboxId);
+    if (this.#memories?.owes()) await this.#memories.pay(sandboxId);
   }
 
   /** Before the sandbox goes. */

@@ -77,7 +77,11 @@ export class Connection {
   }
 
   keep(handle: Sandbox): void {
-    this.forget(handle.sandboxId);
+    // The one that is there is in use: detached, its calls would fail, and take the new one along.
+    if (this.#handles.has(handle.sandboxId)) {
+      handle.detach();
+      return;
+    }
     const oldest = this.#handles.keys().next().value;
     if (this.#handles.size >= MAX_HANDLES && oldest !== undefined) this.forget(oldest);
     this.#handles.set(handle.sandboxId, handle);
