@@ -10,6 +10,7 @@ export type FactName =
   | 'mounts_stale'
   | 'workspace_mounts'
   | 'workspace_outputs'
+  | 'workspace_outputs_owed'
   | 'workspace_memories'
   | 'workspace_skills'
   | `mark_${MarkName}`;
