@@ -1,7 +1,7 @@
 // `multipart/form-data` read as it arrives: a part's content is passed on before the next part has come, and none is held.
 // What is not understood is refused (`invalid_request`), never guessed.
 import { ApiError } from '@capstan/schema/error';
-import { ByteReader, CRLF } from './byte-reader.ts';
+import { ByteReader, Delimiter } from './byte-reader.ts';
 
 export interface Part {
   name: string;
@@ -9,7 +9,10 @@ export interface Part {
   filename: string | null;
   /** Its `content-type`, as sent. */
   type: string | null;
-  /** To be read before the next part is asked for; what is left unread is passed over. */
+  /**
+   * To be read before the next part is asked for; what is left unread is passed over. A piece of it is there until the next
+   * one is asked for.
+   */
   content: AsyncIterable<Uint8Array>;
 }
 
@@ -34,8 +37,8 @@ export async function* readParts(
   boundary: string,
 ): AsyncGenerator<Part, void> {
   // A delimiter begins with the end of the line before it; the first may stand at the very beginning.
-  const reader = new ByteReader(source, CRLF);
-  const delimiter = encoder.encode(`\r\n--${boundary}`);
+  const reader = new ByteReader(source, encoder.encode('\r\n'));
+  const delimiter = new Delimiter(encoder.encode(`\r\n--${boundary}`));
   await pass(reader.until(delimiter), MAX_PREAMBLE_BYTES);
   while (await hasNext(reader)) {
     const content = new PartContent(reader.until(delimiter));

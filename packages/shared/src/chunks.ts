@@ -7,18 +7,33 @@ interface Filling {
   read(
     view: Uint8Array<ArrayBuffer>,
     options: { min: number },
-  ): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+  ): Promise<{ done: boolean; value?: Uint8Array<ArrayBuffer> | undefined }>;
   releaseLock(): void;
 }
 
 /** The stream must be one of bytes; the last chunk is shorter. Whoever stops early leaves the stream where it is. */
-export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+export function chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+  return filled(stream, () => new ArrayBuffer(CHUNK_BYTES));
+}
+
+/** The same, each chunk in the memory of the one before: it is gone once the next one is asked for. */
+export function passingChunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+  return filled(stream, (before) => before ?? new ArrayBuffer(CHUNK_BYTES));
+}
+
+async function* filled(
+  stream: ReadableStream<Uint8Array>,
+  memory: (before: ArrayBuffer | null) => ArrayBuffer,
+): AsyncGenerator<Uint8Array, undefined> {
   const reader: Filling = stream.getReader({ mode: 'byob' });
+  let before: ArrayBuffer | null = null;
   try {
     for (;;) {
-      const { done, value } = await reader.read(new Uint8Array(CHUNK_BYTES), { min: CHUNK_BYTES });
+      const view = new Uint8Array(memory(before));
+      const { done, value } = await reader.read(view, { min: CHUNK_BYTES });
       if (value !== undefined && value.length > 0) yield value;
       if (done || value === undefined) return;
+      before = value.buffer;
     }
   } finally {
     reader.releaseLock();

@@ -99,7 +99,7 @@ async function hold(part: Part, budget: { left: number }): Promise<Uint8Array<Ar
   let size = 0;
   for await (const piece of part.content) {
     size += piece.length;
-    if (size <= budget.left) pieces.push(piece);
+    if (size <= budget.left) pieces.push(piece.slice());
     else {
       pieces.length = 0;
       if (size > 2 * MAX_SKILL_BYTES) break;

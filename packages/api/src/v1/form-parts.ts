@@ -1,6 +1,6 @@
 // The parts of a request that is a form, and the text of those that are fields.
 import { ApiError } from '@capstan/schema/error';
-import { chunksOf } from '@capstan/shared/chunks';
+import { passingChunksOf } from '@capstan/shared/chunks';
 import { boundaryOf, type Part, readParts } from '../multipart.ts';
 
 const MAX_FIELD_BYTES = 1_024;
@@ -9,7 +9,7 @@ const MAX_FIELD_BYTES = 1_024;
 export function partsOf({ headers, body }: Request): AsyncIterable<Part> {
   const type = headers.get('content-type');
   const boundary = boundaryOf(type);
-  if (boundary !== null) return readParts(body === null ? nothing() : chunksOf(body), boundary);
+  if (boundary !== null) return readParts(body === null ? nothing() : passingChunksOf(body), boundary);
   const came = type === null ? 'none' : type.slice(0, 100);
   throw new ApiError(
     'unsupported_media_type',
