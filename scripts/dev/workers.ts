@@ -4,14 +4,18 @@
 import { join } from 'node:path';
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type MiniflareOptions } from 'miniflare';
 import { modulesIn } from './bundle-modules.ts';
+import { openContents, sweepContents } from './contents.ts';
 import { minuteMatches } from './cron.ts';
 import { readManifest, type WorkerManifest } from './manifest.ts';
 
+const HOUR_MS = 3_600_000;
 const settings = {
   bundles: required('CAPSTAN_DEV_BUNDLES'),
   state: required('CAPSTAN_DEV_WORKERS_STATE'),
   port: Number(required('CAPSTAN_DEV_PORT')),
 };
+
+const contents = openContents(join(settings.state, 'contents'));
 
 const bindings: Record<string, string> = JSON.parse(required('CAPSTAN_DEV_BINDINGS'));
 const manifests = readManifest(settings.bundles);
@@ -22,6 +26,8 @@ console.log(JSON.stringify({ event: 'workers.listening', url: `http://127.0.0.1:
 process.on('SIGHUP', () => void reload());
 process.on('SIGTERM', () => void platform.dispose().finally(() => process.exit(0)));
 setInterval(() => void fireCrons(new Date()), 60_000).unref();
+// workerd may have died and come back since.
+setInterval(() => sweepContents(contents, Date.now() - HOUR_MS), HOUR_MS).unref();
 
 async function reload(): Promise<void> {
   await platform.setOptions(options(readManifest(settings.bundles)));
@@ -56,6 +62,10 @@ function options(workers: WorkerManifest[]): MiniflareOptions {
       modulesRoot: join(settings.bundles, name),
       modules: modulesIn(join(settings.bundles, name)),
       bindings: { ...worker.bindings, ...bindings },
+      serviceBindings: {
+        ...worker.serviceBindings,
+        BLOB_DIRECTORY: { disk: { path: contents, writable: true } },
+      },
     })),
   });
 }

@@ -1,22 +1,28 @@
 // Files into a session and out of it, through the official SDK, on the whole platform with its sandboxes: what a user
 // uploads the agent reads, what the agent leaves the user downloads, also when the sandbox is gone.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Anthropic, { toFile } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import type { Ground } from '../support/conversation.ts';
+import { kill } from '../support/processes.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'capstan-files-'));
 let platform: Platform;
 let client: Anthropic;
 let ground: Ground;
 
-beforeAll(async () => {
+async function start(): Promise<void> {
   platform = await startPlatform(join(dir, 'state'));
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
+  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+}
+
+beforeAll(async () => {
+  await start();
   const tools = [{ type: 'agent_toolset_20260401' as const }];
   const agent = await client.beta.agents.create({ name: 'Clerk', model: 'claude-sonnet-4-6', tools });
   const environment = await client.beta.environments.create({ name: 'Anywhere' });
@@ -179,4 +185,50 @@ describe('the files of a sandbox', () => {
     expect(await refused('?path=relative')).toEqual([400, expect.stringMatching(/absolute/)]);
     expect((await write(id, '/workspace/dir', 'x')).status).toBe(400);
   });
+});
+
+describe('an upload', () => {
+  const MIB = 1024 * 1024;
+  const within = { timeout: 60_000, interval: 100 };
+  /** The files that have contents, finished or not. */
+  const kept = () =>
+    readdirSync(join(dir, 'state/workers/v3/contents'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => name);
+
+  /** Begins to send a file, and never ends. Resolves once some of it has been written. */
+  async function begin(): Promise<() => void> {
+    const { hostname, port } = new URL(platform.url);
+    const type = 'multipart/form-data; boundary=b';
+    const headers = { 'x-api-key': platform.apiKey, 'content-type': type, 'content-length': 100 * MIB };
+    const before = kept().length;
+    const sending = request({ hostname, port, method: 'POST', path: '/v1/files', headers });
+    sending.on('error', () => undefined);
+    sending.write('--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n');
+    sending.write(Buffer.alloc(20 * MIB, 7));
+    await expect.poll(() => kept().length, within).toBe(before + 1);
+    return () => sending.destroy();
+  }
+
+  it('that is cut off leaves nothing', async () => {
+    const before = kept();
+    const cut = await begin();
+    cut();
+    await expect.poll(kept, within).toEqual(before);
+  });
+
+  it('whose server dies leaves nothing once the platform has started again', async () => {
+    const whole = await client.beta.files.upload({ file: await toFile(Buffer.from('whole'), 'whole.txt') });
+    const before = kept();
+    await begin();
+    expect(kill(platform, 'workerd')).toBe(true);
+    await expect
+      .poll(() => client.beta.files.retrieveMetadata(whole.id), within)
+      .toMatchObject({ size_bytes: 5 });
+    await platform.stop();
+    await start();
+    expect(kept()).toEqual(before);
+    await client.beta.files.delete(whole.id);
+    expect(kept()).toEqual(before.filter((name) => name !== whole.id));
+  }, 120_000);
 });

@@ -1,4 +1,5 @@
 // What the agent Worker is configured with. Read only in its composition roots.
+import type { Directory } from '@capstan/db/directory';
 import type { Sessions } from '@capstan/session/service';
 import type { WorkQueues } from '@capstan/session/work/work-queues';
 
@@ -15,6 +16,8 @@ export interface WorkObjects {
 export interface Env {
   DB: D1Database;
   BLOBS: R2Bucket;
+  /** On one machine only: where contents of files are. */
+  BLOB_DIRECTORY?: Directory;
   SESSIONS: SessionObjects;
   WORK: WorkObjects;
   ENVIRONMENT?: string;

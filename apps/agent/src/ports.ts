@@ -2,7 +2,7 @@
 import { settle } from '@capstan/db/blob-debts';
 import { openD1 } from '@capstan/db/d1';
 import type { LedgerEntry } from '@capstan/db/ledger';
-import { openR2 } from '@capstan/db/r2';
+import { openBlobs } from '@capstan/db/open-blobs';
 import { tell } from '@capstan/db/session-news';
 import { stores } from '@capstan/db/stores';
 import { ConfigFault, configFrom, type HarnessConfig } from '@capstan/harness/config';
@@ -72,7 +72,7 @@ export function createPorts(env: Env, spec: SessionSpec, place: Place): Ports {
   const sandboxes = once(() =>
     reach === null ? openSandboxes(env) : markSandboxes(openSandboxes(env), reach),
   );
-  const shelf = { db: openD1(env.DB), blobs: openR2(env.BLOBS), sealer: openSealer(env) };
+  const shelf = { db: openD1(env.DB), blobs: openBlobs(env), sealer: openSealer(env) };
   const files = sessionFiles(shelf, spec, facts);
   const skills = hasSkills(spec) ? { skills: sessionSkills(shelf, spec) } : {};
   const workspace = new Workspace({
@@ -278,7 +278,7 @@ function createIndex(env: Env, spec: SessionSpec, facts: Facts): SessionIndex {
   return {
     confirmedSeq: () => Number(facts.get('indexed_seq') ?? 0),
     remove: async () => {
-      await settle({ db, blobs: openR2(env.BLOBS) }, await sessions.remove(spec.sessionId, Date.now()));
+      await settle({ db, blobs: openBlobs(env) }, await sessions.remove(spec.sessionId, Date.now()));
     },
     put: async (row, seq, { bills, announcements }) => {
       const calls = bills.map((line) => toLedgerEntry(line, spec));

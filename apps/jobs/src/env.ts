@@ -1,4 +1,5 @@
 // The bindings of this Worker, as wrangler.jsonc names them.
+import type { Directory } from '@capstan/db/directory';
 import type { EndpointAddress } from '@capstan/db/webhook-sharing';
 import type { DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamClocks } from '@capstan/schema/dreams';
@@ -38,6 +39,8 @@ export interface OutboxObjects {
 export interface Env {
   DB: D1Database;
   BLOBS: R2Bucket;
+  /** On one machine only: where contents of files are. */
+  BLOB_DIRECTORY?: Directory;
   QUEUE: Queue;
   AGENT: Sessions & ImageBuilder;
   CLOCKS: ClockObjects;

@@ -8,7 +8,7 @@ import { openD1 } from '@capstan/db/d1';
 import { dueImages } from '@capstan/db/environment-images';
 import { LoginCodeStore } from '@capstan/db/login-codes';
 import { sweepMemories } from '@capstan/db/memory-sweep';
-import { openR2 } from '@capstan/db/r2';
+import { openBlobs } from '@capstan/db/open-blobs';
 import { type EndpointAddress, hasEnabledEndpoints, sweepWebhooks } from '@capstan/db/webhook-sharing';
 import type { DeploymentAddress, DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamAddress, DreamClocks } from '@capstan/schema/dreams';
@@ -84,7 +84,7 @@ export default {
   async scheduled(controller, env) {
     const db = openD1(env.DB);
     const codes = await new LoginCodeStore(db).sweep(controller.scheduledTime);
-    const blobs = await sweepBlobs({ db, blobs: openR2(env.BLOBS) }, controller.scheduledTime);
+    const blobs = await sweepBlobs({ db, blobs: openBlobs(env) }, controller.scheduledTime);
     const versions = await sweepMemories(db, controller.scheduledTime);
     const webhooks = await sweepWebhooks(db, controller.scheduledTime);
     const images = await dueImages(db, controller.scheduledTime, IMAGES_AT_ONCE);

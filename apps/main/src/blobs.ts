@@ -1,13 +1,14 @@
 // The blob store and its health: a real read of a key that need not exist.
 import type { Blobs } from '@capstan/db/blobs';
-import { openR2 } from '@capstan/db/r2';
+import { type BlobBindings, openBlobs } from '@capstan/db/open-blobs';
 import type { HealthSource } from '@capstan/schema/health';
 
-export function openBlobs(bucket: R2Bucket): Blobs & HealthSource {
+export function healthyBlobs(bindings: BlobBindings): Blobs & HealthSource {
+  const blobs = openBlobs(bindings);
   return {
-    ...openR2(bucket),
+    ...blobs,
     async health() {
-      await bucket.head('health');
+      await (await blobs.get('health'))?.cancel();
       return { blobs: { status: 'ok' } };
     },
   };

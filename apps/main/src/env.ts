@@ -2,6 +2,7 @@
 import { DEFAULT_RATE_LIMITS, type RateLimits } from '@capstan/api/rate-limit';
 import type { Lack } from '@capstan/api/unconfigured';
 import type { WebhookDispatch } from '@capstan/api/webhooks/dispatch';
+import type { Directory } from '@capstan/db/directory';
 import type { DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamClocks } from '@capstan/schema/dreams';
 import type { ImageKeepers } from '@capstan/schema/environment-images';
@@ -12,6 +13,8 @@ import type { WorkQueues } from '@capstan/session/work/work-queues';
 export interface Env {
   DB: D1Database;
   BLOBS: R2Bucket;
+  /** On one machine only: where contents of files are. */
+  BLOB_DIRECTORY?: Directory;
   ASSETS: Fetcher;
   AGENT: Sessions & WorkQueues & Pick<Fetcher, 'fetch'>;
   JOBS: HealthSource & DeploymentClocks & DreamClocks & ImageKeepers & WebhookDispatch;

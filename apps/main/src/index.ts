@@ -6,7 +6,7 @@ import { consoleLogger } from '@capstan/shared/logger';
 import { reachFrom } from '@capstan/shared/reach-config';
 import { createSealer, TENANT_SECRETS } from '@capstan/shared/seal';
 import { version } from '../../../package.json';
-import { openBlobs } from './blobs.ts';
+import { healthyBlobs } from './blobs.ts';
 import { type Env, problemsOf, rateLimitsOf } from './env.ts';
 import { socketsOf } from './sockets.ts';
 
@@ -38,7 +38,7 @@ function open(env: Env): Api {
     clocks: env.JOBS,
     dreamClocks: env.JOBS,
     images: env.JOBS,
-    blobs: openBlobs(env.BLOBS),
+    blobs: healthyBlobs(env),
     assets: (request) => env.ASSETS.fetch(request),
     secrets: { root: env.PLATFORM_ROOT_SECRET, bootstrapKeyHash: env.BOOTSTRAP_API_KEY_SHA256 ?? null },
     sealer: createSealer([env.PLATFORM_ROOT_SECRET], TENANT_SECRETS),

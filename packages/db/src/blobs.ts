@@ -12,7 +12,10 @@ export interface ByteRange {
 }
 
 export interface Blobs {
-  /** Writes what comes, holding a few MiB of it at a time. Rejects with what `content` rejects with; nothing is kept then. */
+  /**
+   * Writes what comes, holding a few MiB of it at a time. A chunk may be gone once the next one is asked for. Rejects with
+   * what `content` rejects with; nothing is kept then.
+   */
   put(key: string, content: AsyncIterable<Uint8Array>): Promise<Content>;
   /** The content, or the range of it. Null: there is none. Cancel it to stop reading. */
   get(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | null>;
@@ -20,10 +23,7 @@ export interface Blobs {
   remove(keys: readonly string[]): Promise<void>;
 }
 
-/** What is digested at a time: the digest of a content is that of its pieces' digests. */
-export const PIECE_BYTES = 8 * 1024 * 1024;
-
-/** Digests pieces of PIECE_BYTES, the last one shorter, in their order. */
+/** The digest of a content is that of the digests of its pieces, each of PIECE_BYTES and the last one shorter. */
 export class Digester {
   #digests: Uint8Array[] = [];
   #sizeBytes = 0;
@@ -40,23 +40,4 @@ export class Digester {
     const digest = Array.from(whole, (byte) => byte.toString(16).padStart(2, '0')).join('');
     return { sizeBytes: this.#sizeBytes, digest };
   }
-}
-
-/** The same bytes in pieces of PIECE_BYTES, each of them new; the last one is shorter, and may be empty. */
-export async function* piecesOf(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let piece = new Uint8Array(PIECE_BYTES);
-  let filled = 0;
-  for await (const chunk of content) {
-    for (let at = 0; at < chunk.length; ) {
-      const taken = chunk.subarray(at, at + PIECE_BYTES - filled);
-      piece.set(taken, filled);
-      filled += taken.length;
-      at += taken.length;
-      if (filled < PIECE_BYTES) continue;
-      yield piece;
-      piece = new Uint8Array(PIECE_BYTES);
-      filled = 0;
-    }
-  }
-  yield piece.slice(0, filled);
 }

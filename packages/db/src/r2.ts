@@ -1,14 +1,16 @@
 // Opens an R2 binding. A content longer than a piece goes up in parts while the next one arrives: two pieces are held.
 // Parts of an upload whose process died are R2's to forget, after a week.
 import type { R2Bucket, R2MultipartUpload, R2UploadedPart } from '@cloudflare/workers-types';
-import { type Blobs, type Content, Digester, piecesOf } from './blobs.ts';
+import { type Blobs, type Content, Digester } from './blobs.ts';
+import { type Piece, Pieces } from './pieces.ts';
 
 export function openR2(bucket: R2Bucket): Blobs {
   return {
     put: async (key, content) => {
-      const upload = new Upload(bucket, key);
+      const pieces = new Pieces();
+      const upload = new Upload(bucket, { key, done: (piece) => pieces.giveBack(piece) });
       try {
-        for await (const piece of piecesOf(content)) await upload.add(piece);
+        for await (const piece of pieces.of(content)) await upload.add(piece);
         return await upload.end();
       } catch (error) {
         await upload.abort();
@@ -26,22 +28,29 @@ export function openR2(bucket: R2Bucket): Blobs {
   };
 }
 
+interface Sending {
+  piece: Piece;
+  part: Promise<R2UploadedPart>;
+}
+
 class Upload {
   #bucket: R2Bucket;
   #key: string;
+  #done: (piece: Piece) => void;
   #digester = new Digester();
   /** Held back: alone, it is all there is, and needs no parts. */
-  #first: Uint8Array<ArrayBuffer> | null = null;
+  #first: Piece | null = null;
   #parts: R2MultipartUpload | null = null;
   #sent: R2UploadedPart[] = [];
-  #sending: Promise<R2UploadedPart> | null = null;
+  #sending: Sending | null = null;
 
-  constructor(bucket: R2Bucket, key: string) {
+  constructor(bucket: R2Bucket, { key, done }: { key: string; done: (piece: Piece) => void }) {
     this.#bucket = bucket;
     this.#key = key;
+    this.#done = done;
   }
 
-  async add(piece: Uint8Array<ArrayBuffer>): Promise<void> {
+  async add(piece: Piece): Promise<void> {
     if (this.#first === null && this.#parts === null) {
       this.#first = piece;
       return;
@@ -49,12 +58,12 @@ class Upload {
     this.#parts ??= await this.#bucket.createMultipartUpload(this.#key);
     if (this.#first !== null) await this.#send(this.#parts, this.#first);
     this.#first = null;
-    if (piece.length > 0) await this.#send(this.#parts, piece);
+    if (piece.bytes.length > 0) await this.#send(this.#parts, piece);
   }
 
   async end(): Promise<Content> {
     if (this.#parts === null) {
-      const whole = this.#first ?? new Uint8Array();
+      const whole = this.#first?.bytes ?? new Uint8Array();
       await this.#digester.add(whole);
       await this.#bucket.put(this.#key, whole);
       return this.#digester.end();
@@ -65,20 +74,24 @@ class Upload {
   }
 
   async abort(): Promise<void> {
-    await this.#sending?.catch(() => undefined);
+    await this.#sending?.part.catch(() => undefined);
     await this.#parts?.abort().catch(() => undefined);
   }
 
-  async #send(parts: R2MultipartUpload, piece: Uint8Array<ArrayBuffer>): Promise<void> {
+  async #send(parts: R2MultipartUpload, piece: Piece): Promise<void> {
     await this.#settle();
-    await this.#digester.add(piece);
-    this.#sending = parts.uploadPart(this.#sent.length + 1, piece);
+    await this.#digester.add(piece.bytes);
+    const part = parts.uploadPart(this.#sent.length + 1, piece.bytes);
     // Its failure is told by whoever waits for it next.
-    this.#sending.catch(() => undefined);
+    part.catch(() => undefined);
+    this.#sending = { piece, part };
   }
 
   async #settle(): Promise<void> {
-    if (this.#sending !== null) this.#sent.push(await this.#sending);
+    if (this.#sending === null) return;
+    const { piece, part } = this.#sending;
+    this.#sent.push(await part);
     this.#sending = null;
+    this.#done(piece);
   }
 }
