@@ -1,33 +1,9 @@
-// Failpoints: named moments around every call of a session's ports, at which a crash test may kill a process.
-// F1. Without FAILPOINTS, outside development, or at an address beyond this machine there are none: the ports stay as they are.
-// F2. A moment is asked about, and gone past once it is answered; a server that does not answer holds nothing up.
+// Where the failpoints of a session are: around every call of its ports.
 import type { Sandboxes } from '@capstan/sandbox/port';
 import type { Entry } from '@capstan/session/entry';
 import type { Harness, ModelPart } from '@capstan/session/harness';
 import type { Ports } from '@capstan/session/ports';
-
-/** Resolves when the session may go on. `told`: the types of the events that an append writes. */
-export type Reach = (point: string, told?: readonly string[]) => Promise<void>;
-
-export interface FailpointSettings {
-  environment: string | undefined;
-  /** Where they are asked about: POST {point, session, told}. */
-  url: string | undefined;
-  sessionId: string;
-}
-
-/** Null: this session has no failpoints. */
-export function openFailpoints({ environment, url, sessionId }: FailpointSettings): Reach | null {
-  if (url === undefined || environment !== 'development' || !isLoopback(url)) return null;
-  return async (point, told = []) => {
-    const body = JSON.stringify({ point, session: sessionId, told });
-    // Whoever asked for failpoints may be gone before the platform is.
-    await fetch(url, { method: 'POST', body }).then(
-      (answer) => answer.body?.cancel(),
-      () => undefined,
-    );
-  };
-}
+import { around, type Moment, marked, type Reach } from '@capstan/shared/failpoints';
 
 export function markPorts(ports: Ports, reach: Reach): Ports {
   return {
@@ -120,46 +96,9 @@ const LANDMARKS = [
   'session.status_rescheduled',
 ];
 
-interface Moment {
-  name: string;
-  told?: readonly string[];
-}
-
 function append(args: readonly unknown[]): Moment {
   const entries = args.find((argument): argument is Entry[] => Array.isArray(argument)) ?? [];
   const told = entries.map(({ event }) => event.type);
   const name = LANDMARKS.find((type) => told.some((one) => one === type)) ?? told[0];
   return { name: `append.${name}`, told };
-}
-
-type Naming = string | ((args: readonly unknown[]) => Moment);
-
-/** The same port, with a moment before and one after each call of the named methods; all of them answer with a promise. */
-function marked<P extends object>(port: P, names: { [K in keyof P]?: Naming }, reach: Reach): P {
-  const naming = new Map<PropertyKey, Naming>(Object.entries(names));
-  return new Proxy(port, {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key);
-      if (typeof value !== 'function') return value;
-      const call = (...args: unknown[]): unknown => Reflect.apply(value, target, args);
-      const name = naming.get(key);
-      if (name === undefined) return call;
-      return (...args: unknown[]) =>
-        around(typeof name === 'string' ? name : name(args), reach, () => call(...args))();
-    },
-  });
-}
-
-function around<T>(moment: string | Moment, reach: Reach, work: () => T | Promise<T>): () => Promise<T> {
-  const { name, told } = typeof moment === 'string' ? { name: moment, told: undefined } : moment;
-  return async () => {
-    await reach(`${name}:before`, told);
-    const result = await work();
-    await reach(`${name}:after`, told);
-    return result;
-  };
-}
-
-function isLoopback(url: string): boolean {
-  return URL.canParse(url) && ['127.0.0.1', '[::1]', 'localhost'].includes(new URL(url).hostname);
 }

@@ -31,6 +31,7 @@ import type { SessionSpec } from '@capstan/session/spec';
 import type { Sql } from '@capstan/session/sql';
 import { SqlLog } from '@capstan/session/sql-log';
 import { queueName } from '@capstan/session/work/work-queues';
+import { openFailpoints, type Reach } from '@capstan/shared/failpoints';
 import { newId } from '@capstan/shared/ids';
 import { consoleLogger, type Logger } from '@capstan/shared/logger';
 import { reachFrom } from '@capstan/shared/reach-config';
@@ -39,7 +40,7 @@ import { createSealer, type Sealer, TENANT_SECRETS } from '@capstan/shared/seal'
 import { sessionBlobs } from './blobs.ts';
 import type { Env } from './env.ts';
 import type { Facts } from './facts.ts';
-import { markPorts, markSandboxes, openFailpoints, type Reach } from './failpoints.ts';
+import { markPorts, markSandboxes } from './failpoints.ts';
 import { IntervalPulse } from './interval-pulse.ts';
 import { lateHarness } from './late-harness.ts';
 import { openOutsideTools } from './outside-tools.ts';
@@ -269,7 +270,7 @@ function once<T>(make: () => T): () => T {
 
 /** Null but in the crash tests. */
 export function failpointsOf(env: Env, { sessionId }: { sessionId: string }): Reach | null {
-  return openFailpoints({ environment: env.ENVIRONMENT, url: env.FAILPOINTS, sessionId });
+  return openFailpoints({ environment: env.ENVIRONMENT, url: env.FAILPOINTS, subject: sessionId });
 }
 
 function createIndex(env: Env, spec: SessionSpec, facts: Facts): SessionIndex {

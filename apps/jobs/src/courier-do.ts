@@ -1,6 +1,6 @@
 // One endpoint's courier: has the room for it, the alarm, and what it is built from.
 import { DurableObject } from 'cloudflare:workers';
-import { deliver } from '@capstan/api/webhooks/courier';
+import { type CourierPorts, deliver } from '@capstan/api/webhooks/courier';
 import { post } from '@capstan/api/webhooks/post';
 import { openD1 } from '@capstan/db/d1';
 import { WebhookRound } from '@capstan/db/webhook-round';
@@ -9,6 +9,8 @@ import { consoleLogger } from '@capstan/shared/logger';
 import { reachFrom } from '@capstan/shared/reach-config';
 import { createSealer, TENANT_SECRETS } from '@capstan/shared/seal';
 import type { Courier, Env } from './env.ts';
+import { markCourier } from './failpoints.ts';
+import { failpointsOf } from './ports.ts';
 
 const AGAIN_MS = 10_000;
 
@@ -39,10 +41,10 @@ export class CourierDO extends DurableObject<Env> implements Courier {
     if (armed === null || armed > at) await this.ctx.storage.setAlarm(at);
   }
 
-  #ports({ tenantId, endpointId }: EndpointAddress) {
+  #ports({ tenantId, endpointId }: EndpointAddress): CourierPorts {
     const { DB, PLATFORM_ROOT_SECRET: root } = this.env;
     const { reach } = reachFrom(this.env);
-    return {
+    const ports = {
       tenantId,
       endpointId,
       round: new WebhookRound({ db: openD1(DB), tenantId }, endpointId),
@@ -52,5 +54,6 @@ export class CourierDO extends DurableObject<Env> implements Courier {
       now: () => Date.now(),
       random: () => Math.random(),
     };
+    return markCourier(ports, failpointsOf(this.env, endpointId));
   }
 }

@@ -44,7 +44,8 @@ export class DeploymentClock extends DurableObject<Env> implements DeploymentClo
   async #ring(address: DeploymentAddress): Promise<void> {
     const { storage } = this.ctx;
     const tried = (await storage.get<Attempts>('attempts')) ?? null;
-    const { nextAt, attempts } = await keepSchedule(keeperPorts(this.env), address, tried);
+    const ports = keeperPorts(this.env, address.deploymentId);
+    const { nextAt, attempts } = await keepSchedule(ports, address, tried);
     if (attempts === null) await storage.delete('attempts');
     else await storage.put({ attempts });
     const now = Date.now();

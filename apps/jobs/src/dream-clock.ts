@@ -31,7 +31,7 @@ export class DreamClock extends DurableObject<Env> implements DreamClocks {
     const address = await this.ctx.storage.get<DreamAddress>('address');
     if (address === undefined) return;
     try {
-      const next = await keepDream(keeperPorts(this.env), address);
+      const next = await keepDream(keeperPorts(this.env, address.dreamId), address);
       if (next !== null) {
         await this.ctx.storage.delete('expectedUntil');
         await this.#ringBy(next);

@@ -51,6 +51,8 @@ export interface Env {
   /** That of the main Worker: tokens of repositories and signing secrets are sealed under it. */
   PLATFORM_ROOT_SECRET?: string;
   ENVIRONMENT?: string;
+  /** Development only, on loopback: where the failpoints of the crash tests are asked about. */
+  FAILPOINTS?: string;
   PRIVATE_HOSTS?: string;
   DNS_OVER_HTTPS_URL?: string;
 }

@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openFailpoints } from './failpoints.ts';
 
 const url = 'http://127.0.0.1:9/';
-const session = { environment: 'development', sessionId: 'sesn_1' };
+const session = { environment: 'development', subject: 'sesn_1' };
 
 it('exist in development, on this machine, when they are asked for', () => {
   expect(openFailpoints({ ...session, url })).not.toBeNull();
