@@ -1,8 +1,6 @@
 // A second tenant of a platform, with an API key, written into its database while it is stopped: no route makes tenants.
 import { createHash, randomUUID } from 'node:crypto';
-import { globSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { openControlPlane } from './control-plane.ts';
 
 /** `stateDir` is the platform's; returns the key. */
 export function addTenant(stateDir: string): string {
@@ -24,13 +22,4 @@ export function addTenant(stateDir: string): string {
   } finally {
     db.close();
   }
-}
-
-function openControlPlane(stateDir: string): DatabaseSync {
-  for (const path of globSync(join(stateDir, 'workers/v3/d1/*/*.sqlite'))) {
-    const db = new DatabaseSync(path);
-    if (db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'api_keys'").get()) return db;
-    db.close();
-  }
-  throw new Error(`no database with API keys under ${stateDir}`);
 }
