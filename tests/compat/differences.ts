@@ -1,6 +1,6 @@
 // What is known to differ, by method, and how this server reads what the API's documentation leaves open.
 const AGENT =
-  '`execution_identity` of an AWS role and `workflows: enabled` in `multiagent_20261001` are refused by name; `inference_geo` takes `us` and `global`. `capstan` holds settings of ours.';
+  '`execution_identity` of an AWS role is refused by name; `inference_geo` takes `us` and `global`. `capstan` holds settings of ours.';
 const MODELS =
   '`capabilities` is null, and `created_at` is the day on which the figures were looked up or set.';
 const WEBHOOKS =
@@ -47,6 +47,12 @@ export const READINGS: readonly string[] = [
   'Sending to a session that is over is a 409 with `x-should-retry: false`.',
   'A reply to a send has `processed_at` filled where the session took the event at once.',
   'Event types and error types of ours (`session.sandbox_replaced`, `span.sandbox_boot`, `environment_image_error`) stand beside the official ones; the unions of the SDK are open.',
+  'The plan of a workflow run is declarative JSON in a call of the tool `start_workflow` (docs/workflows.md). Its threads end with their step; what they came to reaches the agent as `agent.thread_message_received` from the primary thread.',
+  'A step of a workflow run that fails does not fail the run: the steps after it, and the agent in the end, are told.',
+  'An interrupt of the whole session stops its workflow runs (`stopped`); one of a thread does not.',
+  'A plan that is refused is told as `workflow_run.error` of type `program_error` without a run, too.',
+  'While a workflow run is open, `agent` of its session and the archiving of its threads are refused (`workflow_run_open`); other threads can be archived.',
+  'Workflow runs of one session have 64 threads at work together; further steps wait.',
   'A question to an advisor shows in the asking thread as `agent.thread_message_sent`, before the advice.',
   'A deleted agent keeps its sessions; its deployments are archived.',
   'A credential for `unrestricted` hosts goes to every host that the network of the environment lets through, and the cap of 20 counts those that are not archived.',

@@ -37,7 +37,6 @@ type Known<T> = T extends string | number | boolean | null | undefined
 interface Narrower {
   precondition: { type: 'content_sha256'; content_sha256: string } | null;
   inference_geo: 'us' | 'global' | null;
-  workflows: { type: 'disabled' } | null;
   execution_identity: { type: 'service_account' } | null;
 }
 

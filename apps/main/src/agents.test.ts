@@ -166,16 +166,27 @@ describe('an agent', () => {
       inline_agents: { type: 'enabled' },
       predefined_agents: [{ type: 'agent', id: scout, version: 1 }],
     };
-    expect(lead.multiagent).toEqual({ type, advisor, subagents, workflows: { type: 'disabled' } });
+    const workflows = { type: 'enabled', inline_agents: { type: 'enabled' }, predefined_agents: [] };
+    expect(lead.multiagent).toEqual({ type, advisor, subagents, workflows });
     const merged = await client.beta.agents.update(lead.id, {
       multiagent: { type, advisor: { type: 'disabled' } },
     });
     expect(merged.multiagent).toMatchObject({ advisor: { type: 'disabled' }, subagents });
     const { agent } = await start({ type: 'agent', id: lead.id });
     expect(agent.multiagent).toMatchObject({ subagents: { predefined_agents: [{ name: 'Scribe' }] } });
-    const workflows = { type: 'enabled' as const };
-    await expect(create({ multiagent: { type, workflows } })).rejects.toMatchObject(
-      refused(/^multiagent\.workflows.*this server runs no workflows/),
+    const flowing = await client.beta.agents.update(lead.id, {
+      multiagent: { type, workflows: { type: 'enabled', predefined_agents: [{ type: 'self' }] } },
+    });
+    expect(flowing.multiagent).toMatchObject({
+      subagents,
+      workflows: { predefined_agents: [{ id: lead.id, version: 3 }] },
+    });
+    expect((await start({ type: 'agent', id: lead.id })).agent.multiagent).toMatchObject({
+      workflows: { predefined_agents: [{ id: lead.id, name: 'Scribe' }] },
+    });
+    const nobody = { type: 'enabled' as const, inline_agents: { type: 'disabled' as const } };
+    await expect(create({ multiagent: { type, workflows: nobody } })).rejects.toMatchObject(
+      refused(/^multiagent\.workflows\.predefined_agents: name at least one/),
     );
   });
 

@@ -1,7 +1,7 @@
 // What a session changes of its agent as it is created: for itself alone, in its own copy.
 import { requireConsistent } from '@capstan/schema/agent-rules';
 import type { AgentSnapshot, ThreadAgent } from '@capstan/schema/agents';
-import { rosterOf, withRoster } from '@capstan/schema/roster';
+import { withCalled } from '@capstan/schema/roster';
 import type { SkillParam } from '@capstan/schema/skills';
 import type { Scope } from './scope.ts';
 import { pinSkills } from './skill-pins.ts';
@@ -26,8 +26,8 @@ export function overridden(agent: AgentSnapshot, overrides: Parts): AgentSnapsho
   requireConsistent(own, 'agent.');
   const { multiagent } = agent;
   if (multiagent === null) return own;
-  const roster = rosterOf(multiagent).map((entry) =>
+  const called = withCalled(multiagent, (entry) =>
     entry.id === agent.id && entry.version === agent.version ? { ...entry, ...overrides } : entry,
   );
-  return { ...own, multiagent: withRoster(multiagent, roster) };
+  return { ...own, multiagent: called };
 }

@@ -1,8 +1,8 @@
 // What an agent is set to, and what an update makes of it: what that does not name stays as it was.
 import type { AgentDefinition, Model, ThreadAgent } from '@capstan/schema/agents';
 import { type Metadata, type MetadataPatch, patchMetadata } from '@capstan/schema/metadata';
-import type { Multiagent, MultiagentParam, SubagentsParam } from '@capstan/schema/multiagent';
-import { rosterOf, withRoster } from '@capstan/schema/roster';
+import type { AgentReference, Multiagent, MultiagentParam, WorkersParam } from '@capstan/schema/multiagent';
+import { type Workers, withCalled } from '@capstan/schema/roster';
 import type { SkillParam } from '@capstan/schema/skills';
 
 /** An agent's settings with every default filled in; its skills and the agents it may call are looked up when it is saved. */
@@ -49,10 +49,9 @@ export function isSame(one: unknown, other: unknown): boolean {
 
 /** A definition without what every new version changes: its number, also where its own roster names it. */
 export function withoutVersion({ version, multiagent, ...rest }: AgentDefinition): object {
-  const roster = rosterOf(multiagent).map((entry) =>
-    entry.id === rest.id && entry.version === version ? { type: 'self' } : entry,
-  );
-  return { ...rest, multiagent: multiagent && withRoster(multiagent, roster) };
+  const unversioned = (entry: AgentReference) =>
+    entry.id === rest.id && entry.version === version ? { type: 'self' } : entry;
+  return { ...rest, multiagent: multiagent && withCalled(multiagent, unversioned) };
 }
 
 function reviseModel(current: Model, { effort, ...model }: ModelChange): Model {
@@ -67,15 +66,20 @@ function reviseMultiagent(
   change: MultiagentParam | null,
 ): MultiagentParam | null {
   if (change?.type !== 'multiagent_20261001' || current?.type !== change.type) return change;
-  const { type, advisor = current.advisor, subagents, workflows = current.workflows } = change;
-  return { type, advisor, subagents: reviseSubagents(current.subagents, subagents), workflows };
+  const { type, advisor = current.advisor } = change;
+  return {
+    type,
+    advisor,
+    subagents: reviseWorkers(current.subagents, change.subagents),
+    workflows: reviseWorkers(current.workflows, change.workflows),
+  };
 }
 
 /** Null resets what it stands for to its default. */
-function reviseSubagents(
-  current: Extract<Multiagent, { type: 'multiagent_20261001' }>['subagents'],
-  change: SubagentsParam | null | undefined,
-): SubagentsParam | null {
+function reviseWorkers(
+  current: Workers<AgentReference>,
+  change: WorkersParam | null | undefined,
+): WorkersParam | null {
   if (change === undefined) return current;
   if (change?.type !== 'enabled' || current.type !== 'enabled') return change;
   const { type, inline_agents = current.inline_agents } = change;

@@ -6,7 +6,7 @@ import { ApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Metadata } from '@capstan/schema/metadata';
 import type { CreatedAtBounds, Page } from '@capstan/schema/page';
-import { rosterOf } from '@capstan/schema/roster';
+import { calledBy } from '@capstan/schema/roster';
 import type { AgentSkill } from '@capstan/schema/skills';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, isNull, lt, sql } from 'drizzle-orm';
@@ -229,7 +229,7 @@ export class AgentStore {
       geo: settings.model.inference_geo,
     });
     // A session keeps a copy of them all.
-    const own = rosterOf(pinned.multiagent).some((entry) => entry.id === id) ? [definition] : [];
+    const own = calledBy(pinned.multiagent).flatMap((entry) => (entry.id === id ? [definition] : []));
     requireFit([definition, ...own], 'agent and those of its roster together', {
       what: 'the pinned ones',
       sizeBytes: pinned.sizeBytes,

@@ -50,7 +50,7 @@ describe('an agent of the newer form', () => {
       type,
       advisor: disabled,
       subagents: { type: 'enabled', inline_agents: enabled, predefined_agents: [] },
-      workflows: disabled,
+      workflows: { type: 'enabled', inline_agents: enabled, predefined_agents: [] },
     });
     const lead = await leading({
       type,
@@ -74,6 +74,40 @@ describe('an agent of the newer form', () => {
     const subagents = { type: 'enabled' as const, inline_agents: disabled };
     const message = expect.stringMatching(/^multiagent\.subagents\.predefined_agents: name at least one/);
     await expect(leading({ type, subagents })).rejects.toMatchObject({ code: 'invalid_request', message });
+    const workflows = { type: 'enabled' as const, inline_agents: disabled };
+    await expect(leading({ type, workflows })).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringMatching(/^multiagent\.workflows\.predefined_agents: name at least one/),
+    });
+  });
+
+  it('has a list of its own for workflow runs, merged like the other', async () => {
+    const { id, multiagent: first } = await leading({
+      type,
+      subagents: { ...enabled, predefined_agents: [scout] },
+      workflows: { ...enabled, inline_agents: disabled, predefined_agents: [scribe, { type: 'self' }] },
+    });
+    const workflows = {
+      type: 'enabled',
+      inline_agents: disabled,
+      predefined_agents: [pinned(scribe), pinned(id)],
+    };
+    const subagents = { type: 'enabled', inline_agents: enabled, predefined_agents: [pinned(scout)] };
+    expect(first).toMatchObject({ subagents, workflows });
+    expect(await change(id, { type, workflows: enabled })).toEqual(first);
+    // Nothing has changed: no version was made.
+    expect((await ours.agents.retrieve(id)).version).toBe(1);
+    expect(await change(id, { type, workflows: disabled })).toMatchObject({ subagents, workflows: disabled });
+    const reset = { type: 'enabled', inline_agents: enabled, predefined_agents: [] };
+    expect(await change(id, { type, workflows: null })).toMatchObject({ subagents, workflows: reset });
+    expect(await change(id, { type, workflows: { ...enabled, predefined_agents: [scout] } })).toMatchObject({
+      workflows: { ...reset, predefined_agents: [pinned(scout)] },
+    });
+    await expect(
+      leading({ type, workflows: { ...enabled, predefined_agents: [scout, scout] } }),
+    ).rejects.toMatchObject({
+      message: expect.stringMatching(/^multiagent\.workflows\.predefined_agents\.1: the same agent/),
+    });
   });
 
   it('is merged level by level: what is left out stays, null resets', async () => {
@@ -117,6 +151,21 @@ describe('an agent of the newer form', () => {
     const subagents = { ...enabled, predefined_agents: [scout, { type: 'self' as const }] };
     const lead = await leading({ type, subagents });
     const { agent } = await session(lead.id);
+    const flowing = await leading({
+      type,
+      subagents: { ...enabled, predefined_agents: [scout] },
+      workflows: { ...enabled, predefined_agents: [{ type: 'self' }, scribe, scout] },
+    });
+    expect((await session(flowing.id)).agent.multiagent).toMatchObject({
+      subagents: { predefined_agents: [{ id: scout, name: 'scout', tools: [] }] },
+      workflows: {
+        predefined_agents: [
+          { id: flowing.id, name: 'lead', tools: [] },
+          { id: scribe, name: 'scribe' },
+          { id: scout, name: 'scout' },
+        ],
+      },
+    });
     expect(agent.multiagent).toMatchObject({
       type,
       subagents: {

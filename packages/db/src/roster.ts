@@ -9,8 +9,9 @@ import {
   type Multiagent,
   type MultiagentParam,
   type RosterEntry,
+  type WorkersParam,
 } from '@capstan/schema/multiagent';
-import { rosterOf } from '@capstan/schema/roster';
+import { calledBy, type Workers } from '@capstan/schema/roster';
 import { and, eq, or, type SQL, sql } from 'drizzle-orm';
 import type { Scope } from './scope.ts';
 import { agents, agentVersions } from './tables/agents.ts';
@@ -36,33 +37,53 @@ type Named = { id: string; version?: number | undefined } | 'self';
 
 type Found = Awaited<ReturnType<typeof readNamed>>[number];
 
-const PATHS = {
-  coordinator: 'multiagent.agents',
-  multiagent_20261001: 'multiagent.subagents.predefined_agents',
-} as const;
-
 /** Refuses unknown agents (`not_found`), and archived ones, coordinators and repetitions (`invalid_request`). */
 export async function pinRoster(scope: Scope, param: MultiagentParam, owner: Owner): Promise<Pinned> {
   if (param.type === 'coordinator') {
     const called = param.agents.flatMap((entry) => (isAdvisor(entry) ? [] : [entry]));
     const advisors = param.agents.filter(isAdvisor);
-    const { pinned, sizeBytes } = await pin(scope, { entries: called, path: PATHS.coordinator }, owner);
+    const { pinned, sizeBytes } = await pin(scope, { entries: called, path: 'multiagent.agents' }, owner);
     return { multiagent: { type: param.type, agents: [...pinned, ...advisors] }, sizeBytes };
   }
-  const { type } = param;
-  const off = { type: 'disabled' as const };
-  const rest = { type, advisor: param.advisor ?? off, workflows: off };
-  const subagents = param.subagents ?? { type: 'enabled' as const };
-  if (subagents.type === 'disabled') return { multiagent: { ...rest, subagents }, sizeBytes: 0 };
-  const inline_agents = subagents.inline_agents ?? { type: 'enabled' as const };
-  const entries = subagents.predefined_agents ?? [];
+  const { type, advisor } = param;
+  const subagents = await pinWorkers(scope, { part: 'subagents', param: param.subagents }, owner);
+  const geo = owner.geo ?? subagents.geo;
+  const workflows = await pinWorkers(scope, { part: 'workflows', param: param.workflows }, { ...owner, geo });
+  return {
+    multiagent: {
+      type,
+      advisor: advisor ?? { type: 'disabled' },
+      subagents: subagents.workers,
+      workflows: workflows.workers,
+    },
+    sizeBytes: subagents.sizeBytes + workflows.sizeBytes,
+  };
+}
+
+interface Part {
+  part: 'subagents' | 'workflows';
+  param: WorkersParam | null | undefined;
+}
+
+interface PinnedWorkers {
+  workers: Workers<AgentReference>;
+  sizeBytes: number;
+  geo?: string | undefined;
+}
+
+/** Absent or null: enabled. */
+async function pinWorkers(scope: Scope, { part, param }: Part, owner: Owner): Promise<PinnedWorkers> {
+  const wanted = param ?? { type: 'enabled' as const };
+  if (wanted.type === 'disabled') return { workers: wanted, sizeBytes: 0 };
+  const inline_agents = wanted.inline_agents ?? { type: 'enabled' as const };
+  const entries = wanted.predefined_agents ?? [];
+  const path = `multiagent.${part}.predefined_agents`;
   if (inline_agents.type === 'disabled' && entries.length === 0) {
-    const hint = 'name at least one agent, enable inline_agents, or disable subagents';
-    throw new ApiError('invalid_request', `${PATHS[type]}: ${hint}`);
+    const hint = `name at least one agent, enable inline_agents, or disable ${part}`;
+    throw new ApiError('invalid_request', `${path}: ${hint}`);
   }
-  const { pinned, sizeBytes } = await pin(scope, { entries, path: PATHS[type] }, owner);
-  const enabled = { type: 'enabled' as const, inline_agents, predefined_agents: pinned };
-  return { multiagent: { ...rest, subagents: enabled }, sizeBytes };
+  const { pinned, ...found } = await pin(scope, { entries, path }, owner);
+  return { workers: { type: 'enabled', inline_agents, predefined_agents: pinned }, ...found };
 }
 
 interface Given {
@@ -100,31 +121,35 @@ async function pin(scope: Scope, { entries, path }: Given, owner: Owner) {
     pinned.push({ type: 'agent', id: row.id, version: row.version });
     sizeBytes += row.sizeBytes;
   }
-  return { pinned, sizeBytes };
+  return { pinned, sizeBytes, geo };
 }
 
-/** A version's definition with those of the agents it may call, in the order of its roster: an expression over `agent_versions`. */
+/** Where a definition has lists of agents that it may call. */
+export const CALLED = [
+  '$.multiagent.agents',
+  '$.multiagent.subagents.predefined_agents',
+  '$.multiagent.workflows.predefined_agents',
+] as const;
+
+/** A version's definition with those of the agents it may call, in the order of its lists: an expression over `agent_versions`. */
 export function snapshot(scope: Scope): SQL<AgentSnapshot> {
   const { definition } = agentVersions;
-  const older = '$.multiagent.agents';
-  const newer = '$.multiagent.subagents.predefined_agents';
-  return sql<AgentSnapshot>`CASE
-    WHEN json_type(${definition}, ${sql.raw(`'${older}'`)}) = 'array' THEN ${withCalled(scope, older)}
-    WHEN json_type(${definition}, ${sql.raw(`'${newer}'`)}) = 'array' THEN ${withCalled(scope, newer)}
-    ELSE ${definition} END`;
+  // A list that a definition does not have is not replaced.
+  const lists = CALLED.map((path) => sql`${sql.raw(`'${path}'`)}, json((${calledAt(scope, path)}))`);
+  return sql<AgentSnapshot>`CASE WHEN json_type(${definition}, '$.multiagent') = 'object'
+    THEN json_replace(${definition}, ${sql.join(lists, sql`, `)}) ELSE ${definition} END`;
 }
 
 /** An advisor is no agent: it stays as it is. */
-function withCalled({ tenantId }: Scope, path: string): SQL {
+function calledAt({ tenantId }: Scope, path: (typeof CALLED)[number]): SQL {
   const { definition } = agentVersions;
   const at = sql.raw(`'${path}'`);
-  const called = sql`SELECT json_group_array(json(iif(entry.value ->> '$.type' = 'advisor', entry.value,
+  return sql`SELECT json_group_array(json(iif(entry.value ->> '$.type' = 'advisor', entry.value,
       json_remove(called.definition, '$.multiagent'))) ORDER BY entry.key)
     FROM json_each(${definition}, ${at}) AS entry
     LEFT JOIN ${agentVersions} AS called ON called.agent_id = entry.value ->> '$.id'
       AND called.version = entry.value ->> '$.version' AND called.tenant_id = ${tenantId}
     WHERE called.agent_id IS NOT NULL OR entry.value ->> '$.type' = 'advisor'`;
-  return sql`json_set(${definition}, ${at}, json((${called})))`;
 }
 
 /** An agent's own current version is what is being saved: an answer's roster can be sent back as it is. */
@@ -138,7 +163,7 @@ function toNamed(entry: RosterEntry, owner: Owner): Named {
 }
 
 function isKept({ id, version }: Pick<Found, 'id' | 'version'>, { roster = null }: Owner): boolean {
-  return rosterOf(roster).some((entry) => entry.id === id && entry.version === version);
+  return calledBy(roster).some((entry) => entry.id === id && entry.version === version);
 }
 
 function requireDistinct(ids: readonly string[], path: string): void {

@@ -2,6 +2,7 @@
 // A session and all of its skills are made together or not at all: a version that is gone refuses the whole.
 import { ApiError } from '@capstan/schema/error';
 import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { CALLED } from './roster.ts';
 import type { Scope } from './scope.ts';
 import { files } from './tables/files.ts';
 import { sessionSkills } from './tables/skills.ts';
@@ -14,14 +15,11 @@ export interface SessionSkill {
   fileId: string;
 }
 
-/** Where agents have other agents that they may call. */
-const MEMBERS = ['$.multiagent.agents', '$.multiagent.subagents.predefined_agents'];
-
 /** Ids of the versions that a session's agents have, as its copy of them says. */
 function pinned(sessionId: string): SQL {
   const own = sql`SELECT skill.value ->> '$.version' AS id
     FROM sessions AS s, json_each(s.agent, '$.skills') AS skill WHERE s.id = ${sessionId}`;
-  const called = MEMBERS.map(
+  const called = CALLED.map(
     (path) => sql`SELECT skill.value ->> '$.version' AS id
     FROM sessions AS s, json_each(s.agent, ${path}) AS member, json_each(member.value, '$.skills') AS skill
     WHERE s.id = ${sessionId}`,

@@ -8,6 +8,8 @@ export const ID_PREFIXES = {
   thread: 'sthr',
   event: 'sevt',
   outcome: 'outc',
+  workflowRun: 'wrun',
+  workflowRunPhase: 'wphase',
   snapshot: 'snap',
   file: 'file',
   resource: 'sesrsc',

@@ -53,7 +53,8 @@ const coordinatorParam = z.object({
     }),
 });
 
-const subagentsParam = z.discriminatedUnion('type', [
+/** Agents to work with: those of a list of its own, and those that the agent writes itself. */
+const workersParam = z.discriminatedUnion('type', [
   enabled.extend({
     /** Absent or null: enabled. */
     inline_agents: onOrOff.nullish(),
@@ -61,20 +62,16 @@ const subagentsParam = z.discriminatedUnion('type', [
   }),
   disabled,
 ]);
-export type SubagentsParam = z.infer<typeof subagentsParam>;
+export type WorkersParam = z.infer<typeof workersParam>;
 
 const partsParam = z.object({
   type: z.literal('multiagent_20261001'),
   /** Absent or null: disabled. */
   advisor: advising.nullish(),
   /** Absent or null: enabled. */
-  subagents: subagentsParam.nullish(),
-  /** Absent or null: disabled, for this server runs no workflows. */
-  workflows: z
-    .discriminatedUnion('type', [disabled], {
-      error: 'expected {"type":"disabled"}: this server runs no workflows',
-    })
-    .nullish(),
+  subagents: workersParam.nullish(),
+  /** Absent or null: enabled. */
+  workflows: workersParam.nullish(),
 });
 
 export const multiagentParam = z
@@ -95,6 +92,10 @@ export type AgentReference = z.infer<typeof agentReference>;
 export function multiagentOf<T extends typeof agentReference | z.ZodObject<{ type: z.ZodLiteral<'agent'> }>>(
   entry: T,
 ) {
+  const workers = z.discriminatedUnion('type', [
+    enabled.extend({ inline_agents: onOrOff, predefined_agents: z.array(entry) }),
+    disabled,
+  ]);
   return z.discriminatedUnion('type', [
     z.object({
       type: z.literal('coordinator'),
@@ -104,11 +105,8 @@ export function multiagentOf<T extends typeof agentReference | z.ZodObject<{ typ
     z.object({
       type: z.literal('multiagent_20261001'),
       advisor: advising,
-      subagents: z.discriminatedUnion('type', [
-        enabled.extend({ inline_agents: onOrOff, predefined_agents: z.array(entry) }),
-        disabled,
-      ]),
-      workflows: disabled,
+      subagents: workers,
+      workflows: workers,
     }),
   ]);
 }

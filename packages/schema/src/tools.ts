@@ -61,7 +61,15 @@ export const mcpToolsetParam = z.object({
 });
 
 /** Tools that the engine itself performs: no agent can have one of its own by such a name. */
-export const ENGINE_TOOL_NAMES = ['delegate', 'consult_advisor', 'grade_outcome', 'judge_calls'] as const;
+export const ENGINE_TOOL_NAMES = [
+  'delegate',
+  'consult_advisor',
+  'start_workflow',
+  'check_workflow',
+  'stop_workflow',
+  'grade_outcome',
+  'judge_calls',
+] as const;
 const RESERVED: ReadonlySet<string> = new Set(ENGINE_TOOL_NAMES);
 
 const propertyName = z

@@ -3,12 +3,13 @@ import { ApiError } from '@capstan/schema/error';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import { refuseFull } from './backlog.ts';
 import { atCap } from './budget.ts';
+import { onward } from './conclude.ts';
 import { closeCalls, waiting } from './endings.ts';
 import { type Entry, type Note, noted, ownedBy, type Stamp, toTimestamp } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import { DEFAULT_ITERATIONS } from './evolve-outcome.ts';
 import { refuseFiles } from './file-sources.ts';
-import { type Context, frame, wake } from './frame.ts';
+import { type Context, frame } from './frame.ts';
 import { interrupt } from './interrupt.ts';
 import { isSelfHosted } from './remote-calls.ts';
 import type { OpenCall, State, ThreadState, UserEvent } from './state.ts';
@@ -57,7 +58,7 @@ export function accept(params: readonly EventParam[], context: Context): Accepta
     if (accepted.logged) add(frame(now, accepted.entries));
   }
   const now = { ...context, state };
-  add(frame(now, [...repeated(now, answered), ...wake(now)]));
+  add(frame(now, [...repeated(now, answered), ...onward(now)]));
   return { entries, echoes };
 }
 

@@ -209,7 +209,7 @@ function toItems({ event, note }: Entry): ContextItem[] {
       ];
     }
     case 'agent.thread_message_received':
-      return [received(event)];
+      return note?.run ? [{ type: 'user', content: spoken(event) }] : [received(event)];
     default:
       return [];
   }
@@ -221,12 +221,16 @@ const GO_ON =
 type Received = Extract<SessionEvent, { type: 'agent.thread_message_received' }>;
 
 function received({ from_session_thread_id: from, from_agent_name: name, content }: Received): ContextItem {
-  const said = content.filter((block) => block.type !== 'redacted');
+  const said = spoken({ content });
   const who = {
     type: 'text' as const,
     text: `Message from ${name ?? 'the agent that called you'} (thread ${from}):`,
   };
   return { type: 'user', content: [who, ...said] };
+}
+
+function spoken({ content }: Pick<Received, 'content'>) {
+  return content.filter((block) => block.type !== 'redacted');
 }
 
 type Defined = Extract<SessionEvent, { type: 'user.define_outcome' }>;

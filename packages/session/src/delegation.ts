@@ -10,7 +10,7 @@ import { type Context, named } from './frame.ts';
 import type { EngineTool, ModelOutput } from './harness.ts';
 import type { InlineWords } from './inline-agent.ts';
 import { newThread, type ThreadState } from './state.ts';
-import { agentNow, livingWorkers } from './thread.ts';
+import { agentNow, endsByItself, livingWorkers } from './thread.ts';
 
 export const DELEGATE = 'delegate';
 export const CONSULT = 'consult_advisor';
@@ -129,7 +129,7 @@ interface Wish {
 
 function writeTo({ state, stamp }: Context, from: ThreadState, { request, call }: Wish): Entry[] | string {
   const thread = state.threads.find(({ id, parentId }) => id === request.thread_id && parentId === from.id);
-  if (thread === undefined || thread.advises) {
+  if (thread === undefined || endsByItself(thread)) {
     const known = livingWorkers(state).map(({ id, name }) => `${id} (${name})`);
     return `There is no thread ${request.thread_id}. There are: ${known.join(', ') || 'none yet'}.`;
   }

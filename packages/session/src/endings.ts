@@ -13,6 +13,7 @@ import { abandonGrading, endOutcome } from './outcome.ts';
 import type { OpenCall, State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
 import { again, blocking, nextStep } from './thread.ts';
+import type { StepResult } from './workflow/run.ts';
 
 const MAX_ATTEMPTS = 5;
 const FIRST_RETRY_MS = 1_000;
@@ -26,14 +27,21 @@ const LONGEST_RESTART_MS = 500;
 export interface Ending {
   reason: StopReason;
   details?: StopDetails;
+  /** What its step came to, of a thread that has one; absent: it goes on later. */
+  result?: StepResult;
 }
 
-export function idle(thread: ThreadState, { reason, details = null }: Ending, stamp: Stamp): Entry[] {
+export function idle(thread: ThreadState, { reason, details = null, result }: Ending, stamp: Stamp): Entry[] {
   const stop = { stop_reason: reason, stop_details: details };
   const rests = made(stamp, 'session.thread_status_idle', { ...named(thread), ...stop });
-  // A consultation is over with its answer.
-  const over = thread.advises ? [made(stamp, 'session.thread_status_terminated', named(thread))] : [];
+  // A consultation is over with its answer, a step with its result.
+  const over = thread.advises || (thread.step && result) ? [ending(thread, result, stamp)] : [];
   return ownedBy(thread, [rests, ...over], true);
+}
+
+function ending(thread: ThreadState, result: StepResult | undefined, stamp: Stamp): Entry {
+  const over = made(stamp, 'session.thread_status_terminated', named(thread));
+  return thread.step && result ? noted(over, { result }) : over;
 }
 
 export function waiting(thread: ThreadState, stamp: Stamp): Entry[] {
@@ -161,7 +169,7 @@ export function giveUp(
   ];
   if (thread.parentId !== null) {
     const text = `This thread ended with an error and takes no more messages: ${error.message}`;
-    const over = made(stamp, 'session.thread_status_terminated', named(thread));
+    const over = ending(thread, { text: error.message, failed: true }, stamp);
     return [...given, ...report(thread, text, stamp), ...ownedBy(thread, [over], true)];
   }
   const outcome = endOutcome(state, { result: 'failed', explanation: error.message }, stamp);
@@ -170,9 +178,9 @@ export function giveUp(
 
 export type LimitErrorType = 'tool_use_limit_reached_error' | 'compaction_limit_reached_error';
 
-/** Tells a child's parent what it has to say. */
+/** Tells a child's parent what it has to say; what a step came to is its run's. */
 export function report(thread: ThreadState, text: string, stamp: Stamp): Entry[] {
-  if (thread.parentId === null) return [];
+  if (thread.parentId === null || thread.step) return [];
   const content: ThreadContent[] = [{ type: 'text', text: text === '' ? '(no words)' : text }];
   const to = { to_session_thread_id: thread.parentId, to_agent_name: null };
   return ownedBy(thread, [made(stamp, 'agent.thread_message_sent', { ...to, content })]);

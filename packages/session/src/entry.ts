@@ -5,6 +5,7 @@ import type { EventOf, EventType, SessionEvent } from '@capstan/schema/events';
 import type { ModelUsage } from '@capstan/schema/usage';
 import type { ModelChoice, Opaque, Price } from './harness.ts';
 import type { InlineWords } from './inline-agent.ts';
+import type { Plan, StepPlace, StepResult } from './workflow/run.ts';
 
 /** What is set aside for a model call: the most it can take. */
 export interface Reserve {
@@ -81,7 +82,19 @@ export interface Note {
   /** On `session.thread_status_terminated`: the thread had ended already, and its end was told then. */
   again?: true;
   /** On `session.thread_created`: whose thread it is. */
-  created?: { parentId: string } & ({ member: number } | { inline: InlineWords } | { advises: true });
+  created?: { parentId: string; step?: StepPlace } & (
+    | { member: number }
+    | { inline: InlineWords }
+    | { advises: true }
+  );
+  /** On `workflow_run.created`: what the run follows. */
+  plan?: Plan;
+  /** On `session.thread_status_terminated`: what the step of a workflow run came to that it did. */
+  result?: StepResult;
+  /** On `workflow_run.status_ended`: the agent that began the run is told of it in a message. */
+  reports?: true;
+  /** On `agent.thread_message_received`: the workflow run whose end it tells. */
+  run?: string;
   /** On `agent.thread_message_sent`: the tool call it is, its message left empty, with the answer it was given. */
   call?: { name: string; input: Record<string, unknown>; answer: string };
   /** On `agent.thread_message_received`: the `agent.thread_message_sent` it delivers. */
@@ -134,8 +147,11 @@ export interface LoggedEntry extends Entry {
 /** Where time and ids come from: the machine itself has neither (M1). */
 export interface Stamp {
   now: number;
-  newId(kind?: 'event' | 'thread' | 'outcome'): string;
+  newId(kind?: NewId): string;
 }
+
+/** What a session gives ids to. */
+export type NewId = 'event' | 'thread' | 'outcome' | 'workflowRun' | 'workflowRunPhase';
 
 type Body<T extends EventType> = Omit<EventOf<T>, 'id' | 'type' | 'processed_at'>;
 

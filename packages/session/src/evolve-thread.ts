@@ -53,7 +53,7 @@ function worked(thread: ThreadState, { event, note }: Entry): ThreadState | null
       return closed(note?.heard ? { ...thread, missing: null } : thread, event.mcp_tool_use_id);
     case 'agent.message':
       // What a broken reply had said is no progress: it might break off there for ever.
-      return note?.cut ? thread : progressed({ ...thread, compactions: 0 });
+      return note?.cut ? cut(thread, event) : progressed(whole({ ...thread, compactions: 0 }));
     case 'agent.thread_message_sent':
       // The reply that made the call ends after this row, and has not seen what the call was answered.
       return note?.call ? progressed({ ...thread, compactions: 0, unseen: true }) : thread;
@@ -132,6 +132,19 @@ function stood(thread: ThreadState, { event, note }: Entry): ThreadState {
     default:
       return thread;
   }
+}
+
+type Message = Extract<SessionEvent, { type: 'agent.message' }>;
+
+/** Somebody waits for all that a step says, the beginning too. */
+function cut(thread: ThreadState, { content }: Message): ThreadState {
+  if (thread.step === undefined) return thread;
+  const text = content.map((block) => (block.type === 'text' ? block.text : '')).join('');
+  return { ...thread, begunText: `${thread.begunText ?? ''}${text}` };
+}
+
+function whole({ begunText: _, ...thread }: ThreadState): ThreadState {
+  return thread;
 }
 
 function withBill(thread: ThreadState, note: Note | undefined): ThreadState {

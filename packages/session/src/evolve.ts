@@ -7,16 +7,16 @@ import { evolveThread } from './evolve-thread.ts';
 import { missed } from './missed.ts';
 import { NOTHING_SPENT, newThread, type Spent, type State, type ThreadState } from './state.ts';
 import { threadOfCall } from './thread.ts';
+import { evolveRuns } from './workflow/evolve-run.ts';
 
 /** Stopped calls that are remembered at most: the oldest have ended at their own limits. */
 const MAX_STOPPING = 256;
 
 export function evolve(state: State, entry: Entry): State {
   const at = entry.event.processed_at === null ? null : Date.parse(entry.event.processed_at);
-  const next = evolveOutcome(
-    withThread(reached(billed(told(whole(resumed(state, entry), entry), entry), entry), entry), entry, at),
-    entry,
-  );
+  const known = told(whole(resumed(state, entry), entry), entry);
+  const moved = withThread(reached(billed(known, entry), entry), entry, at);
+  const next = evolveRuns(evolveOutcome(moved, entry), entry);
   return at === null ? next : { ...next, updatedAt: Math.max(next.updatedAt, at) };
 }
 

@@ -5,7 +5,7 @@ import type { SessionSpec } from './spec.ts';
 import { initialState, type State } from './state.ts';
 
 /** Changes with what `evolve` makes of a log, and with the shape of the state: older snapshots are not read then. */
-const VERSION = '12';
+const VERSION = '13';
 
 /** Rows between two snapshots: a new process folds no more than these. */
 export const SNAPSHOT_EVERY = 500;

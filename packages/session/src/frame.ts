@@ -16,12 +16,6 @@ export interface Context {
   stamp: Stamp;
 }
 
-/** The entries, and work that is due because of them, as the session shows them. */
-export function conclude(context: Context, entries: readonly Entry[]): Entry[] {
-  const state = evolveAll(context.state, entries);
-  return frame(context, [...entries, ...wake({ ...context, state })]);
-}
-
 export function frame({ state, spec, stamp }: Context, entries: readonly Entry[]): Entry[] {
   const after = evolveAll(state, entries);
   // A session that is over stays so, whatever its threads were at.

@@ -9,14 +9,16 @@ import { endOutcome } from './outcome.ts';
 import type { State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
 import { primaryOf, threadById } from './thread.ts';
+import { stopRuns } from './workflow/run-end.ts';
 
 type Interrupt = Extract<EventParam, { type: 'user.interrupt' }>;
 
 export function interrupt(
   param: Interrupt,
-  { state, stamp }: Context,
+  context: Context,
   path: string,
 ): { entries: Entry[]; logged: boolean } {
+  const { state, stamp } = context;
   const target = targetOf(state, param, path);
   const named = param.session_thread_id ? { session_thread_id: param.session_thread_id } : {};
   const [event] = ownedBy(target ?? primaryOf(state), [made(stamp, 'user.interrupt', named)], true);
@@ -25,9 +27,7 @@ export function interrupt(
   if (isPaused(state)) return { entries, logged: false };
   const threads = (target ? [target] : state.threads).filter(isStopped);
   entries.push(
-    ...(target === null
-      ? stopAll(state, threads, stamp)
-      : threads.flatMap((thread) => stopOne(thread, stamp))),
+    ...(target === null ? stopAll(context, threads) : threads.flatMap((thread) => stopOne(thread, stamp))),
   );
   if (target === null || target.parentId === null) {
     const explanation = 'The work was interrupted by the user.';
@@ -47,28 +47,33 @@ function targetOf(state: State, { session_thread_id: id }: Interrupt, path: stri
 /** Its parent, who may be waiting for it, is told. */
 function stopOne(thread: ThreadState, stamp: Stamp, read: readonly Entry[] = []): Entry[] {
   const told = report(thread, 'This thread was interrupted by the user.', stamp);
-  return [...cutShort(thread, stamp), ...read, ...told, ...idle(thread, END, stamp)];
+  const result = { text: 'It was interrupted by the user.', failed: true as const };
+  return [...cutShort(thread, stamp), ...read, ...told, ...idle(thread, { ...END, result }, stamp)];
 }
 
 /**
  * What threads had to say to each other, and that they were stopped, is read with the next message: it starts nothing. The
  * primary one comes last, so that it is told of all others, also where it was at rest.
  */
-function stopAll(state: State, busy: readonly ThreadState[], stamp: Stamp): Entry[] {
+function stopAll(context: Context, busy: readonly ThreadState[]): Entry[] {
   if (busy.length === 0) return [];
-  const children = busy.filter(({ parentId }) => parentId !== null);
-  const entries = children.flatMap((thread) => stopOne(thread, stamp, readMail(thread, stamp)));
+  const { state, stamp } = context;
+  const children = busy.filter(({ parentId, step }) => parentId !== null && step === undefined);
+  const entries = [
+    ...stopRuns(context, STOPPED),
+    ...children.flatMap((thread) => stopOne(thread, stamp, readMail(thread, stamp))),
+  ];
   const primary = primaryOf(evolveAll(state, entries));
   return [...entries, ...cutShort(primary, stamp), ...readMail(primary, stamp), ...idle(primary, END, stamp)];
 }
 
+const STOPPED = 'Execution was interrupted by the user.';
 const END: Ending = { reason: { type: 'end_turn' } };
 
 function cutShort(thread: ThreadState, stamp: Stamp): Entry[] {
-  const text = 'Execution was interrupted by the user.';
   return [
     ...abandonSpan(thread, { isError: null, took: 'untold' }, stamp),
-    ...closeCalls(thread, { text, cancel: true }, stamp),
+    ...closeCalls(thread, { text: STOPPED, cancel: true }, stamp),
   ];
 }
 

@@ -42,9 +42,9 @@ export class Keepers {
     this.#stopper = new Stopper(ports, settled);
     this.#caretaker = new Caretaker(ports, settled);
     this.#work = new WorkKeeper(ports, settled);
-    const memberOf = (id: string | undefined) =>
-      state().threads.find((thread) => thread.id === id)?.member ?? null;
-    this.#ledger = new LedgerKeeper(ports, { spec, memberOf }, settled);
+    const ownerOf = (id: string | undefined) =>
+      state().threads.find((thread) => thread.id === id) ?? { member: null };
+    this.#ledger = new LedgerKeeper(ports, { spec, ownerOf }, settled);
     this.#announcer = new Announcer(ports, spec, settled);
     const reports = { bills: this.#ledger, announcements: this.#announcer };
     this.#index = new IndexKeeper({ ...ports, ...reports }, settled);

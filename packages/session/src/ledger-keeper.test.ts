@@ -49,7 +49,7 @@ class Books {
           }),
       },
     };
-    return new LedgerKeeper(ports, { spec, memberOf: () => null }, () => {
+    return new LedgerKeeper(ports, { spec, ownerOf: () => ({ member: null }) }, () => {
       this.settled += 1;
     });
   }

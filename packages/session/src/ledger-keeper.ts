@@ -3,12 +3,12 @@ import type { LoggedEntry } from './entry.ts';
 import type { Ledger, LedgerLine } from './ports.ts';
 import { Reporter, type ReporterPorts } from './reporter.ts';
 import type { SessionSpec } from './spec.ts';
-import { agentOf } from './thread.ts';
+import { agentOf, type Owned } from './thread.ts';
 
 interface Session {
   spec: SessionSpec;
-  /** The place of a thread's agent in the roster; null: the session's own. */
-  memberOf(threadId: string | undefined): number | null;
+  /** Whose work a thread is. */
+  ownerOf(threadId: string | undefined): Owned;
 }
 
 export class LedgerKeeper extends Reporter<LedgerLine> {
@@ -25,9 +25,9 @@ export class LedgerKeeper extends Reporter<LedgerLine> {
   }
 }
 
-function linesOf({ event, note }: LoggedEntry, { spec, memberOf }: Session): LedgerLine[] {
+function linesOf({ event, note }: LoggedEntry, { spec, ownerOf }: Session): LedgerLine[] {
   if (!note?.bill || event.processed_at === null) return [];
-  const { id, version } = agentOf({ spec, state: {} }, { member: memberOf(note.thread) });
+  const { id, version } = agentOf({ spec, state: {} }, ownerOf(note.thread));
   const threadId = note.thread ?? spec.threadId;
   const at = Date.parse(event.processed_at);
   return [{ ...note.bill, eventId: event.id, threadId, agent: { id, version }, at }];

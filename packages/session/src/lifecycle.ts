@@ -5,10 +5,11 @@ import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
 import { type Metadata, patchMetadata } from '@capstan/schema/metadata';
 import { budgetOf, exhausted } from './budget.ts';
+import { conclude } from './conclude.ts';
 import { abandonSpan, closeCalls, evolved, fail, idle, report } from './endings.ts';
 import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
-import { type Context, conclude, frame, named } from './frame.ts';
+import { type Context, frame, named } from './frame.ts';
 import { abandonGrading, endOutcome } from './outcome.ts';
 import type { Draft } from './ports.ts';
 import type { SessionChange } from './service.ts';
@@ -16,6 +17,8 @@ import type { State, ThreadState } from './state.ts';
 import { take } from './taking.ts';
 import { agentNow, hasInput, threadById } from './thread.ts';
 import { cutMessages } from './turn-commands.ts';
+import type { Run } from './workflow/run.ts';
+import { closeRun, endRun, overdue } from './workflow/run-end.ts';
 
 /** This runtime was just built: each turn it finds running has lost its process. What was shown of it is kept. */
 export function recover(context: Context, drafts: readonly Draft[]): Entry[] {
@@ -31,14 +34,14 @@ export function recover(context: Context, drafts: readonly Draft[]): Entry[] {
   return conclude(context, entries);
 }
 
-/** Retries that are due. */
+/** Retries that are due, and workflow runs whose time is over. */
 export function tick(context: Context): Entry[] {
   const { state, stamp } = context;
   const due = state.threads.filter(({ retryAt }) => retryAt !== null && retryAt <= stamp.now);
   const begun = due.flatMap((thread) =>
     ownedBy(thread, [made(stamp, 'session.thread_status_running', named(thread))], true),
   );
-  return conclude(context, begun);
+  return conclude(context, [...begun, ...overdue(evolved(context, begun))]);
 }
 
 export function update(context: Context, change: SessionChange): Entry[] {
@@ -79,6 +82,7 @@ export function metadataOf({ state, spec }: Pick<Context, 'state' | 'spec'>): Me
 /** What the agent works with after the change; null: what it works with already. */
 function refitted(context: Context, change: Partial<AgentTools>): AgentTools | null {
   const { status } = context.state;
+  refuseOpenRun(context.state, (run) => `agent: it works in the workflow run ${run}`);
   if (status !== 'idle') {
     const how = 'wait until it is idle, or send a user.interrupt first';
     throw new ApiError('invalid_request', `agent: the session is ${status}; ${how}`);
@@ -88,6 +92,14 @@ function refitted(context: Context, change: Partial<AgentTools>): AgentTools | n
   requireConsistent({ tools, mcp_servers, skills }, 'agent.');
   const next = { tools, mcp_servers };
   return same(next, { tools: now.tools, mcp_servers: now.mcp_servers }) ? null : next;
+}
+
+/** Refuses what cannot be done before the workflow runs there are have ended; of `runId`, that one. */
+function refuseOpenRun({ runs }: State, why: (run: string) => string, runId?: string): void {
+  const run = runs.find(({ id }) => runId === undefined || id === runId);
+  if (run === undefined) return;
+  const how = 'wait until it has ended, or send a user.interrupt first';
+  throw new ApiError('invalid_request', `${why(run.id)}; ${how}`, { reason: 'workflow_run_open' });
 }
 
 function same(one: unknown, other: unknown): boolean {
@@ -124,7 +136,9 @@ function takenOver(context: Context): Entry[] {
   const { state, spec, stamp } = context;
   const begun = noted(made(stamp, 'session.updated', {}), { fork: { into: spec.sessionId } });
   const explanation = 'The session was forked while this was worked for.';
-  const rests = state.threads.flatMap((thread) => {
+  // Runs went on there: here their agent reads how far they had come.
+  const ended = state.runs.flatMap((run) => forkedRun(context, run));
+  const rests = evolveAll(state, ended).threads.flatMap((thread) => {
     // The primary thread has not ended here: the session begins with it.
     if (thread.status === 'terminated' && thread.parentId !== null) return [];
     return [
@@ -141,7 +155,12 @@ function takenOver(context: Context): Entry[] {
   // What was asked there is paid for there.
   const unasked = evolveAll(state, abandonGrading(state, 'unasked', stamp));
   const outcome = endOutcome(unasked, { result: 'interrupted', explanation }, stamp);
-  return frame(context, [begun, ...outcome, ...rests]);
+  return frame(context, [begun, ...outcome, ...ended, ...rests]);
+}
+
+function forkedRun(context: Context, run: Run): Entry[] {
+  const text = 'Not run: the session was forked before this call had a result.';
+  return endRun(context, run, { result: { type: 'stopped' }, reports: true, text, took: 'unasked' });
 }
 
 export function archive({ state, stamp }: Context): Entry[] {
@@ -151,6 +170,7 @@ export function archive({ state, stamp }: Context): Entry[] {
   const explanation = 'The session was archived.';
   return [
     ...endOutcome(state, { result: 'interrupted', explanation }, stamp),
+    ...state.runs.flatMap((run) => closeRun({ stamp }, run, { result: { type: 'stopped' }, reports: false })),
     ...state.threads
       .filter(({ status }) => status !== 'terminated')
       .flatMap((thread) => endThread(thread, { text: 'Not run: the session was archived.', stamp })),
@@ -168,6 +188,7 @@ export function archiveThread(context: Context, threadId: string): Entry[] {
     throw new ApiError('invalid_request', `The primary thread ends with its session: ${how}.`);
   }
   if (thread.archivedAt !== null) return [];
+  refuseOpenRun(state, (run) => `The thread works in the workflow run ${run}`, thread.step?.runId ?? '');
   if (thread.status !== 'idle' && thread.status !== 'terminated') {
     const how = 'wait until it is idle, or send a user.interrupt for it first';
     throw new ApiError('invalid_request', `The thread is ${thread.status}: ${how}.`);

@@ -32,6 +32,7 @@ import type { SessionSpec } from './spec.ts';
 import type { State, StoppedCall, ThreadState } from './state.ts';
 import { activeSecondsAt, agentOf, type Known, usageAt } from './thread.ts';
 import { decideTurn, type TurnCommand } from './turn-commands.ts';
+import { nextOverdue } from './workflow/run-end.ts';
 
 export type Command =
   | TurnCommand
@@ -76,6 +77,8 @@ export interface Owed {
   index: SessionView;
   /** The latest moment at which the session must be looked at again, epoch ms, or null when nothing is pending. */
   wakeAt: number | null;
+  /** When it must be looked at again however long it rests: a workflow run comes to its time. Epoch ms, or null. */
+  deadline: number | null;
   /** Calls whose effects are to be stopped, oldest first. */
   stop: readonly StoppedCall[];
   /** The last call that a worker of the user's own has to be offered the session for; null: no worker is needed. */
@@ -95,6 +98,7 @@ export function owed(state: State, spec: SessionSpec, now: number): Owed {
   return {
     index: toView(state, spec, now),
     wakeAt: wakeAt(state, now),
+    deadline: nextOverdue(state),
     stop: state.stopping,
     work: neededFor(state, spec),
     rest: { since: state.status === 'idle' ? state.updatedAt : null, upTo: state.worked },
@@ -107,6 +111,11 @@ function wakeAt(state: State, now: number): number | null {
   const retries = state.threads.flatMap(({ retryAt }) => (retryAt === null ? [] : [retryAt]));
   if (state.threads.some(({ status }) => status === 'running')) retries.push(now + LEASE_MS);
   return retries.length === 0 ? null : Math.min(...retries);
+}
+
+/** The first of two moments; null: there is none. */
+export function earliest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }
 
 function toView(state: State, spec: SessionSpec, now: number): SessionView {
@@ -130,6 +139,7 @@ export function toThreadView(thread: ThreadState, known: Known, now: number): Th
   return {
     id: thread.id,
     parentId: thread.parentId,
+    workflowRunId: thread.step?.runId ?? null,
     agent: ownerOf(thread, known),
     status: thread.status,
     usage: thread.stop === null && thread.status !== 'terminated' ? null : usageAt(thread, now),

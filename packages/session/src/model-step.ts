@@ -4,8 +4,8 @@ import type { ModelUsage } from '@capstan/schema/usage';
 import { limited, replyLimit } from './agent-limits.ts';
 import type { Estimate } from './budget.ts';
 import { compact, contextSize, isTooLong, unreadable } from './compaction.ts';
-import { delegationTools } from './delegation.ts';
 import type { Failure } from './endings.ts';
+import { engineTools } from './engine-tools.ts';
 import type { ModelCall, ModelChoice, ModelPart } from './harness.ts';
 import { ModelFailure } from './harness.ts';
 import { inputHash } from './input-hash.ts';
@@ -114,7 +114,7 @@ async function toCall(turn: Turn, desk: Desk, { thread, choice }: Calling): Prom
     turnId: turn.id,
     agent,
     context: placed.map(({ item }) => item),
-    tools: delegationTools(agentNow(known), thread),
+    tools: engineTools(agentNow(known), thread),
     builtIn: true,
     maxOutputTokens: span?.reserved.output ?? replyLimit(agent, choice),
     mediaFrom: thread.mediaFrom === 0 ? 0 : shown < 0 ? placed.length : shown,

@@ -8,7 +8,8 @@ import { hasInput, livingChildren } from './thread.ts';
 
 /** What was done for it can be judged: nobody the agent has asked is still at it. */
 export function isToBeJudged(state: State): boolean {
-  return state.outcome?.phase === 'working' && !livingChildren(state).some(isAtWork);
+  if (state.outcome?.phase !== 'working' || state.runs.length > 0) return false;
+  return !livingChildren(state).some(isAtWork);
 }
 
 function isAtWork(thread: ThreadState): boolean {

@@ -3,7 +3,7 @@
 import type { ModelUsage } from '@capstan/schema/usage';
 import type { Took } from './bill.ts';
 import { OVERHEAD_TOKENS } from './content-size.ts';
-import { delegationTools } from './delegation.ts';
+import { engineTools } from './engine-tools.ts';
 import { isModelFailure, type ModelCall, type ModelChoice } from './harness.ts';
 import type { Judged } from './judgements.ts';
 import { type CallToJudge, INSTRUCTIONS, JUDGE_TOOL, judgeable, question } from './permission-question.ts';
@@ -57,7 +57,7 @@ type IdentifiedCall = CallToJudge & { id: string };
 function isDoubtful(output: IdentifiedOutput, desk: Desk, thread: ThreadState): boolean {
   if (output.type !== 'tool_call' || output.input === null) return false;
   const known = { spec: desk.spec, state: desk.state() };
-  if (delegationTools(agentNow(known), thread).some(({ name }) => name === output.name)) return false;
+  if (engineTools(agentNow(known), thread).some(({ name }) => name === output.name)) return false;
   return permit(agentOf(known, thread), output) === 'auto';
 }
 

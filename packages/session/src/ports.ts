@@ -2,7 +2,7 @@
 import type { Page } from '@capstan/schema/page';
 import type { Announcement } from '@capstan/schema/webhook-events';
 import type { Logger } from '@capstan/shared/logger';
-import type { Bill, Entry } from './entry.ts';
+import type { Bill, Entry, NewId } from './entry.ts';
 import type { Harness } from './harness.ts';
 import type { Line } from './line.ts';
 import type { EventQuery, SessionView } from './service.ts';
@@ -189,7 +189,7 @@ export interface Ports {
   erase(): Promise<void>;
   /** Epoch ms. */
   now(): number;
-  newId(kind: 'event' | 'thread' | 'outcome'): string;
+  newId(kind: NewId): string;
   /** From 0 to 1. */
   random(): number;
 }

@@ -5,10 +5,11 @@
 //    tools that change nothing wait for the next worker.
 // 2. That a worker is needed is read off the state (M3).
 import type { BuiltInTool } from '@capstan/schema/tools';
+import { conclude } from './conclude.ts';
 import { closeCalls, waiting } from './endings.ts';
 import type { Entry } from './entry.ts';
 import { evolveAll } from './evolve.ts';
-import { type Context, conclude } from './frame.ts';
+import type { Context } from './frame.ts';
 import type { SessionSpec } from './spec.ts';
 import type { OpenCall, State } from './state.ts';
 import { again, blocking } from './thread.ts';

@@ -3,7 +3,7 @@ import type { EventOf } from '@capstan/schema/events';
 import type { ModelUsage } from '@capstan/schema/usage';
 import { billOf } from './bill.ts';
 import { delegate, delegationTools } from './delegation.ts';
-import { closeCalls } from './endings.ts';
+import { toolResult } from './endings.ts';
 import { type Entry, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
 import type { Context } from './frame.ts';
@@ -14,6 +14,7 @@ import { isRemote } from './remote-calls.ts';
 import type { ThreadState } from './state.ts';
 import { agentNow, agentOf } from './thread.ts';
 import { denialOf, toEvaluation, UNJUDGED, type Verdict } from './verdicts.ts';
+import { type Done, workflowCall } from './workflow/run-tools.ts';
 
 /**
  * An output whose event id may have been announced by a preview already; `hash`: SHA-256 of a call's input, hex; `verdict`:
@@ -33,15 +34,15 @@ type CallOutput = Extract<IdentifiedOutput, { type: 'tool_call' }>;
 export function replied(reply: Reply, context: Context, thread: ThreadState): Entry[] {
   const { outputs, usage, judged } = reply;
   const said: Entry[] = judged ? endJudging(thread, judged, context.stamp) : [];
-  const refused: { output: CallOutput; text: string }[] = [];
+  const answers: { output: CallOutput; answer: Answer }[] = [];
   for (const output of outputs) {
     const now = { ...context, state: evolveAll(context.state, said) };
     const made = toEntries(output, now, thread);
     said.push(...made.entries);
-    if (made.refusal !== null && output.type === 'tool_call') refused.push({ output, text: made.refusal });
+    if (made.answer !== null && output.type === 'tool_call') answers.push({ output, answer: made.answer });
   }
-  const results = refused.flatMap(({ output, text }) =>
-    refuse(thread, output, { text, stamp: context.stamp }),
+  const results = answers.flatMap(({ output, answer }) =>
+    ownedBy(thread, [toolResult(output, toContent(answer), context.stamp)]),
   );
   return [...said, requestEnd(thread, { usage, stamp: context.stamp }), ...results];
 }
@@ -59,10 +60,17 @@ function requestEnd(
   return thread.openSpan === null ? owned : noted(owned, { bill: billOf(thread.openSpan, usage) });
 }
 
+/** What the engine itself answers a call: why it may not run, or what came of one that it performs. */
+type Answer = Done['answer'];
+
+function toContent({ text, isError }: Answer) {
+  return { content: [{ type: 'text' as const, text }], is_error: isError };
+}
+
 interface Said {
   entries: Entry[];
-  /** Why a call is not performed. */
-  refusal: string | null;
+  /** What a call is answered at once; null: nothing yet. */
+  answer: Answer | null;
 }
 
 function toEntries(output: IdentifiedOutput, context: Context, thread: ThreadState): Said {
@@ -72,20 +80,26 @@ function toEntries(output: IdentifiedOutput, context: Context, thread: ThreadSta
   switch (output.type) {
     case 'message': {
       const said = made(stamp, 'agent.message', { id, content: [{ type: 'text', text: output.text }] });
-      return { entries: ownedBy(thread, [noted(said, note)]), refusal: null };
+      return { entries: ownedBy(thread, [noted(said, note)]), answer: null };
     }
     case 'thinking':
       return {
         entries: ownedBy(thread, [noted(made(stamp, 'agent.thinking', { id }), note)]),
-        refusal: null,
+        answer: null,
       };
     case 'tool_call': {
       const sent = delegation(output, context, thread);
-      if (Array.isArray(sent)) return { entries: sent, refusal: null };
+      if (Array.isArray(sent)) return { entries: sent, answer: null };
+      const done = workflowCall(context, thread, output);
+      if (done !== null) {
+        const use = noted(engineUse(output, stamp), note);
+        return { entries: [...ownedBy(thread, [use]), ...done.entries], answer: done.answer };
+      }
       const { entry, refusal } = toolUse(output, context, { thread, refusal: sent });
       const asked = 'evaluated_permission' in entry.event && entry.event.evaluated_permission === 'ask';
       const shared = asked || entry.event.type === 'agent.custom_tool_use' || entry.note?.remote === true;
-      return { entries: ownedBy(thread, [noted(entry, note)], shared), refusal };
+      const answer = refusal === null ? null : { text: refusal, isError: true };
+      return { entries: ownedBy(thread, [noted(entry, note)], shared), answer };
     }
   }
 }
@@ -97,6 +111,12 @@ function delegation(output: CallOutput, context: Context, thread: ThreadState): 
   return output.input === null
     ? (output.problem ?? 'The input is no JSON object.')
     : delegate(context, thread, output);
+}
+
+/** A call that the engine performs: nobody has to agree. */
+function engineUse({ id, name, input }: CallOutput, stamp: Context['stamp']): Entry {
+  const granted = { evaluated_permission: 'allow' as const, evaluation: { type: 'always_allow' as const } };
+  return made(stamp, 'agent.tool_use', { id, name, input: input ?? {}, ...granted });
 }
 
 interface Use {
@@ -138,6 +158,7 @@ function toolUse(
     server === undefined
       ? made(stamp, 'agent.tool_use', body)
       : made(stamp, 'agent.mcp_tool_use', { mcp_server_name: server, ...body });
+  // One that may not run gets its error result at once, so that the model can mend it.
   if (granted !== 'deny') return { entry: remote ? noted(entry, { remote }) : entry, refusal: null };
   const why = use.refusal ?? output.problem ?? denial ?? `The tool "${name}" is not enabled for this agent.`;
   return { entry, refusal: why };
@@ -169,13 +190,4 @@ function granting(policy: Exclude<Permit, 'client'>, { verdict = UNJUDGED }: Cal
         ...(verdict.verdict === 'deny' ? { denial: denialOf(verdict) } : {}),
       };
   }
-}
-
-/** A call that may not run gets its error result at once, so that the model can mend it. */
-function refuse(
-  thread: ThreadState,
-  { id, server }: CallOutput,
-  { text, stamp }: { text: string; stamp: Context['stamp'] },
-): Entry[] {
-  return closeCalls(thread, { calls: [{ id, server, waitsFor: 'nobody' }], text }, stamp);
 }

@@ -28,7 +28,7 @@ import { Keepers } from './keepers.ts';
 import { lendSnapshot } from './lending.ts';
 import type { Line } from './line.ts';
 import { type LogReader, readable } from './log-reader.ts';
-import { type Command, decide, LEASE_MS, owed, toThreadView } from './machine.ts';
+import { type Command, decide, earliest, LEASE_MS, owed, toThreadView } from './machine.ts';
 import type { Extra, Ports } from './ports.ts';
 import { recall, Twins, toReceipt } from './repetition.ts';
 import { withRequests } from './requests.ts';
@@ -346,7 +346,7 @@ export class SessionRuntime {
     const { alarm, now } = this.#ports;
     const debt = owed(this.#state, this.#spec, now());
     this.#keepers.keep(debt, { seq: this.#seq, entries });
-    const at = debt.wakeAt ?? this.#keepers.due(debt, now());
+    const at = debt.wakeAt ?? earliest(this.#keepers.due(debt, now()), debt.deadline);
     if (at === null) alarm.disarm();
     else alarm.arm(at);
   }

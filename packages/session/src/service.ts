@@ -41,6 +41,8 @@ export interface ThreadView {
   id: string;
   /** Null: the primary thread. */
   parentId: string | null;
+  /** The workflow run that created it; null: another thread did, or it is the primary one. */
+  workflowRunId: string | null;
   agent: ThreadOwner;
   status: SessionStatus;
   /** Null until it is first idle. */

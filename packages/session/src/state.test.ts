@@ -43,6 +43,7 @@ it('a session in which nothing has happened has a thread that has nothing to do'
     spent: { nanoUsd: 0, tokens: 0, modelCalls: 0, priced: false },
     activeSince: null,
     activeMs: 0,
+    runs: [],
     outcome: null,
     evaluations: [],
     relayed: 0,

@@ -13,6 +13,7 @@ import { type SessionUsage, ZERO_USAGE } from '@capstan/schema/usage';
 import type { Bill, Reserve, Spilled } from './entry.ts';
 import type { ModelChoice, Price } from './harness.ts';
 import type { InlineWords } from './inline-agent.ts';
+import type { Run, StepPlace } from './workflow/run.ts';
 
 /** Events a client sends, as the log keeps them. */
 export type UserEvent = Extract<SessionEvent, { type: `user.${string}` | 'system.message' }>;
@@ -31,6 +32,8 @@ export type Input =
       fromName: string | null;
       content: ThreadContent[];
       spill?: readonly Spilled[];
+      /** The workflow run whose end it tells; `id` is its `workflow_run.status_ended`. */
+      run?: string;
     };
 
 /** A tool call in the log without its result. */
@@ -83,6 +86,10 @@ export interface ThreadState {
   inline?: InlineWords;
   /** The advisor's: it answers once. */
   advises?: true;
+  /** It does this of a workflow run, and ends with it: `member` is a place in the list that plans may name. */
+  step?: StepPlace;
+  /** What it had said of a message that broke off, where somebody waits for the whole of it. */
+  begunText?: string;
   name: string;
   /** Null: the primary thread. */
   parentId: string | null;
@@ -167,6 +174,8 @@ export interface State {
   metadata?: Metadata;
   budget?: Budget | null;
   agentTools?: AgentTools;
+  /** Workflow runs that have not ended, oldest first. */
+  runs: readonly Run[];
   outcome: Outcome | null;
   evaluations: readonly OutcomeEvaluation[];
   /** The session that a copied log was last taken over by. */
@@ -203,6 +212,7 @@ export function initialState(primary: { threadId: string; name: string; createdA
     spent: NOTHING_SPENT,
     activeSince: null,
     activeMs: 0,
+    runs: [],
     outcome: null,
     evaluations: [],
     relayed: 0,
@@ -217,7 +227,7 @@ export function initialState(primary: { threadId: string; name: string; createdA
 
 export type ThreadOrigin = Pick<
   ThreadState,
-  'id' | 'name' | 'createdAt' | 'member' | 'parentId' | 'inline' | 'advises'
+  'id' | 'name' | 'createdAt' | 'member' | 'parentId' | 'inline' | 'advises' | 'step'
 >;
 
 export function newThread(origin: ThreadOrigin): ThreadState {

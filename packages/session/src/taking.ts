@@ -26,13 +26,13 @@ export function take(thread: ThreadState, inputs: readonly Input[], stamp: Stamp
       const event = { ...input.event, processed_at: toTimestamp(stamp.now) };
       return ownedBy(thread, [noted({ event }, spill)], true);
     }
-    const { from, fromName, content } = input;
+    const { from, fromName, content, run } = input;
     const received = made(stamp, 'agent.thread_message_received', {
       from_session_thread_id: from,
       from_agent_name: fromName,
       content,
     });
-    return ownedBy(thread, [noted(received, { ...spill, delivers: input.id })]);
+    return ownedBy(thread, [noted(received, { ...spill, delivers: input.id, ...(run ? { run } : {}) })]);
   });
 }
 

@@ -1,7 +1,7 @@
 // Reading threads: which there are, what each has to do next, and what the session is because of them.
 import type { AgentSnapshot, ThreadAgent } from '@capstan/schema/agents';
 import { ADVISOR_NAME } from '@capstan/schema/multiagent';
-import { advisorOf, rosterOf } from '@capstan/schema/roster';
+import { advisorOf, rosterOf, workflowRosterOf } from '@capstan/schema/roster';
 import type { SessionStatus } from '@capstan/schema/sessions';
 import type { SessionUsage } from '@capstan/schema/usage';
 import type { SessionSpec } from './spec.ts';
@@ -38,14 +38,15 @@ export function agentNow({ spec, state }: Known): AgentSnapshot {
 }
 
 /** Whose thread it is. */
-export type Owned = Pick<ThreadState, 'member' | 'inline' | 'advises'>;
+export type Owned = Pick<ThreadState, 'member' | 'inline' | 'advises' | 'step'>;
 
 /** One object for all threads of a member: however many there are, a reply over RPC (32 MiB) carries it once. */
-export function agentOf(known: Known, { member, inline, advises }: Owned): ThreadAgent {
+export function agentOf(known: Known, { member, inline, advises, step }: Owned): ThreadAgent {
   const { multiagent, ...own } = agentNow(known);
   if (advises) return toAdvisor(own, advisorOf(multiagent));
   if (inline) return { ...own, ...inline };
-  return (member === null ? null : rosterOf(multiagent)[member]) ?? own;
+  const roster = step === undefined ? rosterOf(multiagent) : workflowRosterOf(multiagent);
+  return (member === null ? null : roster[member]) ?? own;
 }
 
 /** It works with nothing but what it is asked. */
@@ -116,9 +117,14 @@ export function livingChildren(state: State): ThreadState[] {
   return state.threads.filter((thread) => thread.parentId !== null && thread.status !== 'terminated');
 }
 
-/** Those of them that can be written to, and take up one of the places there are: a consultation is over by itself. */
+/** Those of them that can be written to, and take up one of the places there are: others end by themselves. */
 export function livingWorkers(state: State): ThreadState[] {
-  return livingChildren(state).filter(({ advises }) => !advises);
+  return livingChildren(state).filter((thread) => !endsByItself(thread));
+}
+
+/** A consultation is over with its answer, a step of a workflow run with its result. */
+export function endsByItself({ advises, step }: ThreadState): boolean {
+  return advises === true || step !== undefined;
 }
 
 interface Active {

@@ -512,6 +512,7 @@ describe('what is shown of a thread', () => {
       {
         id: PRIMARY,
         parentId: null,
+        workflowRunId: null,
         agent: expect.objectContaining({ name: 'tester' }),
         status: 'idle',
         usage: null,

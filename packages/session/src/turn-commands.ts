@@ -5,10 +5,11 @@ import type { ModelUsage } from '@capstan/schema/usage';
 import { mostModelCalls } from './agent-limits.ts';
 import { type Estimate, grant } from './budget.ts';
 import { compacted, compactionLimit } from './compaction-commands.ts';
+import { conclude } from './conclude.ts';
 import { type Failure, fail, giveUp, idle, report, toolResult, waiting } from './endings.ts';
 import { type Bill, type Carried, type Entry, made, noted, ownedBy } from './entry.ts';
 import { evolveAll } from './evolve.ts';
-import { type Context, conclude, pause } from './frame.ts';
+import { type Context, pause } from './frame.ts';
 import type { ModelOutput, ToolOutcome } from './harness.ts';
 import { type BeginJudging, beginJudging, type Judged } from './judgements.ts';
 import { endEvaluation, goingOn, isToBeJudged, startEvaluation } from './outcome.ts';
@@ -18,6 +19,7 @@ import { toldWith } from './sandbox-news.ts';
 import type { State, ThreadState } from './state.ts';
 import { dueInput, take } from './taking.ts';
 import { again, agentOf, blocking, nextStep, performable } from './thread.ts';
+import { MAX_RESULT_CHARS, shortened } from './workflow/tasks.ts';
 
 /** What a reader of previews was told of a message that never became whole. */
 export interface KeptText {
@@ -145,11 +147,13 @@ function settled(context: Context, owner: ThreadState, { entries, refusal, outpu
   if (blocking(thread).length > 0) return [...entries, ...waiting(thread, stamp)];
   if (refusal !== null) {
     const reason = { type: 'refusal' as const };
-    const said = report(thread, 'The model refused to answer.', stamp);
-    return [...entries, ...said, ...idle(thread, { reason, details: refusal }, stamp)];
+    const text = 'The model refused to answer.';
+    const said = report(thread, text, stamp);
+    const result = { text, failed: true as const };
+    return [...entries, ...said, ...idle(thread, { reason, details: refusal, result }, stamp)];
   }
   if (nextStep(state, thread).kind === 'none')
-    return [...entries, ...ended(state, thread, { outputs, stamp })];
+    return [...entries, ...ended(state, thread, { outputs, begunText: owner.begunText, stamp })];
   // A model that never stops calling tools is stopped here.
   const most = mostModelCalls(agentOf({ ...context, state }, thread));
   if (thread.steps < most) return entries;
@@ -158,17 +162,18 @@ function settled(context: Context, owner: ThreadState, { entries, refusal, outpu
   return [...entries, ...giveUp({ ...context, state }, thread, { error })];
 }
 
+interface Brought {
+  outputs: readonly ModelOutput[];
+  /** What it had said before its last reply broke off. */
+  begunText: string | undefined;
+  stamp: Context['stamp'];
+}
+
 /** The agent has nothing left to do: what it brought is judged, told to its parent, or simply there. */
-function ended(
-  state: State,
-  thread: ThreadState,
-  { outputs, stamp }: { outputs: readonly ModelOutput[]; stamp: Context['stamp'] },
-): Entry[] {
+function ended(state: State, thread: ThreadState, { outputs, begunText = '', stamp }: Brought): Entry[] {
   // As long as a child has not come to rest, nothing is judged.
   if (isToBeJudged(state)) return startEvaluation(state, stamp);
-  const words = outputs.flatMap((output) => (output.type === 'message' ? [output.text] : []));
-  return [
-    ...report(thread, words.join('\n'), stamp),
-    ...idle(thread, { reason: { type: 'end_turn' } }, stamp),
-  ];
+  const words = outputs.flatMap((output) => (output.type === 'message' ? [output.text] : [])).join('\n');
+  const result = { text: shortened(`${begunText}${words}`, MAX_RESULT_CHARS) };
+  return [...report(thread, words, stamp), ...idle(thread, { reason: { type: 'end_turn' }, result }, stamp)];
 }

@@ -227,6 +227,7 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions, Wor
         ...times,
         id: spec.threadId,
         parentId: null,
+        workflowRunId: null,
         agent,
         status: 'idle',
         usage: null,

@@ -3,7 +3,7 @@ import type { DeploymentRow } from '@capstan/db/deployment-resource';
 import { stores } from '@capstan/db/stores';
 import type { EnvironmentConfig } from '@capstan/schema/environments';
 import { ApiError } from '@capstan/schema/error';
-import { rosterOf } from '@capstan/schema/roster';
+import { calledBy } from '@capstan/schema/roster';
 import { parseAuthority, parseHostPattern, patternMatches, WEB_PORTS } from '@capstan/shared/hosts';
 import type { SessionPorts } from '../v1/session-creation.ts';
 
@@ -12,7 +12,7 @@ export async function requireMcpEgress({ db }: Pick<SessionPorts, 'db'>, row: De
   const { environments, sessions } = stores(db, row.tenantId);
   const agent = await sessions.agentFor({ id: row.agentId, version: row.agentVersion });
   if (agent === null) return;
-  const servers = [agent, ...rosterOf(agent.multiagent)].flatMap(({ mcp_servers }) => mcp_servers);
+  const servers = [agent, ...calledBy(agent.multiagent)].flatMap(({ mcp_servers }) => mcp_servers);
   if (servers.length === 0) return;
   const { config } = await environments.retrieve(row.environmentId);
   const blocked = servers.map(({ url }) => new URL(url)).find((url) => !isReachable(config, url));

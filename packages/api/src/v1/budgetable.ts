@@ -2,7 +2,7 @@
 import type { AgentSnapshot } from '@capstan/schema/agents';
 import type { Budget } from '@capstan/schema/budgets';
 import { ApiError } from '@capstan/schema/error';
-import { advisorOf, rosterOf } from '@capstan/schema/roster';
+import { advisorOf, calledBy } from '@capstan/schema/roster';
 import type { Sessions } from '@capstan/session/service';
 
 interface Spender {
@@ -19,7 +19,7 @@ export async function requireBudgetable(
   if (!budget?.max_list_cost) return;
   const { multiagent } = agent;
   const advisor = advisorOf(multiagent);
-  const models = [agent, ...rosterOf(multiagent)].map(({ model: { id, speed } }) => ({
+  const models = [agent, ...calledBy(multiagent)].map(({ model: { id, speed } }) => ({
     id,
     ...(speed && { speed }),
   }));

@@ -9,6 +9,7 @@ const address = { tenantId: 'tnt_ours', sessionId: 'sesn_one' };
 const thread = (index: number, status: ThreadView['status'] = 'idle', system = ''): ThreadView => ({
   id: `sthr_${index}`,
   parentId: index === 0 ? null : 'sthr_0',
+  workflowRunId: null,
   agent: {
     type: 'agent',
     id: 'agent_one',

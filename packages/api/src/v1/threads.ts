@@ -63,7 +63,18 @@ export function mountThreads(surface: Surface): void {
 
 /** `now` (epoch ms) dates the running totals. */
 function toThread(view: ThreadView, sessionId: string, now: number): Thread {
-  const { id, parentId, agent, status, usage, activeSeconds, createdAt, updatedAt, archivedAt } = view;
+  const {
+    id,
+    parentId,
+    workflowRunId,
+    agent,
+    status,
+    usage,
+    activeSeconds,
+    createdAt,
+    updatedAt,
+    archivedAt,
+  } = view;
   const until = status === 'terminated' ? updatedAt : Math.max(now, updatedAt);
   return {
     id,
@@ -82,7 +93,7 @@ function toThread(view: ThreadView, sessionId: string, now: number): Thread {
             ...(parentId !== null && { startup_seconds: 0 }),
           },
     usage,
-    workflow_run_id: null,
+    workflow_run_id: workflowRunId,
     created_at: toTimestamp(createdAt),
     updated_at: toTimestamp(updatedAt),
     archived_at: archivedAt === null ? null : toTimestamp(archivedAt),

@@ -15,6 +15,7 @@ const workflowError = z.object({
   ]),
   message: z.string(),
 });
+export type WorkflowError = z.infer<typeof workflowError>;
 const run = { workflow_run_id: z.string() };
 
 /**

@@ -2,10 +2,14 @@
 import { ID_PREFIXES } from '@capstan/schema/ids';
 import type { Entry } from '../entry.ts';
 
-const ID = new RegExp(
-  `\\b(${ID_PREFIXES.event}|${ID_PREFIXES.thread}|${ID_PREFIXES.outcome})_[0-9A-Za-z]+`,
-  'g',
-);
+const KINDS = [
+  ID_PREFIXES.event,
+  ID_PREFIXES.thread,
+  ID_PREFIXES.outcome,
+  ID_PREFIXES.workflowRun,
+  ID_PREFIXES.workflowRunPhase,
+];
+const ID = new RegExp(`\\b(${KINDS.join('|')})_[0-9A-Za-z]+`, 'g');
 
 type Side = 'recorded' | 'replayed';
 

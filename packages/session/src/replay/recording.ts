@@ -1,7 +1,7 @@
 // An exported session (schema `exports`), as a replay reads it: what it was created with, and every row of its log.
 
 import { type ExportedSession, exportedSession } from '@capstan/schema/exports';
-import { advisorOf, rosterOf } from '@capstan/schema/roster';
+import { advisorOf, rosterOf, workflowRosterOf } from '@capstan/schema/roster';
 import type { Entry, Limits, LoggedEntry, Note } from '../entry.ts';
 import type { ModelChoice } from '../harness.ts';
 import type { Line } from '../line.ts';
@@ -154,7 +154,8 @@ function toSpec(session: ExportedSession, rows: readonly LoggedEntry[]): Session
 function modelOf({ model, multiagent }: SessionSpec['agent'], created: Note['created']): string {
   if (created === undefined || 'inline' in created) return model.id;
   if ('advises' in created) return advisorOf(multiagent) ?? model.id;
-  return (rosterOf(multiagent)[created.member]?.model ?? model).id;
+  const roster = created.step === undefined ? rosterOf(multiagent) : workflowRosterOf(multiagent);
+  return (roster[created.member]?.model ?? model).id;
 }
 
 /** The model of each thread, by the thread's id. */

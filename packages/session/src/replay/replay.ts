@@ -7,7 +7,7 @@
 // P3. Where the recording ends, so does the replay: what is under way there is left.
 import { ID_PREFIXES } from '@capstan/schema/ids';
 import { silentLogger } from '@capstan/shared/logger';
-import type { LoggedEntry } from '../entry.ts';
+import type { LoggedEntry, NewId } from '../entry.ts';
 import { evolve } from '../evolve.ts';
 import { foldOf } from '../fold.ts';
 import { ModelFailure } from '../harness.ts';
@@ -264,7 +264,7 @@ class Replay {
   #standing(): Standing {
     const stamp = {
       now: this.#now,
-      newId: (kind: 'event' | 'thread' | 'outcome' = 'event') => this.#newId(kind),
+      newId: (kind: NewId = 'event') => this.#newId(kind),
     };
     return {
       recording: this.#recording,
@@ -307,7 +307,7 @@ class Replay {
     });
   }
 
-  #newId(kind: 'event' | 'thread' | 'outcome'): string {
+  #newId(kind: NewId): string {
     // As long as those of the recording, so that what counts characters counts the same, and none of them.
     const [, recorded = ''] = this.#recording.rows[0]?.event.id.split('_') ?? [];
     return `${ID_PREFIXES[kind]}_R${String(++this.#ids).padStart(recorded.length - 1, '0')}`;

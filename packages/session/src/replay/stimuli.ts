@@ -15,6 +15,7 @@ import type { Draft } from '../ports.ts';
 import { type Choose, withRequests } from '../requests.ts';
 import type { SessionChange } from '../service.ts';
 import { livingChildren, threadById } from '../thread.ts';
+import { RUN_MS } from '../workflow/run.ts';
 import { answeredId } from './answers.ts';
 import type { Likeness } from './likeness.ts';
 import type { Recording } from './recording.ts';
@@ -175,6 +176,7 @@ function whole(standing: Standing): Stimulus | null {
 /** When an alarm may have rung: at the time of the row, or when something was due. */
 function alarms({ state, stamp }: Context): number[] {
   const due = state.threads.flatMap(({ retryAt }) => (retryAt === null ? [] : [retryAt]));
+  due.push(...state.runs.map(({ createdAt }) => createdAt + RUN_MS));
   return due.length === 0
     ? []
     : [stamp.now, ...due.map((at) => Math.max(at, stamp.now)).sort((a, b) => a - b)];

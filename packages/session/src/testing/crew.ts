@@ -16,7 +16,7 @@ export class Crew {
   /** Model calls of processes that are gone. */
   #zombies = 0;
 
-  private constructor(world: World, runtime: SessionRuntime) {
+  protected constructor(world: World, runtime: SessionRuntime) {
     this.world = world;
     this.runtime = runtime;
   }
