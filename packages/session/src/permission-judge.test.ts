@@ -189,6 +189,39 @@ describe('a call under the policy auto', () => {
     ]);
   });
 
+  it('of an MCP server is judged as one of that server', async () => {
+    const toolset = {
+      type: 'mcp_toolset' as const,
+      mcp_server_name: 'crm',
+      default_config: { enabled: true, permission_policy: { type: 'auto' as const } },
+      configs: [],
+    };
+    const url = 'https://crm.example.com/mcp';
+    const world = new World({ tools: [toolset], mcp_servers: [{ type: 'url', name: 'crm', url }] });
+    const remove = { ...use('remove', { id: 7 }), server: 'crm' };
+    const { player, asked } = await doubted(world, [remove]);
+    expect(shownTo(asked)).toContain(String.raw`\"server\":\"crm\",\"runs\":\"mcp_server\"`);
+    asked.settle([verdicts(['deny', 'It removes a customer.'])]);
+    await player.model();
+    expect(await player.all('agent.mcp_tool_use')).toMatchObject([
+      { mcp_server_name: 'crm', evaluated_permission: 'deny', evaluation: { type: 'auto' } },
+    ]);
+    expect(await player.all('agent.mcp_tool_result')).toMatchObject([{ is_error: true }]);
+    expect(world.harness.performed).toEqual([]);
+  });
+
+  it('of a machine of its user goes to a worker only when it is allowed', async () => {
+    const world = judgedWorld();
+    world.spec = { ...world.spec, environment: { type: 'self_hosted' } };
+    const { player, asked } = await doubted(world, [use('edit', { n: 1 }), use('edit', { n: 2 })]);
+    asked.settle([verdicts(['allow', 'fine'], ['deny', 'not that'])]);
+    await player.rests();
+    const [allowed, denied] = await uses(player);
+    expect([allowed?.evaluated_permission, denied?.evaluated_permission]).toEqual(['allow', 'deny']);
+    const [idle] = await player.all('session.status_idle');
+    expect(idle?.stop_reason).toEqual({ type: 'requires_action', event_ids: [allowed?.id] });
+  });
+
   it('of a child thread is asked about on the session, where its answer is taken', async () => {
     const tools = withJudged(new World().spec.agent.tools);
     const { multiagent: _none, ...own } = { ...new World().spec.agent, tools };
