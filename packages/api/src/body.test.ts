@@ -32,6 +32,7 @@ describe('a body', () => {
         fc.json({ noUnicodeString: false }),
         fc.integer({ min: 1, max: 5 }),
         async (text, size) => {
+          fc.pre(!text.includes('"__proto__":'));
           const body = inPieces(new TextEncoder().encode(text), size);
           expect(await readJson(request(body), 100_000)).toEqual(JSON.parse(text));
         },
@@ -60,6 +61,18 @@ describe('a body', () => {
     await expect(readJson(request('x', 'multipart/form-data; boundary=b'), 99)).rejects.toMatchObject({
       code: 'unsupported_media_type',
     });
+  });
+
+  it.each([
+    ['{"metadata":{"a":"b","__proto__":"x"}}', 'metadata.__proto__: '],
+    ['{"events":[{"input":{"__proto__":{"a":1}}}]}', 'events.0.input.__proto__: '],
+    [String.raw`{"metadata":{"\u005f_pro\u0074o__":"x"}}`, 'metadata.__proto__: '],
+  ])('refuses %s: a member of that name would be dropped in silence', (text, path) => {
+    expect(() => parseJson(text)).toThrow(path);
+  });
+
+  it('takes values that only say so', () => {
+    expect(parseJson('{"a":"__proto__","b":["\\u005f"]}')).toEqual({ a: '__proto__', b: ['_'] });
   });
 
   it('refuses what nests deeper than the programs behind it can follow', () => {

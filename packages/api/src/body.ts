@@ -17,8 +17,27 @@ export async function readBody(request: Request, maxBytes: number): Promise<stri
 export function parseJson(text: string): unknown {
   if (text.trim() === '') return {};
   const value = parse(text);
-  if (nestsWithin(value)) return value;
-  throw new ApiError('invalid_request', `body: nests deeper than ${MAX_NESTING} levels; make it flatter`);
+  if (!nestsWithin(value))
+    throw new ApiError('invalid_request', `body: nests deeper than ${MAX_NESTING} levels; make it flatter`);
+  const path = MAY_BE_LOST.test(text) ? lostIn(value) : null;
+  if (path === null) return value;
+  throw new ApiError('invalid_request', `${path.join('.')}: no member can have this name; choose another`);
+}
+
+/** What programs take for an object's prototype, and drop. */
+const LOST = '__proto__';
+/** As it is, or with any of its characters escaped: most texts have neither, and are not walked. */
+const MAY_BE_LOST = /__proto__|\\u00[567]/i;
+
+/** Where a member is named so; null: nowhere. */
+function lostIn(value: unknown): string[] | null {
+  if (typeof value !== 'object' || value === null) return null;
+  if (Object.hasOwn(value, LOST)) return [LOST];
+  for (const [name, member] of Object.entries(value)) {
+    const path = lostIn(member);
+    if (path !== null) return [name, ...path];
+  }
+  return null;
 }
 
 function parse(text: string): unknown {
