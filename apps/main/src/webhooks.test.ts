@@ -125,6 +125,15 @@ describe('a webhook endpoint', () => {
     });
   });
 
+  it('names each event once, however often it was given', async () => {
+    const twice = filters('session.status_idled', 'session.created', 'session.status_idled');
+    const made = await webhooks().create({ url: 'https://example.com/', enabled_events: twice });
+    expect(made.enabled_events).toEqual(['session.status_idled', 'session.created']);
+    const changed = await webhooks().update(made.id, { enabled_events: filters('*', '*') });
+    expect(changed.enabled_events).toEqual(['*']);
+    await webhooks().delete(made.id);
+  });
+
   it('has its secret sealed wherever it is kept', async () => {
     const headers = { 'idempotency-key': 'one endpoint' };
     const params = { url: 'https://example.com/', enabled_events: filters('vault.created') };

@@ -28,7 +28,8 @@ function mountEndpoints(surface: Surface): void {
       const id = newId('webhookEndpoint', now);
       const secret = await sealer.seal(newSigningSecret(), secretIdentity(tenantId, id));
       const { name, description, enabled_events: enabledEvents } = body;
-      const about = { name: name ?? '', description: description ?? '', enabledEvents };
+      const wanted = once(enabledEvents);
+      const about = { name: name ?? '', description: description ?? '', enabledEvents: wanted };
       return webhooks.create({ id, url, ...about, secret, now }, kept);
     });
     const { endpoint, secret } = answer(made, head);
@@ -118,7 +119,12 @@ function toChange(body: UpdateWebhookEndpoint, allowPrivate: readonly string[] =
     ...(url != null && { url: requirePublic(url, allowPrivate) }),
     ...(name != null && { name }),
     ...(description != null && { description }),
-    ...(enabledEvents != null && enabledEvents.length > 0 && { enabledEvents }),
+    ...(enabledEvents != null && enabledEvents.length > 0 && { enabledEvents: once(enabledEvents) }),
     ...(state != null && { state }),
   };
+}
+
+/** Each event it names, where it is named first. */
+function once<T>(events: readonly T[]): T[] {
+  return [...new Set(events)];
 }
