@@ -1,4 +1,5 @@
 import Anthropic, { APIError } from '@anthropic-ai/sdk';
+import { receipts } from '@capstan/db/tables/receipts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openWorld, type World } from './testing/world.ts';
 
@@ -244,6 +245,21 @@ describe('versions of memories', () => {
     expect(await stores().memoryVersions.retrieve(first.id, { memory_store_id })).toEqual(redacted);
     const shown = await stores().memoryVersions.retrieve(latest.id, { memory_store_id, view: 'basic' });
     expect(shown).toEqual({ ...latest, content: null });
+  });
+});
+
+describe('a memory that is made with a key', () => {
+  it('is answered again with its content, which is kept with no receipt', async () => {
+    const body = { path: '/secret', content: 'to be redacted', view: 'full' as const };
+    const again = () =>
+      stores().memories.create(memory_store_id, body, { headers: { 'idempotency-key': 'one secret' } });
+    const made = await again();
+    expect(made.content).toBe('to be redacted');
+    expect(await again()).toEqual(made);
+    const all = await world.db.select().from(receipts);
+    const kept = all.filter(({ resourceId }) => resourceId === made.id);
+    expect(kept).toHaveLength(1);
+    expect(JSON.stringify(kept)).not.toContain('to be redacted');
   });
 });
 

@@ -68,7 +68,8 @@ export class MemoriesStore {
 
   /**
    * Refuses an unknown store (`not_found`), one that is archived or full (`invalid_request`) and a path that is taken or
-   * overlaps another (`memory_path_conflict`). With a claim, a receipt is kept.
+   * overlaps another (`memory_path_conflict`). With a claim, a receipt
+   * without the content is kept.
    */
   async create({ storeId, path, content, actor, view, now }: NewMemory, claim?: Claim): Promise<Memory> {
     const { db, tenantId } = this.#scope;
@@ -109,7 +110,8 @@ export class MemoriesStore {
         revision,
         ...keepReceipt(this.#scope, claim, {
           id,
-          reply: JSON.stringify(made),
+          // What is redacted is gone everywhere: whoever may ask again has the content.
+          reply: JSON.stringify({ ...made, content: null }),
           from: sql`FROM ${memories} WHERE ${there}`,
           now,
         }),

@@ -14,7 +14,9 @@ export function mountMemories(surface: Surface): void {
     const { path, content } = body;
     const storeId = params.memory_store_id;
     const input = { storeId, path, content, actor: actorOf(principal), view: query.view, now };
-    return answer(await receipts.once(claim, now, (kept) => memories.create(input, kept)), head);
+    const made = answer(await receipts.once(claim, now, (kept) => memories.create(input, kept)), head);
+    // A receipt has none; whoever repeats a request repeats its content.
+    return { ...made, content: query.view === 'full' ? content : null };
   });
 
   mount(surface, memoryRoutes.list, ({ principal, params, query }) =>
