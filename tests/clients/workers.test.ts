@@ -208,6 +208,32 @@ describe('a work item', () => {
   }, 60_000);
 });
 
+describe('a worker whose work was given to another', () => {
+  it('sends nothing more with the token it had', async () => {
+    const session = await Conversation.begin(client, ground, `${bash('echo mine')} [[say ok]]`);
+    await until(async () => (await stats()).depth === 1);
+    const { environment_id } = ground;
+    const poller = new Anthropic({ authToken: environmentKey, baseURL: platform.url, maxRetries: 0 });
+    const offer = async () => {
+      const item = await poller.beta.environments.work.poll(environment_id, {
+        block_ms: 999,
+        reclaim_older_than_ms: 1,
+      });
+      const { sessions_token } = JSON.parse(Buffer.from(item?.secret ?? '', 'base64url').toString());
+      return new Anthropic({ authToken: sessions_token, baseURL: platform.url, maxRetries: 0 });
+    };
+    const [one, other] = [await offer(), await offer()];
+    const [use] = (await eventsOf(client, session.id)).filter(({ type }) => type === 'agent.tool_use');
+    const answer = (worker: Anthropic, text: string) =>
+      worker.beta.sessions.events.send(session.id, {
+        events: [{ type: 'user.tool_result', tool_use_id: use?.id ?? '', content: [{ type: 'text', text }] }],
+      });
+    await expect(answer(one, 'of the first')).rejects.toMatchObject({ status: 409 });
+    await answer(other, 'of the second');
+    expect(results(await session.until(hasEnded)).join()).toContain('of the second');
+  }, 60_000);
+});
+
 describe('the poller of the SDK', () => {
   it('drains the queue, each item handled with the token it came with', async () => {
     const sessions = await Promise.all(

@@ -2,9 +2,10 @@ import type { Database } from '@capstan/db/database';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import { callersOf } from '@capstan/schema/route';
 import { ROUTES } from '@capstan/schema/routes';
+import { given, newItem } from '@capstan/session/work/work-item';
 import { describe, expect, it } from 'vitest';
 import type { Worker } from '../call.ts';
-import { requireOwn, requireResults } from './worker-scope.ts';
+import { requireHeld, requireOwn, requireResults } from './worker-scope.ts';
 
 const worker: Worker = { environmentId: 'env_1', item: null };
 const principal = { tenantId: 'tnt_a', apiKey: { id: 'ekey_1', name: 'Key', lastFour: 'abcd' }, worker };
@@ -41,5 +42,26 @@ describe('a worker', () => {
     requireResults(undefined, file);
     expect(() => requireResults(worker, file)).toThrow('events.0.content.1.source');
     expect(() => requireResults(worker, [...own, { type: 'user.interrupt' }])).toThrow('events.1');
+  });
+
+  it('sends nothing once its work is another’s, or over', async () => {
+    const queued = newItem({ id: 'work_1', sessionId: 'sesn_1', now: 0 });
+    const offered = given(queued, 0);
+    const send = (found: typeof queued, offer = 1) => {
+      const item = { workId: 'work_1', sessionId: 'sesn_1', offer };
+      return requireHeld({ findWork: async () => found }, { ...principal, worker: { ...worker, item } });
+    };
+    const lost = expect.objectContaining({ code: 'conflict' });
+    await send(offered);
+    await expect(send(given(offered, 9))).rejects.toEqual(lost);
+    await expect(send({ ...offered, state: 'stopped' })).rejects.toEqual(lost);
+    await send(given(offered, 9), 2);
+  });
+
+  it('with a key of its environment is asked for no work', async () => {
+    const findWork = () => Promise.reject(new Error('the queue was asked'));
+    await requireHeld({ findWork }, principal);
+    const { worker: _worker, ...user } = principal;
+    await requireHeld({ findWork }, user);
   });
 });

@@ -75,6 +75,21 @@ export function requireResults(worker: Worker | undefined, events: readonly Even
   }
 }
 
+/**
+ * Refuses (`conflict`) a worker whose token is of an earlier offer than the last, or of work that is over: another may have
+ * the session now. What it had begun, its session was told of when its lease was lost.
+ */
+export async function requireHeld(
+  work: Pick<ApiPorts['work'], 'findWork'>,
+  { tenantId, worker }: Principal,
+): Promise<void> {
+  if (worker?.item == null) return;
+  const { environmentId, item } = worker;
+  const { offer, state } = await work.findWork({ tenantId, environmentId }, item.workId);
+  if (offer === item.offer && state !== 'stopped') return;
+  throw new ApiError('conflict', `${item.workId} is not yours any more: poll for work again`);
+}
+
 function isFile(source: unknown): boolean {
   return typeof source === 'object' && source !== null && 'type' in source && source.type === 'file';
 }

@@ -2,7 +2,7 @@
 import { ApiError } from '@capstan/schema/error';
 import { eventRoutes, MAX_EVENT_BYTES } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
-import { requireResults } from '../auth/worker-scope.ts';
+import { requireHeld, requireResults } from '../auth/worker-scope.ts';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
 import type { Surface } from '../surface.ts';
@@ -19,6 +19,7 @@ export function mountEvents(surface: Surface): void {
   mount(surface, eventRoutes.send, async ({ principal, params, body, claim, head, now }) => {
     const { tenantId } = principal;
     requireResults(principal.worker, body.events);
+    await requireHeld(surface.ports.work, principal);
     requireSendable(body.events);
     const events = await withFiles({ db, blobs }, { tenantId, events: body.events, path: 'events', now });
     const address = { tenantId, sessionId: params.session_id };
