@@ -176,24 +176,24 @@ export class Connection {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     given?.throwIfAborted();
-    const late = new SandboxError(
-      'timeout',
-      `Sandbox ${sandboxId} gave no answer within ${this.#deadlineMs} ms`,
-    );
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(late), this.#deadlineMs);
+    const timer = setTimeout(() => deadline.abort(this.#late(sandboxId)), this.#deadlineMs);
     const signal = AbortSignal.any(given ? [given, deadline.signal] : [deadline.signal]);
     try {
       return await Promise.race([work(signal), aborted(signal)]);
     } catch (error) {
       // The connection is not to blame, and others are using it.
-      if (deadline.signal.aborted) throw late;
+      if (deadline.signal.aborted) throw deadline.signal.reason;
       if (given?.aborted) throw error;
       this.forget(sandboxId);
       throw await this.#explain(sandboxId, error, 'running a command');
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #late(sandboxId: string): SandboxError {
+    return new SandboxError('timeout', `Sandbox ${sandboxId} gave no answer within ${this.#deadlineMs} ms`);
   }
 
   /** Throws `gone` or `not_found` itself when that is the reason. */

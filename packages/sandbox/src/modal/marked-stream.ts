@@ -2,6 +2,8 @@
 
 /** A newline, the mark, an exit code, `more` or `last`, a newline. */
 const MAX_LINE_BYTES = 64;
+const LINE = /^(\d{1,3}) (more|last)\n$/;
+const NEWLINE = 10;
 
 export interface Mark {
   exitCode: number;
@@ -10,7 +12,7 @@ export interface Mark {
 }
 
 export class MarkedStream {
-  readonly #line: RegExp;
+  readonly #head: string;
   readonly #maxBytes: number;
   readonly #kept: Uint8Array[] = [];
   #keptBytes = 0;
@@ -22,7 +24,7 @@ export class MarkedStream {
 
   /** `mark`: letters and digits; `maxBytes`: what is kept of the output. */
   constructor(mark: string, maxBytes: number) {
-    this.#line = new RegExp(`\\n${mark} (\\d{1,3}) (more|last)\\n$`);
+    this.#head = `\n${mark} `;
     this.#maxBytes = maxBytes;
   }
 
@@ -36,9 +38,12 @@ export class MarkedStream {
       chunk.length >= MAX_LINE_BYTES
         ? chunk.subarray(-MAX_LINE_BYTES)
         : Buffer.concat([this.#end, chunk]).subarray(-MAX_LINE_BYTES);
-    const [line, code, more] = this.#line.exec(Buffer.from(this.#end).toString('latin1')) ?? [];
-    if (line === undefined) return;
-    this.#markBytes = line.length;
+    if (this.#end.at(-1) !== NEWLINE) return;
+    const end = Buffer.from(this.#end).toString('latin1');
+    const at = end.lastIndexOf(this.#head);
+    const [words, code, more] = LINE.exec(at < 0 ? '' : end.slice(at + this.#head.length)) ?? [];
+    if (words === undefined) return;
+    this.#markBytes = end.length - at;
     this.mark = { exitCode: Number(code), last: more === 'last' };
   }
 

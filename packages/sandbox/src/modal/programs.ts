@@ -2,7 +2,8 @@
 // its own, or in a subshell of an attendant that knows it as a function; names that could be the sandbox's own begin with _.
 import { RUN, RUN_SCRIPT, STATE } from './scripts.ts';
 
-const FAIL = 'fail() { printf "capstan !%s\\n" "$1"; exit; }; exec 2>/dev/null';
+// Programs that load no locale start sooner.
+const FAIL = 'fail() { printf "capstan !%s\\n" "$1"; exit; }; exec 2>/dev/null; export LC_ALL=C';
 
 // Text that is short costs no process: `read` fails at the end of the file, unless a NUL or the 4096th byte comes first.
 // dd alone knows no size: a piece that comes short is the end, and only a full one asks for it.
@@ -11,8 +12,8 @@ const READ = `${FAIL}
 [[ -d $1 ]] && fail is_directory
 [[ -f $1 ]] || fail invalid
 [[ -r $1 ]] || fail forbidden
-if [[ $2 == 0 ]] && (($3 >= 4096)) && ! LC_ALL=C IFS= read -r -d '' -n 4096 _text <"$1"; then
-  LC_ALL=C printf 'capstan read\\n%s' "$_text"
+if [[ $2 == 0 ]] && (($3 >= 4096)) && ! IFS= read -r -d '' -n 4096 _text <"$1"; then
+  printf 'capstan read\\n%s' "$_text"
   exit
 fi
 echo capstan read

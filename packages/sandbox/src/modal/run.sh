@@ -48,7 +48,8 @@ start() {
   fi
 }
 
-claim() { mkfifo "$_run.live"; }
+# Our own programs load no locale: they start sooner.
+claim() { LC_ALL=C mkfifo "$_run.live"; }
 
 # Where a claim should succeed and does not, there is no room for it.
 roomless() { [[ ! -e $_run.live && -d $_base/runs && -w $_base/runs ]]; }
@@ -67,6 +68,7 @@ supervise() {
     exec 8>&-
     ulimit -f 65536
     trap '' XFSZ
+    export LC_ALL=C
     cat >>"$_run.out" || {
       : >"$_run.cut"
       exec cat >/dev/null
@@ -142,8 +144,8 @@ await() {
 # at once, and is then found without a process.
 growth() {
   local _looks
-  for ((_looks = _offset == 0 ? 20 : 0; _looks > 0; _looks--)); do
-    if [[ -s $_run.out ]]; then _seconds=0; else read -r -t 0.002 -u 7; fi
+  for ((_looks = _offset == 0 ? 40 : 0; _looks > 0; _looks--)); do
+    if [[ -s $_run.out ]]; then _seconds=0; else read -r -t 0.001 -u 7; fi
     (($? > 128)) || return
   done
   exec 5< <(
@@ -195,7 +197,7 @@ answer() {
     return
   fi
   printf 'capstan %s %s %s\n' "${_state:-running}" "${_code:--}" "$_kept"
-  ((_max > 0)) && exec dd if="$_run.out" bs=131072 skip="$_offset" count="$_max" iflag=skip_bytes,count_bytes status=none
+  ((_max > 0)) && LC_ALL=C exec dd if="$_run.out" bs=131072 skip="$_offset" count="$_max" iflag=skip_bytes,count_bytes status=none
 }
 
 exec 2>/dev/null

@@ -1,7 +1,7 @@
 // Modal's SDK as this adapter uses it: the one version it was written for, checked before anything depends on it.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { Image, ModalClient, type ModalClientParams, Sandbox } from 'modal';
+import { ContainerProcess, Image, ModalClient, type ModalClientParams, Sandbox } from 'modal';
 import { createBuildLogs } from './build-logs.ts';
 import type { Settings } from './connection.ts';
 
@@ -16,6 +16,8 @@ const SERVICES = {
   sandboxes: ['create', 'fromId', 'fromName', 'list'],
 } as const;
 const CLASSES: readonly [name: string, prototype: object, methods: readonly string[]][] = [
+  // The first is the SDK's own, for the files it writes: typed, and not documented.
+  ['ContainerProcess', ContainerProcess.prototype, ['_stdinWriteStream', 'closeStdin', 'wait']],
   ['Image', Image.prototype, ['dockerfileCommands', 'build', 'imageId']],
   [
     'Sandbox',
