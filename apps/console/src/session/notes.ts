@@ -12,6 +12,10 @@ const SILENT: ReadonlySet<string> = new Set([
   'span.model_request_start',
   'span.model_request_end',
   'span.outcome_evaluation_ongoing',
+  'workflow_run.status_running',
+  'workflow_run.status_idle',
+  'workflow_run.phase_started',
+  'workflow_run.phase_ended',
   'user.tool_confirmation',
 ]);
 
@@ -43,6 +47,12 @@ export function describe(event: SessionEvent): string | null {
       return `Outcome ${event.result.replaceAll('_', ' ')}: ${event.explanation}`;
     case 'session.thread_created':
       return `${event.agent_name} joined`;
+    case 'workflow_run.created':
+      return `Workflow run "${event.name}" began`;
+    case 'workflow_run.error':
+      return `Workflow run: ${event.error.message}`;
+    case 'workflow_run.status_ended':
+      return `Workflow run ${event.result.type === 'error' ? 'failed' : event.result.type}`;
     case 'session.sandbox_replaced':
       return describeReplacement(event);
     case 'span.sandbox_boot':

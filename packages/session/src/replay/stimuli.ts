@@ -98,7 +98,11 @@ function toParam(row: LoggedEntry, { likeness }: Standing): EventParam | null {
     case 'system.message':
       return { type: event.type, content: event.content };
     case 'user.interrupt':
-      return { type: event.type, ...(event.session_thread_id ? to : {}) };
+      // The primary thread has no rows of its own: it is named by the event alone.
+      return {
+        type: event.type,
+        ...(event.session_thread_id ? { session_thread_id: event.session_thread_id } : {}),
+      };
     case 'user.define_outcome': {
       const { type, description, rubric, max_iterations } = event;
       return { type, description, rubric, max_iterations };

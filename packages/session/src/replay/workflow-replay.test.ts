@@ -1,8 +1,10 @@
 // Sessions with workflow runs, played again: what a run did comes out of what models and clients said, row by row.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ModelFailure } from '../harness.ts';
 import { outcome, use } from '../scripted-harness.ts';
 import { message, PRIMARY } from '../testing/crew.ts';
+import { FlowPlay, finish, sketch, step } from '../testing/flow-play.ts';
 import { Flows, planOf } from '../testing/flows.ts';
 import { memorySql } from '../testing/memory-sql.ts';
 import { quiesce, until } from '../testing.ts';
@@ -91,4 +93,21 @@ describe('a replay comes out the same', () => {
     await flows.runtime.archive();
     await expectSame(flows);
   });
+
+  it('of random plans under random schedules, with deaths', async () => {
+    await fc.assert(
+      fc.asyncProperty(sketch, fc.array(step, { maxLength: 30 }), async (first, steps) => {
+        const play = new FlowPlay(await Flows.begin());
+        await play.take({ do: 'start', sketch: first });
+        for (const next of steps) {
+          // An append that failed is on no log.
+          if (next.do !== 'storage') await play.take(next);
+          await quiesce();
+        }
+        await finish(play);
+        await expectSame(play.flows);
+      }),
+      { numRuns: Number(process.env.RUNS ?? 25) },
+    );
+  }, 120_000);
 });

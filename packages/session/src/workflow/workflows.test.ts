@@ -5,7 +5,8 @@ import { ModelFailure } from '../harness.ts';
 import { outcome, say, use } from '../scripted-harness.ts';
 import { message, PRIMARY, wordsOf } from '../testing/crew.ts';
 import { Flows, planOf, startingRuns } from '../testing/flows.ts';
-import { quiesce, until } from '../testing.ts';
+import { Player } from '../testing/player.ts';
+import { quiesce, until, World } from '../testing.ts';
 
 const asked = async (flows: Flows, thread: string) => wordsOf((await flows.model(thread)).call.context);
 const ask = { type: 'user.interrupt' as const };
@@ -370,5 +371,38 @@ describe('while a run is open', () => {
     await flows.says(flows.children()[0] ?? '', 'done');
     (await flows.model(PRIMARY)).settle([say('There it is.')]);
     await until(async () => (await flows.types()).includes('span.outcome_evaluation_start'));
+  });
+});
+
+describe('a fork in the middle of a run', () => {
+  it('takes over how far it had come, and none goes on there', async () => {
+    const flows = await Flows.begin();
+    await flows.starts(
+      planOf([
+        { id: 'a', message: 'One.' },
+        { id: 'b', message: 'Two.' },
+      ]),
+    );
+    const [one = ''] = flows.children();
+    await flows.says(one, 'found it');
+    await until(() => flows.status(one) === 'terminated');
+    const { spec } = flows.world;
+    const world = new World(spec.agent);
+    const origin = { sessionId: spec.sessionId, eventId: (await flows.events()).at(-1)?.id ?? '' };
+    world.spec = { ...world.spec, sessionId: 'sesn_fork', threadId: 'sthr_fork', origin };
+    world.others.set(spec.sessionId, flows.runtime);
+    world.ids = flows.world.ids + 1_000;
+    const fork = new Player(world, await world.open());
+    expect((await fork.world.state()).runs).toEqual([]);
+    expect(fork.runtime.view.status).toBe('idle');
+    expect((await fork.all('workflow_run.status_ended')).map(({ result }) => result.type)).toEqual([
+      'stopped',
+    ]);
+    expect(await fork.count('workflow_run.phase_ended')).toBe(1);
+    expect(fork.runtime.threads.map(({ status }) => status)).toEqual(['idle', 'terminated', 'terminated']);
+    expect(world.harness.cancelled).toEqual([]);
+    await fork.send(Player.message('what was found?'));
+    expect(wordsOf((await fork.model()).call.context)).toContain('found it');
+    expect((await flows.world.state()).runs).toHaveLength(1);
   });
 });
