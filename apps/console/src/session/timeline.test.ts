@@ -94,6 +94,23 @@ describe('toTimeline', () => {
     const unknown: SessionEvent = JSON.parse(`{"id":"x","type":"agent.dreamed","processed_at":"${at}"}`);
     expect(read(unknown).items).toMatchObject([{ kind: 'note', text: 'agent.dreamed' }]);
   });
+
+  it('says when a workflow run began and how it ended, and not what it does in between', () => {
+    const of = { processed_at: at, workflow_run_id: 'wrun_1' };
+    const error = { type: 'timeout_error' as const, message: 'It took too long.' };
+    const { items } = read(
+      { ...of, id: 'a', type: 'workflow_run.created', name: 'Survey', description: null, phases: [] },
+      { ...of, id: 'b', type: 'workflow_run.status_running' },
+      { ...of, id: 'c', type: 'workflow_run.phase_started', workflow_run_phase_id: 'wphase_1' },
+      { ...of, id: 'd', type: 'workflow_run.error', error },
+      { ...of, id: 'e', type: 'workflow_run.status_ended', result: { type: 'error', error } },
+    );
+    expect(items.map((item) => item.kind === 'note' && item.text)).toEqual([
+      'Workflow run "Survey" began',
+      'Workflow run: It took too long.',
+      'Workflow run failed',
+    ]);
+  });
 });
 
 describe('judgementOf', () => {
