@@ -166,6 +166,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
     return buildAhead(openSandboxes(this.env), source, stamp);
   }
 
+  async deleteImage(imageId: string): Promise<void> {
+    await openSandboxes(this.env).deleteImage(imageId);
+  }
+
   health(): Promise<Record<string, BackendHealth>> {
     return checkBackends(this.env);
   }

@@ -2,6 +2,7 @@
 // address, bindings only.
 
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import { sweepLeftImages } from '@capstan/api/environments/left-images';
 import type { WebhookDispatch } from '@capstan/api/webhooks/dispatch';
 import { sweepBlobs } from '@capstan/db/blob-debts';
 import { openD1 } from '@capstan/db/d1';
@@ -89,9 +90,17 @@ export default {
     const webhooks = await sweepWebhooks(db, controller.scheduledTime);
     const images = await dueImages(db, controller.scheduledTime, IMAGES_AT_ONCE);
     await Promise.all(images.map((environment) => ringKeeper(env, environment)));
+    const left = await sweepLeftImages({ db, builder: env.AGENT, logger }, controller.scheduledTime);
     // It watches by itself, as long as its alarm is there.
     if (await hasEnabledEndpoints(db)) await env.OUTBOX.getByName(OUTBOX).watch();
-    const swept = { login_codes: codes, blobs, memory_versions: versions, webhooks, images: images.length };
+    const swept = {
+      login_codes: codes,
+      blobs,
+      memory_versions: versions,
+      webhooks,
+      images: images.length,
+      left_images: left,
+    };
     logger.info('sweep.ended', { outcome: 'ok', ...swept });
   },
 

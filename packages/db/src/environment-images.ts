@@ -7,6 +7,7 @@ import { and, asc, eq, isNull, lte, sql } from 'drizzle-orm';
 import { isSame } from './agent-settings.ts';
 import type { Database } from './database.ts';
 import { type ImageRecord, stampInUse } from './image-record.ts';
+import { leaveImage, leaveImages } from './left-images.ts';
 import type { Scope } from './scope.ts';
 import { environments } from './tables/environments.ts';
 
@@ -16,6 +17,14 @@ export interface DueImage {
   /** Epoch ms. Null: nothing is due. */
   dueAt: number | null;
   usedAt: number | null;
+}
+
+/** Instants are epoch ms. */
+export interface ImageChange {
+  after: ImageRecord;
+  /** Null: nothing is due. */
+  dueAt: number | null;
+  now: number;
 }
 
 export class EnvironmentImageStore {
@@ -38,13 +47,18 @@ export class EnvironmentImageStore {
     return { record, dueAt, usedAt, source };
   }
 
-  /** Resolves with whether the row still had `before`, which is then `after`. `dueAt` is epoch ms; null: nothing is due. */
-  async settle(id: string, before: ImageRecord, next: { after: ImageRecord; dueAt: number | null }) {
-    const changed = await this.#scope.db
-      .update(environments)
-      .set({ image: next.after, imageDueAt: next.dueAt })
-      .where(and(this.#own(id), eq(environments.image, before)))
-      .returning({ id: environments.id });
+  /** Resolves with whether the row still had `before`. The image that it has no more is to be deleted. */
+  async settle(id: string, before: ImageRecord, next: ImageChange): Promise<boolean> {
+    const still = and(this.#own(id), eq(environments.image, before));
+    const { db } = this.#scope;
+    const [, changed] = await db.batch([
+      leaveImages(this.#scope, { where: still, next: next.after.builtImage, now: next.now }),
+      db
+        .update(environments)
+        .set({ image: next.after, imageDueAt: next.dueAt })
+        .where(still)
+        .returning({ id: environments.id }),
+    ]);
     return changed.length > 0;
   }
 
@@ -60,6 +74,11 @@ export class EnvironmentImageStore {
       .returning({ image: environments.image, config: environments.config });
     if (!row?.image || row.config.type !== 'cloud') return null;
     return isSame(imageSourceOf(row.config), imageSourceOf(used)) ? stampInUse(row.image) : null;
+  }
+
+  /** It was built, and the environment wants another by now. */
+  leave(imageId: string, now: number): Promise<void> {
+    return leaveImage(this.#scope, imageId, now);
   }
 
   #own(id: string) {

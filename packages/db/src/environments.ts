@@ -14,6 +14,7 @@ import { UPDATE_ATTEMPTS } from './contention.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
 import { requireFit } from './fit.ts';
 import { firstImage, toEnvironmentImage } from './image-record.ts';
+import { leaveImages } from './left-images.ts';
 import { announce, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
@@ -120,8 +121,10 @@ export class EnvironmentStore {
         isNull(environments.archivedAt),
       );
       const changed = { ...next, updatedAt };
-      const [, [kept]] = await db.batch([
+      const { builtImage } = { ...row, ...next }.image ?? {};
+      const [, , [kept]] = await db.batch([
         ...announce(this.#scope, { type: 'environment.updated', id, now }, exists(environments, still)),
+        leaveImages(this.#scope, { where: still, next: builtImage, now }),
         db.update(environments).set(changed).where(still).returning(),
       ]);
       if (kept) return toEnvironment(kept);
@@ -137,6 +140,7 @@ export class EnvironmentStore {
     const open = and(this.#own(id), isNull(environments.archivedAt));
     await db.batch([
       ...announce(this.#scope, { type: 'environment.archived', id, now }, exists(environments, open)),
+      leaveImages(this.#scope, { where: open, next: null, now }),
       db.update(environments).set({ archivedAt: now, updatedAt: now, isDefault: false }).where(open),
     ]);
     return this.retrieve(id);
@@ -146,8 +150,9 @@ export class EnvironmentStore {
   async delete(id: string, now: number): Promise<void> {
     const { db, tenantId } = this.#scope;
     const ofIt = and(eq(environmentKeys.tenantId, tenantId), eq(environmentKeys.environmentId, id));
-    const [, , gone] = await db.batch([
+    const [, , , gone] = await db.batch([
       ...announce(this.#scope, { type: 'environment.deleted', id, now }, exists(environments, this.#own(id))),
+      leaveImages(this.#scope, { where: this.#own(id), next: null, now }),
       db.delete(environmentKeys).where(ofIt),
       db.delete(environments).where(this.#own(id)).returning({ id: environments.id }),
     ]);

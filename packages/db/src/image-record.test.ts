@@ -17,6 +17,7 @@ import {
 const packaged = { ...OPEN_CLOUD, packages: { ...OPEN_CLOUD.packages, pip: ['pandas'] } };
 const NOW = Date.parse('2026-11-21T18:00:00Z');
 const LATER = NOW + REBUILD_MS;
+const BUILT: BuildOutcome = { built: true, imageId: 'im-1' };
 const FAILED: BuildOutcome = { built: false, error: 'no such package' };
 
 function first(): ImageRecord {
@@ -24,7 +25,7 @@ function first(): ImageRecord {
   if (record === null) throw new TypeError('It has packages.');
   return record;
 }
-const ready = (at = NOW) => afterBuild(first(), { built: true }, at).record;
+const ready = (at = NOW) => afterBuild(first(), BUILT, at).record;
 
 describe('the image of an environment', () => {
   it('is owed by one that has packages or an image of its own, and by no other', () => {
@@ -88,7 +89,7 @@ describe('the image of an environment', () => {
           expect(duty.do).toBe('build');
           if (duty.do === 'build') record = duty.record;
           if (built) succeeded.add(record.stamp);
-          const next = afterBuild(record, built ? { built } : FAILED, at + 1);
+          const next = afterBuild(record, built ? BUILT : FAILED, at + 1);
           expect(next.dueAt).toBeGreaterThan(at + 1);
           record = next.record;
           // Used a moment after it was built.

@@ -12,6 +12,8 @@ export interface ImageRecord {
   stamp: string;
   /** Of the one that is in use; null: none was built yet. */
   builtStamp: string | null;
+  /** Its id; absent or null: it is not known which. */
+  builtImage?: string | null;
   builtAt: number | null;
   error: string | null;
   /** Builds that failed one after the other. */
@@ -56,6 +58,7 @@ export function afterBuild(
       state: 'ready',
       stamp,
       builtStamp: stamp,
+      builtImage: outcome.imageId,
       builtAt: now,
       error: null,
       failures: 0,

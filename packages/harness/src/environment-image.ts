@@ -21,8 +21,8 @@ export async function buildAhead(
 ): Promise<BuildOutcome> {
   try {
     const recipe = recipeAt(source, stamp);
-    await persist(() => sandboxes.buildImage(recipe));
-    return { built: true };
+    const { imageId } = await persist(() => sandboxes.buildImage(recipe));
+    return { built: true, imageId };
   } catch (error) {
     if (isSandboxError(error, 'image_failed') || isSandboxError(error, 'invalid'))
       return { built: false, error: error.message };

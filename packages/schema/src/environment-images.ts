@@ -31,7 +31,7 @@ export interface ImageKeepers {
 }
 
 /** Why there is no image, or that there is one. */
-export type BuildOutcome = { built: true } | { built: false; error: string };
+export type BuildOutcome = { built: true; imageId: string } | { built: false; error: string };
 
 export interface ImageBuilder {
   /**
@@ -39,4 +39,6 @@ export interface ImageBuilder {
    * Rejects when nobody can build just now.
    */
   buildImage(source: ImageSource, stamp: string): Promise<BuildOutcome>;
+  /** Sandboxes made from it go on. Harmless when it is gone; rejects when nobody can delete it just now. */
+  deleteImage(imageId: string): Promise<void>;
 }

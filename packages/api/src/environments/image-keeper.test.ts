@@ -18,7 +18,9 @@ let database: TestDatabase;
 let now: number;
 /** Stamps that were asked for. */
 let asked: string[];
+let deleted: string[];
 let build: () => Promise<BuildOutcome>;
+const builtAs = (imageId: string): BuildOutcome => ({ built: true, imageId });
 
 beforeAll(async () => {
   database = await openTestDatabase();
@@ -27,7 +29,8 @@ afterAll(() => database.close());
 beforeEach(() => {
   now = Date.parse('2026-11-21T18:00:00Z');
   asked = [];
-  build = async () => ({ built: true });
+  deleted = [];
+  build = async () => builtAs('im-1');
 });
 
 const mine = () => stores(database.db, tenantId);
@@ -52,6 +55,7 @@ const keep = (environmentId: string) =>
           asked.push(stamp);
           return build();
         },
+        deleteImage: async (imageId) => void deleted.push(imageId),
       },
       clock: { now: () => now },
       logger: silentLogger,
@@ -80,7 +84,7 @@ describe('the image of an environment', () => {
     await expect(keep(id)).rejects.toThrow('died');
     now += 60_000;
     expect(await due()).toContain(id);
-    build = async () => ({ built: true });
+    build = async () => builtAs('im-1');
     await keep(id);
     expect(new Set(asked).size).toBe(1);
     expect(await mine().environmentImages.use(id, cloud(['pandas']), now)).toBe(asked[0]);
@@ -119,8 +123,8 @@ describe('the image of an environment', () => {
     build = async () => {
       now += 1_000;
       await mine().environments.update(id, { config: () => cloud(['polars']) }, now);
-      build = async () => ({ built: true });
-      return { built: true };
+      build = async () => builtAs('im-1');
+      return builtAs('im-1');
     };
     expect(await keep(id)).toBe(now);
     expect(await imageOf(id)).toMatchObject({ state: 'building', built_at: null });

@@ -1,6 +1,6 @@
 // What the keeper of an environment's image does when it rings: the build that is owed, and when to ring next.
 // M1. What is about to be built is written down before it is asked for: whoever rings after a death asks for the same build.
-// M2. What changes meanwhile wins: what was built for others is not recorded.
+// M2. What changes meanwhile wins: what was built for others is not recorded, and is to be deleted.
 import type { Database } from '@capstan/db/database';
 import { afterBuild, imageDuty } from '@capstan/db/image-record';
 import { stores } from '@capstan/db/stores';
@@ -26,16 +26,18 @@ export async function keepImage(
   if (due.dueAt > now) return due.dueAt;
   const duty = imageDuty(due.record, due.usedAt, now);
   if (duty.do === 'sleep') {
-    await environmentImages.settle(environmentId, due.record, { after: due.record, dueAt: null });
+    await environmentImages.settle(environmentId, due.record, { after: due.record, dueAt: null, now });
     return null;
   }
   const { record } = duty;
-  const begun = { after: record, dueAt: now };
+  const begun = { after: record, dueAt: now, now };
   if (!(await environmentImages.settle(environmentId, due.record, begun))) return now;
   const outcome = await builder.buildImage(due.source, record.stamp);
   const next = afterBuild(record, outcome, clock.now());
   const { state: result, failures } = next.record;
   logger.info('image.built', { result, failures, duration_ms: clock.now() - now });
-  const settled = { after: next.record, dueAt: next.dueAt };
-  return (await environmentImages.settle(environmentId, record, settled)) ? next.dueAt : clock.now();
+  const settled = { after: next.record, dueAt: next.dueAt, now: clock.now() };
+  if (await environmentImages.settle(environmentId, record, settled)) return next.dueAt;
+  if (outcome.built) await environmentImages.leave(outcome.imageId, clock.now());
+  return clock.now();
 }
