@@ -60,6 +60,25 @@ describe('workerd dies', () => {
     expect(count(events, 'user.message')).toBe(1);
   }, 90_000);
 
+  it('while a call is judged: it is judged again, and runs once', async () => {
+    const toolset = {
+      type: 'agent_toolset_20260401' as const,
+      default_config: { permission_policy: { type: 'auto' as const } },
+    };
+    const agent = await client.beta.agents.create({ name: 'Judged', model: 'm', tools: [toolset] });
+    const command = 'echo began >> /workspace/count; cat /workspace/count';
+    const script = `[[tool bash ${JSON.stringify({ command })}]] [[say done]] [[judge allow after 1500]]`;
+    const session = await Conversation.begin(client, { ...ground, agent: agent.id }, script);
+    await session.until((events) => textOf(events, 'span.model_request_start').includes('"permission"'));
+    strike('workerd');
+    const events = await session.ended();
+    const judged = textOf(events, 'span.model_request_start').match(/"permission"/g);
+    expect(judged).toHaveLength(2);
+    expect(count(events, 'span.model_request_start')).toBe(count(events, 'span.model_request_end'));
+    expect(count(events, 'agent.tool_use')).toBe(1);
+    expect(textOf(events, 'agent.tool_result').match(/began/g)).toHaveLength(1);
+  }, 90_000);
+
   it('again and again: a message that was accepted is answered', async () => {
     const session = await Conversation.begin(client, ground, '[[ttft 700]] [[say still here]]');
     for (let round = 0; round < 3; round++) {

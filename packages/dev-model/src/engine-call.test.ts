@@ -69,6 +69,18 @@ describe('a verdict on calls', () => {
     });
   });
 
+  it('can take its time', () => {
+    const said = '[[judge allow if x]] [[judge deny after 700]]';
+    const conversation = [{ from: 'person', text: said }];
+    const pace = (...inputs: object[]) => {
+      const text = JSON.stringify({ conversation, calls: inputs.map((input) => ({ input })) });
+      const asked = { model: 'm', entries: [user(text)], tools: [JUDGE], toolChoice: 'auto' as const };
+      return playFor(asked, true).pace.ttftMs;
+    };
+    expect(pace({ a: 'x' })).toBe(0);
+    expect(pace({ a: 'x' }, { a: 'y' })).toBe(700);
+  });
+
   it('can be one that nobody can read', () => {
     expect(() => judged('[[judge broken]]', {})).toThrow(SyntaxError);
   });

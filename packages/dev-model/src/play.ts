@@ -30,16 +30,20 @@ export function playFor(conversation: Conversation, caching: boolean): Play {
 
 /** What the engine asks for on its own account: a grade, a verdict on calls, or a summary. No script of the user's is played for it. */
 function engineReply(conversation: Conversation, caching: boolean): Play | null {
-  const summary = summaryOf(conversation);
-  const block: Block | null =
-    summary === null ? (gradeCall(conversation) ?? judgeCall(conversation)) : { kind: 'text', text: summary };
+  const judged = judgeCall(conversation);
+  const block = judged?.block ?? summaryBlock(conversation) ?? gradeCall(conversation);
   if (block === null) return null;
   const usage = estimateUsage(conversation, [block], caching);
   return {
     reply: { blocks: [block], stop: stopOf([block], null), usage },
-    pace: { ttftMs: 0, delayMs: 0 },
+    pace: { ttftMs: judged?.waitMs ?? 0, delayMs: 0 },
     faults: [],
   };
+}
+
+function summaryBlock(conversation: Conversation): Block | null {
+  const summary = summaryOf(conversation);
+  return summary === null ? null : { kind: 'text', text: summary };
 }
 
 function scriptedReply(conversation: Conversation, caching: boolean): Play {
