@@ -15,8 +15,8 @@ import { agentNow, agentOf, threadById } from './thread.ts';
 import type { Desk, Turn } from './turn.ts';
 import { indeterminate, type Verdict, verdictsOf } from './verdicts.ts';
 
-/** Of the judge's reply: what it thinks, and a sentence for each call. */
-const REPLY_TOKENS = 2_000;
+/** Of the judge's reply: what it thinks before it says anything, and a sentence for each call. */
+const REPLY_TOKENS = 8_000;
 const TOKENS_PER_CALL = 200;
 
 const TOO_LONG = indeterminate('It is too long, or one of too many, to be judged.');
