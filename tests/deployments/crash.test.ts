@@ -10,7 +10,14 @@ import { openControlPlane } from '../support/control-plane.ts';
 import { Conversation, count } from '../support/conversation.ts';
 import { FailpointServer } from '../support/failpoint-server.ts';
 import { kill } from '../support/processes.ts';
-import { type Deploy, everyRun, fireTimes, openSchedules, sessionsOf } from '../support/schedules.ts';
+import {
+  type Deploy,
+  everyRun,
+  fireTimes,
+  openSchedules,
+  reschedule,
+  sessionsOf,
+} from '../support/schedules.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -50,7 +57,7 @@ it('a fire time has one run and one session, whatever died at whichever step of 
   const began = Date.now();
   const made = await Promise.all(
     POINTS.map(async (point) => {
-      const { id } = await deploy(point, { expression: '* * * * *', missedRuns: 'all' });
+      const id = await deploy(point, { expression: '* * * * *', missedRuns: 'all' });
       return { id, struck: server.strike({ point, session: id, kill: () => kill(platform, 'workerd') }) };
     }),
   );
@@ -77,7 +84,7 @@ it('what fell due while nothing ran is left out, made up for once, or all of it,
   const policies = ['skip', 'latest', 'all'] as const;
   const hourly = { expression: `${minute} * * * *` };
   const [skip = '', latest = '', all = ''] = await Promise.all(
-    policies.map(async (missedRuns) => (await deploy(missedRuns, { ...hourly, missedRuns })).id),
+    policies.map((missedRuns) => deploy(missedRuns, { ...hourly, missedRuns })),
   );
   await platform.stop();
   const stopped = openControlPlane(state);
@@ -89,8 +96,7 @@ it('what fell due while nothing ran is left out, made up for once, or all of it,
   const due = Math.floor((Date.now() - minute * MINUTE_MS) / HOUR_MS) * HOUR_MS + minute * MINUTE_MS;
   const times = async (id: string) => fireTimes(await everyRun(client, id));
   // The clock is told to look; the schedule stays as it was.
-  const schedule = { type: 'cron' as const, timezone: 'UTC', expression: hourly.expression };
-  for (const id of [skip, latest, all]) await client.beta.deployments.update(id, { schedule });
+  for (const id of [skip, latest, all]) await reschedule(client, id, hourly.expression);
   await expect.poll(() => times(all), { timeout: 60_000 }).toEqual([due - 2 * HOUR_MS, due - HOUR_MS, due]);
   await expect.poll(() => times(latest), { timeout: 60_000 }).toEqual([due]);
   await expect.poll(() => handledUpTo(skip), { timeout: 60_000 }).toBe(due);

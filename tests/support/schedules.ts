@@ -8,32 +8,36 @@ export interface Fired {
   missedRuns: 'skip' | 'latest' | 'all';
 }
 
-export interface Deployed {
-  id: string;
-  /** When its next run is to start, jitter and all; epoch ms. */
-  startsAt: number;
-}
+/** Makes deployments of one agent that says a word; resolves with their ids. Without `fired` they have no schedule. */
+export type Deploy = (name: string, fired?: Fired) => Promise<string>;
 
-export type Deploy = (name: string, fired: Fired) => Promise<Deployed>;
-
-/** Makes deployments of one agent that says a word. */
 export async function openSchedules(client: Anthropic): Promise<Deploy> {
   const agent = await client.beta.agents.create({ name: 'Scheduled', model: 'claude-sonnet-4-6' });
   const environment = await client.beta.environments.create({ name: 'Scheduled' });
-  return async (name, { expression, missedRuns }) => {
+  return async (name, fired) => {
     // Our own key beside the SDK's.
-    const own: object = { capstan: { missed_runs: missedRuns } };
+    const own: object = fired === undefined ? {} : { capstan: { missed_runs: fired.missedRuns } };
     const made = await client.beta.deployments.create({
       ...own,
       name,
       agent: agent.id,
       environment_id: environment.id,
       initial_events: [{ type: 'user.message', content: [{ type: 'text', text: '[[say done]]' }] }],
-      schedule: { type: 'cron', expression, timezone: 'UTC' },
+      schedule: fired === undefined ? null : cron(fired.expression),
     });
-    const { capstan } = made as unknown as { capstan: { upcoming_starts_at: string[] } };
-    return { id: made.id, startsAt: Date.parse(capstan.upcoming_starts_at[0] ?? '') };
+    return made.id;
   };
+}
+
+/** Gives a deployment that schedule; resolves with when its next run is to start, jitter and all, epoch ms. */
+export async function reschedule(client: Anthropic, id: string, expression: string): Promise<number> {
+  const changed = await client.beta.deployments.update(id, { schedule: cron(expression) });
+  const { capstan } = changed as unknown as { capstan: { upcoming_starts_at: string[] } };
+  return Date.parse(capstan.upcoming_starts_at[0] ?? '');
+}
+
+function cron(expression: string) {
+  return { type: 'cron' as const, expression, timezone: 'UTC' };
 }
 
 /** The runs of a deployment, or of all; newest first. */

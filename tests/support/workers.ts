@@ -12,7 +12,21 @@ export interface WorkerSettings {
   environmentKey: string;
   workdir: string;
   leaseSeconds: number;
+  /** A directory below /mnt that is there before the worker is. */
+  occupied?: string;
 }
+
+/** An empty /mnt of its own, where the worker is to make the directories of memory stores. */
+const OWN_MOUNTS = [
+  'unshare',
+  ...[
+    '--map-root-user',
+    '--mount',
+    'sh',
+    '-c',
+    'mount -t tmpfs tmpfs /mnt && mkdir -p "/mnt/$OCCUPIED" && exec "$0" "$@"',
+  ],
+];
 
 export class WorkerProcess {
   #child: ChildProcess;
@@ -20,8 +34,14 @@ export class WorkerProcess {
 
   constructor(settings: WorkerSettings) {
     mkdirSync(settings.workdir, { recursive: true });
-    this.#child = spawn(process.execPath, [PROGRAM], {
-      env: { PATH: process.env.PATH, HOME: settings.workdir, WORKER: JSON.stringify(settings) },
+    const [command = '', ...words] = [...OWN_MOUNTS, process.execPath, PROGRAM];
+    this.#child = spawn(command, words, {
+      env: {
+        PATH: process.env.PATH,
+        HOME: settings.workdir,
+        OCCUPIED: settings.occupied ?? '',
+        WORKER: JSON.stringify(settings),
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
       // What it runs is killed with it.
       detached: true,

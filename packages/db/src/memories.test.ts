@@ -281,12 +281,15 @@ describe('versions', () => {
 
   it('are kept for thirty days, and the recent ones as long as their memory', async () => {
     const { id } = await create('/a', '0');
+    const first = now;
     for (let at = 1; at < 15; at++) await update(id, { content: String(at) });
     const gone = await create('/b');
     await remove(gone.id);
     const swept = (at: number) => sweepMemories(database.db, at);
-    await swept(now + 30 * DAY_MS - 60_000);
+    await swept(first + 30 * DAY_MS - 1);
     expect(await versions()).toHaveLength(17);
+    await swept(first + 30 * DAY_MS);
+    expect(await versions()).toHaveLength(16);
     await swept(now + 30 * DAY_MS + 1_000);
     expect((await versions()).map(({ content }) => content)).toEqual([
       '14',
