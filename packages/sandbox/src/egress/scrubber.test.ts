@@ -68,6 +68,56 @@ describe('scrubber', () => {
     );
   });
 
+  it('masks a secret inside base64 that is wrapped, wherever it is cut, and no more of it than that', async () => {
+    const wrap = fc.constantFrom('\n', '\r\n', '\\n', '\\r\\n', '\n    ', '\n\t', '\\\\n');
+    await fc.assert(
+      fc.asyncProperty(
+        fc
+          .string({ unit: 'grapheme-ascii', minLength: 20, maxLength: 40 })
+          .filter((text) => text.trim().length >= 20),
+        fc.tuple(bytes, bytes),
+        fc.record({
+          wrap,
+          width: fc.integer({ min: 8, max: 76 }),
+          cuts: fc.array(fc.nat(), { maxLength: 8 }),
+        }),
+        async (secret, [before, after], { wrap: newline, width, cuts }) => {
+          const text = Buffer.concat([before, Buffer.from(secret), after]).toString('base64');
+          const lines = text.match(new RegExp(`.{1,${width}}`, 'g')) ?? [];
+          const content = Buffer.from(lines.join(newline));
+          const out = (await streamed(secret, content, cuts)).toString();
+          expect(out).toHaveLength(content.length);
+          // Line breaks stay, and so does whatever is not the secret.
+          const inner = out.replaceAll(newline, '');
+          expect(out.split(newline)).toHaveLength(lines.length);
+          const begin = Math.ceil((before.length * 8) / 6);
+          const end = Math.floor(((before.length + secret.length) * 8) / 6);
+          expect(inner.slice(0, begin)).toBe(text.slice(0, begin));
+          expect(inner.slice(end)).toBe(text.slice(end));
+          expect(inner.slice(begin + 2, end)).toMatch(/^\*+$/);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('does not hold back a line for what may follow it, nor anything for long', () => {
+    const stream = createScrubber(['a secret of some length']).stream();
+    const core = Buffer.from('a secret of some length').toString('base64');
+    const take = (text: string) => {
+      stream.write(text);
+      return String(stream.read() ?? '');
+    };
+    expect(take(`data: ${core.slice(0, 2)}\n`)).toBe(`data: ${core.slice(0, 2)}\n`);
+    expect(take(`${core.slice(2)}.`)).toMatch(/^\*+.{0,3}\.$/);
+    const begun = core.slice(0, 12);
+    expect(take(`${begun}\n`)).toBe('');
+    expect(take('\n')).toBe(`${begun}\n\n`);
+    expect(take(`${begun}\n${' '.repeat(95)}`)).toBe('');
+    expect(take(' ')).toBe(`${begun}\n${' '.repeat(96)}`);
+    expect(take(`${begun} ${core.slice(12)} `)).toBe(`${begun} ${core.slice(12)} `);
+  });
+
   it('finds a secret in a URL, a form, JSON and HTML', () => {
     const secret = `s"e/c&r<e>t 'ü(1)`;
     const scrubber = createScrubber([secret]);
