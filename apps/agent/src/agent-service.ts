@@ -6,7 +6,7 @@ import { knownModels } from '@capstan/harness/known-models';
 import { unpricedModels } from '@capstan/harness/model-choice';
 import type { AgentTools } from '@capstan/schema/agents';
 import type { ModelNotice } from '@capstan/schema/console-login';
-import type { BuildOutcome, ImageBuilder } from '@capstan/schema/environment-images';
+import type { BuildOutcome, EnvironmentKey, ImageBuilder } from '@capstan/schema/environment-images';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { BackendHealth } from '@capstan/schema/health';
@@ -15,6 +15,7 @@ import type { ImageSource } from '@capstan/schema/image-source';
 import type { Isolation } from '@capstan/schema/isolation';
 import type { MetadataPatch } from '@capstan/schema/metadata';
 import type { Page } from '@capstan/schema/page';
+import type { PoolCount, SandboxPrice, SandboxSize, WarmPools } from '@capstan/schema/warm-pools';
 import { objectName, type SessionAddress } from '@capstan/session/address';
 import type { Exposed, LentSnapshot, ModelWanted } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
@@ -44,14 +45,21 @@ import type { Env } from './env.ts';
 import { checkBackends, isolationOf } from './health.ts';
 import { noticeOf, openSandboxes, openTenantModels, readConfig } from './ports.ts';
 import type { SessionDO } from './session-do.ts';
+import { poolName } from './session-pool.ts';
+import type { WarmPoolDO } from './warm-pool-do.ts';
+import { priceOfPool } from './warm-pools.ts';
 import type { WorkDO } from './work-do.ts';
 
-interface ServiceEnv extends Omit<Env, 'SESSIONS' | 'WORK'> {
+interface ServiceEnv extends Omit<Env, 'SESSIONS' | 'WORK' | 'POOLS'> {
   SESSIONS: DurableObjectNamespace<SessionDO>;
   WORK: DurableObjectNamespace<WorkDO>;
+  POOLS: DurableObjectNamespace<WarmPoolDO>;
 }
 
-export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessions, WorkQueues, ImageBuilder {
+export class AgentService
+  extends WorkerEntrypoint<ServiceEnv>
+  implements Sessions, WorkQueues, ImageBuilder, WarmPools
+{
   /** A session's socket, which RPC cannot carry. */
   override fetch(request: Request): Promise<Response> {
     return this.#session(parseSocketUrl(request.url).address).fetch(request);
@@ -170,6 +178,18 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
     await openSandboxes(this.env).deleteImage(imageId);
   }
 
+  ringPool(environment: EnvironmentKey): Promise<void> {
+    return this.#warmPool(environment).ring(environment);
+  }
+
+  countPool(environment: EnvironmentKey): Promise<PoolCount> {
+    return this.#warmPool(environment).count(environment);
+  }
+
+  priceOfPool(wanted: number, size: SandboxSize): Promise<SandboxPrice | null> {
+    return priceOfPool(this.env, wanted, size);
+  }
+
   health(): Promise<Record<string, BackendHealth>> {
     return checkBackends(this.env);
   }
@@ -220,6 +240,10 @@ export class AgentService extends WorkerEntrypoint<ServiceEnv> implements Sessio
 
   dropWork(queue: EnvironmentAddress): Promise<void> {
     return this.#work(queue).dropWork(queue);
+  }
+
+  #warmPool(environment: EnvironmentKey) {
+    return this.env.POOLS.getByName(poolName(environment));
   }
 
   #work(queue: EnvironmentAddress) {

@@ -1,5 +1,8 @@
 // What the agent Worker is configured with. Read only in its composition roots.
 import type { Directory } from '@capstan/db/directory';
+import type { WarmSandbox } from '@capstan/harness/warm-pool';
+import type { SandboxKind } from '@capstan/sandbox/warm-pool';
+import type { EnvironmentKey } from '@capstan/schema/environment-images';
 import type { Sessions } from '@capstan/session/service';
 import type { WorkQueues } from '@capstan/session/work/work-queues';
 
@@ -13,6 +16,14 @@ export interface WorkObjects {
   getByName(name: string): Pick<WorkQueues, 'wantWork'>;
 }
 
+/** The warm pools of environments, as a session asks its own. */
+export interface PoolObjects {
+  getByName(name: string): {
+    claim(environment: EnvironmentKey, sessionId: string, kind: SandboxKind): Promise<WarmSandbox | null>;
+    settle(environment: EnvironmentKey, sessionId: string, kept: string | null): Promise<void>;
+  };
+}
+
 export interface Env {
   DB: D1Database;
   BLOBS: R2Bucket;
@@ -20,6 +31,7 @@ export interface Env {
   BLOB_DIRECTORY?: Directory;
   SESSIONS: SessionObjects;
   WORK: WorkObjects;
+  POOLS: PoolObjects;
   ENVIRONMENT?: string;
   /** The gateway as a Worker of its own, in production; GATEWAY_URL wins. */
   GATEWAY?: Fetcher;
@@ -45,6 +57,11 @@ export interface Env {
   DNS_OVER_HTTPS_URL?: string;
   /** How long a session rests before its sandbox is photographed; default 20. */
   SANDBOX_SNAPSHOT_AFTER_SECONDS?: string;
+  /** What a sandbox costs and reserves, where it is not Modal's list price; decimal text. */
+  SANDBOX_CPU_USD_PER_HOUR?: string;
+  SANDBOX_MEMORY_USD_PER_HOUR?: string;
+  SANDBOX_CORES?: string;
+  SANDBOX_MEMORY_GIB?: string;
   /** Development only, on loopback: where the failpoints of the crash tests are asked about. */
   FAILPOINTS?: string;
 }

@@ -34,6 +34,7 @@ export function markSandboxes(sandboxes: Sandboxes, reach: Reach): Sandboxes {
     startRun: 'sandbox.start_run',
     readRun: 'sandbox.read_run',
     killRun: 'sandbox.kill_run',
+    setNetwork: 'sandbox.set_network',
     snapshot: 'sandbox.snapshot',
     deleteImage: 'sandbox.delete_image',
     terminate: 'sandbox.terminate',

@@ -46,6 +46,7 @@ import { lateHarness } from './late-harness.ts';
 import { openOutsideTools } from './outside-tools.ts';
 import { sessionFiles } from './session-files.ts';
 import { sessionMemories } from './session-memories.ts';
+import { sessionPool } from './session-pool.ts';
 import { sessionSkills } from './session-skills.ts';
 import { vaultVariables } from './session-vaults.ts';
 import { knownOf, tenantModelsOf } from './tenant-models.ts';
@@ -151,7 +152,10 @@ function openModels(env: Env, { tenantId }: SessionSpec, clock: { now(): number 
   return new TenantModels(openTenantModels(env, tenantId), clock, knownOf(tenantId));
 }
 
-export function openTenantModels(env: Omit<Env, 'SESSIONS' | 'WORK'>, tenantId: string): TenantModelSource {
+export function openTenantModels(
+  env: Omit<Env, 'SESSIONS' | 'WORK' | 'POOLS'>,
+  tenantId: string,
+): TenantModelSource {
   const { reach } = reachFrom(env);
   return tenantModelsOf({ db: openD1(env.DB), sealer: openSealer(env), reach }, tenantId);
 }
@@ -225,6 +229,7 @@ function createSandbox(
     environment,
     network: networkOf(environment, agent),
     imageStamp: () => environmentImages.use(environmentId, environment, around.clock.now()),
+    pool: sessionPool(env, spec),
     holdsTokens: async () => vaultIds.length > 0 || files.holdsTokens(),
     facts: {
       load: () => {

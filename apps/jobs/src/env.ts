@@ -4,6 +4,7 @@ import type { EndpointAddress } from '@capstan/db/webhook-sharing';
 import type { DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamClocks } from '@capstan/schema/dreams';
 import type { EnvironmentKey, ImageBuilder } from '@capstan/schema/environment-images';
+import type { WarmPools } from '@capstan/schema/warm-pools';
 import type { Sessions } from '@capstan/session/service';
 
 /** A clock for each deployment, by the names of both. */
@@ -42,7 +43,7 @@ export interface Env {
   /** On one machine only: where contents of files are. */
   BLOB_DIRECTORY?: Directory;
   QUEUE: Queue;
-  AGENT: Sessions & ImageBuilder;
+  AGENT: Sessions & ImageBuilder & Pick<WarmPools, 'ringPool'>;
   CLOCKS: ClockObjects;
   DREAMS: DreamObjects;
   COURIERS: CourierObjects;

@@ -10,6 +10,7 @@ import { dueImages } from '@capstan/db/environment-images';
 import { LoginCodeStore } from '@capstan/db/login-codes';
 import { sweepMemories } from '@capstan/db/memory-sweep';
 import { openBlobs } from '@capstan/db/open-blobs';
+import { nextPools } from '@capstan/db/warm-pools';
 import { type EndpointAddress, hasEnabledEndpoints, sweepWebhooks } from '@capstan/db/webhook-sharing';
 import type { DeploymentAddress, DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamAddress, DreamClocks } from '@capstan/schema/dreams';
@@ -31,6 +32,8 @@ const logger = consoleLogger.child({ worker: 'jobs' });
 const OUTBOX = 'outbox';
 /** Whose keepers were not told; the others ring by themselves. */
 const IMAGES_AT_ONCE = 100;
+/** In turn: their own alarms keep them, unless one was lost. */
+const POOLS_AT_ONCE = 100;
 
 export class JobsService
   extends WorkerEntrypoint<Env>
@@ -81,6 +84,15 @@ function ringKeeper({ IMAGES }: Env, environment: EnvironmentKey): Promise<void>
   return IMAGES.getByName(`${environment.tenantId}/${environment.environmentId}`).ring(environment);
 }
 
+/** One that cannot be reached is rung by a later sweep. */
+async function ringPools({ DB, AGENT }: Env, now: number): Promise<number> {
+  const pools = await nextPools(openD1(DB), now, POOLS_AT_ONCE);
+  const rung = await Promise.allSettled(pools.map((environment) => AGENT.ringPool(environment)));
+  const away = rung.filter(({ status }) => status === 'rejected').length;
+  if (away > 0) logger.warn('pool.away', { pools: away });
+  return pools.length - away;
+}
+
 export default {
   async scheduled(controller, env) {
     const db = openD1(env.DB);
@@ -91,6 +103,7 @@ export default {
     const images = await dueImages(db, controller.scheduledTime, IMAGES_AT_ONCE);
     await Promise.all(images.map((environment) => ringKeeper(env, environment)));
     const left = await sweepLeftImages({ db, builder: env.AGENT, logger }, controller.scheduledTime);
+    const pools = await ringPools(env, controller.scheduledTime);
     // It watches by itself, as long as its alarm is there.
     if (await hasEnabledEndpoints(db)) await env.OUTBOX.getByName(OUTBOX).watch();
     const swept = {
@@ -100,6 +113,7 @@ export default {
       webhooks,
       images: images.length,
       left_images: left,
+      pools,
     };
     logger.info('sweep.ended', { outcome: 'ok', ...swept });
   },

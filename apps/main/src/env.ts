@@ -7,6 +7,7 @@ import type { DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamClocks } from '@capstan/schema/dreams';
 import type { ImageKeepers } from '@capstan/schema/environment-images';
 import type { HealthSource } from '@capstan/schema/health';
+import type { WarmPools } from '@capstan/schema/warm-pools';
 import type { Sessions } from '@capstan/session/service';
 import type { WorkQueues } from '@capstan/session/work/work-queues';
 
@@ -16,7 +17,7 @@ export interface Env {
   /** On one machine only: where contents of files are. */
   BLOB_DIRECTORY?: Directory;
   ASSETS: Fetcher;
-  AGENT: Sessions & WorkQueues & Pick<Fetcher, 'fetch'>;
+  AGENT: Sessions & WorkQueues & WarmPools & Pick<Fetcher, 'fetch'>;
   JOBS: HealthSource & DeploymentClocks & DreamClocks & ImageKeepers & WebhookDispatch;
   PLATFORM_ROOT_SECRET: string;
   BOOTSTRAP_API_KEY_SHA256?: string;

@@ -70,6 +70,7 @@ describe('an environment', () => {
     expect(bare.capstan.image).toBeNull();
     expect((await post(path, { capstan: { machine: null } })).capstan).toEqual({
       image: null,
+      warm_sandboxes: 0,
       machine: usual,
     });
     expect((await client.get<Machined>(path)).capstan.machine).toEqual(usual);
@@ -200,6 +201,86 @@ describe('an environment', () => {
     expect(second).not.toBe(first);
     await environments().delete(second);
     expect(await create()).not.toBe(second);
+  });
+});
+
+describe('the warm pool of an environment', () => {
+  interface Warm {
+    id: string;
+    capstan: { warm_sandboxes: number };
+  }
+  const poolOf = (id: string, who = client) =>
+    who.get<{ wanted: number; price: object }>(`/v1/environments/${id}/warm_pool`);
+  const change = (id: string, body: object) => client.post<Warm>(`/v1/environments/${id}`, { body });
+  const create = (capstan?: object | null) =>
+    client.post<Warm>('/v1/environments', { body: { name: 'Warm', capstan } });
+  const rung = (id: string) =>
+    world.logs().filter((line) => line.includes('test.pool_rung') && line.includes(id)).length;
+
+  it('is as large as was said, and says what it costs', async () => {
+    const { id, capstan } = await create({ warm_sandboxes: 2 });
+    expect(capstan.warm_sandboxes).toBe(2);
+    expect(await poolOf(id)).toEqual({
+      type: 'warm_pool',
+      environment_id: id,
+      wanted: 2,
+      ready: 1,
+      starting: 0,
+      last_error: null,
+      price: expect.objectContaining({ usd_per_sandbox_hour: '1', usd_per_hour: '2' }),
+    });
+    await expect(poolOf(id, stranger)).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('is told of what is wanted of it, and of nothing else', async () => {
+    const { id } = await create({ warm_sandboxes: 2 });
+    const told = async (times: number) => {
+      await expect.poll(() => rung(id), { timeout: 15_000 }).toBe(times);
+    };
+    await told(1);
+    expect((await change(id, { name: 'Renamed', capstan: { warm_sandboxes: null } })).capstan).toMatchObject({
+      warm_sandboxes: 2,
+    });
+    await told(2);
+    expect((await change(id, { capstan: { warm_sandboxes: 0 } })).capstan.warm_sandboxes).toBe(0);
+    await told(3);
+    await change(id, { name: 'Again', capstan: null });
+    await change(id, { capstan: { warm_sandboxes: 1 } });
+    await told(4);
+    await environments().archive(id);
+    await told(5);
+    expect((await poolOf(id)).wanted).toBe(0);
+    await environments().delete(id);
+    await told(6);
+    const plain = await create();
+    await change(plain.id, { name: 'Plain' });
+    await environments().delete(plain.id);
+    expect(rung(plain.id)).toBe(0);
+  });
+
+  it.each([-1, 21, 1.5, '2'])('is not %j', async (warm_sandboxes) => {
+    const refused = { status: 400, message: expect.stringContaining('capstan.warm_sandboxes') };
+    await expect(create({ warm_sandboxes })).rejects.toMatchObject(refused);
+    const { id } = await create();
+    await expect(change(id, { capstan: { warm_sandboxes } })).rejects.toMatchObject(refused);
+  });
+
+  it('is refused beside a GPU, which is dear while it waits', async () => {
+    const refused = { status: 400, errorCode: 'gpu_warm_sandboxes_unsupported' };
+    const capstan = { warm_sandboxes: 1, machine: { gpu: 'T4' } };
+    await expect(create(capstan)).rejects.toMatchObject(refused);
+    const { id } = await create({ warm_sandboxes: 1 });
+    await expect(change(id, { capstan: { machine: { gpu: 'T4' } } })).rejects.toMatchObject(refused);
+  });
+
+  it('is none where sessions have no sandboxes', async () => {
+    const home = { name: 'At home', config: { type: 'self_hosted' } };
+    const body = { ...home, capstan: { warm_sandboxes: 1 } };
+    const refused = { status: 400, errorCode: 'self_hosted_warm_sandboxes_unsupported' };
+    await expect(client.post('/v1/environments', { body })).rejects.toMatchObject(refused);
+    const { id } = await client.post<Warm>('/v1/environments', { body: home });
+    await expect(change(id, { capstan: { warm_sandboxes: 1 } })).rejects.toMatchObject(refused);
+    expect((await poolOf(id)).wanted).toBe(0);
   });
 });
 

@@ -38,6 +38,7 @@ function open(env: Env): Api {
     clocks: env.JOBS,
     dreamClocks: env.JOBS,
     images: env.JOBS,
+    pools: env.AGENT,
     blobs: healthyBlobs(env),
     assets: (request) => env.ASSETS.fetch(request),
     secrets: { root: env.PLATFORM_ROOT_SECRET, bootstrapKeyHash: env.BOOTSTRAP_API_KEY_SHA256 ?? null },

@@ -43,6 +43,7 @@ import { mountThreads } from './v1/threads.ts';
 import { mountUsage } from './v1/usage.ts';
 import { mountUserProfiles } from './v1/user-profiles.ts';
 import { mountVaults } from './v1/vaults.ts';
+import { mountWarmPools } from './v1/warm-pools.ts';
 import { mountWebhooks } from './v1/webhooks.ts';
 import { mountWork } from './v1/work.ts';
 
@@ -57,6 +58,7 @@ export function createApi(ports: ApiPorts): Api {
   frame(surface);
   mountAgents(surface);
   mountEnvironments(surface);
+  mountWarmPools(surface);
   mountEnvironmentKeys(surface);
   mountWork(surface);
   mountNewSessions(surface);

@@ -5,6 +5,7 @@ import type { DeploymentClocks } from '@capstan/schema/deployments';
 import type { DreamClocks } from '@capstan/schema/dreams';
 import type { ImageKeepers } from '@capstan/schema/environment-images';
 import type { HealthSource } from '@capstan/schema/health';
+import type { WarmPools } from '@capstan/schema/warm-pools';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Sessions, StreamQuery } from '@capstan/session/service';
 import type { WorkQueues } from '@capstan/session/work/work-queues';
@@ -33,6 +34,7 @@ export interface ApiPorts {
   clocks: DeploymentClocks;
   dreamClocks: DreamClocks;
   images: ImageKeepers;
+  pools: WarmPools;
   blobs: HealthSource & Blobs;
   /** Answers a GET with a file of the Console, 404 when there is none. */
   assets(request: Request): Promise<Response>;

@@ -28,6 +28,8 @@ export interface NewEnvironment {
   config: EnvironmentConfig;
   metadata: Metadata;
   scope: Environment['scope'];
+  /** How many sandboxes are kept ready; absent: none. */
+  warmSandboxes?: number;
   /** Epoch ms. */
   now: number;
 }
@@ -39,6 +41,7 @@ export interface EnvironmentChange {
   config?: ((current: EnvironmentConfig) => EnvironmentConfig) | undefined;
   metadata?: MetadataPatch | undefined;
   scope?: Environment['scope'] | undefined;
+  warmSandboxes?: number | undefined;
 }
 
 export interface EnvironmentFilter {
@@ -66,6 +69,7 @@ export class EnvironmentStore {
   /** With a claim, a receipt is kept: a name that is taken refuses the whole. */
   async create(input: NewEnvironment, claim?: Claim): Promise<Environment> {
     requireFit(input.config, 'config');
+    requirePoolable(input.config, input.warmSandboxes ?? 0);
     const { db, tenantId } = this.#scope;
     const row = toRow(tenantId, input, false);
     const made = toEnvironment(row);
@@ -111,6 +115,7 @@ export class EnvironmentStore {
         throw new ApiError('invalid_request', `${id} is archived and cannot be changed`, { reason });
       }
       const next = revise(row, change, now);
+      requirePoolable(next.config, next.warmSandboxes);
       if (isSame(row, { ...row, ...next })) return toEnvironment(row);
       requireFit(next.config, 'config');
       // Later than the last change, so that no two of them have the same time.
@@ -146,17 +151,22 @@ export class EnvironmentStore {
     return this.retrieve(id);
   }
 
-  /** With its keys. Sessions have copies of what they need of it. `not_found` when it is deleted already. */
-  async delete(id: string, now: number): Promise<void> {
+  /**
+   * With its keys. Sessions have copies of what they need of it. Resolves with how many sandboxes it kept ready. `not_found`
+   * when it is deleted already.
+   */
+  async delete(id: string, now: number): Promise<number> {
     const { db, tenantId } = this.#scope;
     const ofIt = and(eq(environmentKeys.tenantId, tenantId), eq(environmentKeys.environmentId, id));
     const [, , , gone] = await db.batch([
       ...announce(this.#scope, { type: 'environment.deleted', id, now }, exists(environments, this.#own(id))),
       leaveImages(this.#scope, { where: this.#own(id), next: null, now }),
       db.delete(environmentKeys).where(ofIt),
-      db.delete(environments).where(this.#own(id)).returning({ id: environments.id }),
+      db.delete(environments).where(this.#own(id)).returning({ warm: environments.warmSandboxes }),
     ]);
-    if (gone.length === 0) throw unknown(id);
+    const [deleted] = gone;
+    if (deleted === undefined) throw unknown(id);
+    return deleted.warm;
   }
 
   async list(filter: EnvironmentFilter): Promise<Page<Environment>> {
@@ -191,16 +201,35 @@ export class EnvironmentStore {
   }
 }
 
+/** Sessions of others have no sandboxes here; and what a GPU costs that waits is not known. */
+function requirePoolable(config: EnvironmentConfig, warm: number): void {
+  if (warm === 0) return;
+  if (config.type === 'cloud') {
+    if ((config.machine?.gpu ?? null) === null) return;
+    throw new ApiError(
+      'invalid_request',
+      'capstan.warm_sandboxes: sandboxes with a GPU are not kept waiting; set it to 0, or leave capstan.machine.gpu out',
+      { reason: 'gpu_warm_sandboxes_unsupported' },
+    );
+  }
+  throw new ApiError(
+    'invalid_request',
+    'capstan.warm_sandboxes: sessions of a self_hosted environment have no sandboxes here; leave it out, or 0',
+    { reason: 'self_hosted_warm_sandboxes_unsupported' },
+  );
+}
+
 function unknown(id: string): ApiError {
   return new ApiError('not_found', `No environment ${id}`, { reason: 'environment_not_found' });
 }
 
 function revise(row: EnvironmentRow, change: EnvironmentChange, now: number) {
-  const { name = row.name, scope = row.scope, metadata } = change;
+  const { name = row.name, scope = row.scope, warmSandboxes = row.warmSandboxes, metadata } = change;
   const config = change.config ? change.config(row.config) : row.config;
   return {
     name,
     scope,
+    warmSandboxes,
     description: change.description === undefined ? row.description : change.description,
     config,
     metadata: metadata === undefined ? row.metadata : patchMetadata(row.metadata, metadata),
@@ -219,7 +248,7 @@ function imageOf(config: EnvironmentConfig, now: number) {
 }
 
 function toRow(tenantId: string, input: NewEnvironment, isDefault: boolean): EnvironmentRow {
-  const { now, name, description, config, metadata, scope } = input;
+  const { now, name, description, config, metadata, scope, warmSandboxes = 0 } = input;
   const id = newId('environment', now);
   const times = { createdAt: now, updatedAt: now, archivedAt: null };
   return {
@@ -231,6 +260,8 @@ function toRow(tenantId: string, input: NewEnvironment, isDefault: boolean): Env
     metadata,
     scope,
     isDefault,
+    warmSandboxes,
+    warmRungAt: null,
     ...times,
     ...imageOf(config, now),
   };
@@ -251,6 +282,7 @@ function toEnvironment(row: EnvironmentRow): Environment {
     capstan: {
       image: row.image && toEnvironmentImage(row.image),
       machine: row.config.type === 'cloud' ? (row.config.machine ?? USUAL_MACHINE) : null,
+      warm_sandboxes: row.warmSandboxes,
     },
   };
 }

@@ -21,9 +21,11 @@ import { listSessions, type SessionFilter, type SessionPage } from './session-li
 import { tellOf } from './session-news.ts';
 import { type SessionIndex, type SessionRow, shownColumns } from './session-resource.ts';
 import { removeSkills } from './session-skills.ts';
+import { environments } from './tables/environments.ts';
 import { files } from './tables/files.ts';
 import { sessionResources } from './tables/resources.ts';
 import { type Origin, sessions } from './tables/sessions.ts';
+import { hasWarmPool } from './warm-pools.ts';
 
 /** What a session was created with. */
 export interface SessionDefinition {
@@ -42,6 +44,8 @@ export interface SessionDefinition {
   /** The session whose log it begins with, the last event it takes over, and the snapshot its sandbox begins with. */
   origin: Origin | null;
   memoryStores: AttachedMemoryStore[];
+  /** Whether sandboxes are kept ready for it, as it is read. */
+  warmPool: boolean;
   /** Epoch ms. */
   createdAt: number;
 }
@@ -103,8 +107,10 @@ export class SessionStore {
         vaultIds,
         origin,
         memoryStores: memoryStoresOfSession,
+        warmPool: hasWarmPool,
       })
       .from(sessions)
+      .leftJoin(environments, eq(environments.id, sessions.environmentId))
       .where(this.#named(sessionId));
     return definition ?? null;
   }

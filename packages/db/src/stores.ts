@@ -21,6 +21,7 @@ import { SkillStore } from './skills.ts';
 import { SnapshotHolderStore } from './snapshot-holders.ts';
 import { UserProfileStore } from './user-profiles.ts';
 import { VaultStore } from './vaults.ts';
+import { WarmPoolStore } from './warm-pools.ts';
 import { WebhookDeliveryStore } from './webhook-deliveries.ts';
 import { WebhookStore } from './webhooks.ts';
 
@@ -48,6 +49,7 @@ export interface Stores {
   memoryVersions: MemoryVersionsStore;
   dreams: DreamStore;
   userProfiles: UserProfileStore;
+  warmPools: WarmPoolStore;
 }
 
 export function stores(db: Database, tenantId: string): Stores {
@@ -76,5 +78,6 @@ export function stores(db: Database, tenantId: string): Stores {
     memoryVersions: new MemoryVersionsStore(scope),
     dreams: new DreamStore(scope),
     userProfiles: new UserProfileStore(scope),
+    warmPools: new WarmPoolStore(scope),
   };
 }

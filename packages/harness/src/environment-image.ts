@@ -13,6 +13,16 @@ export function recipeAt({ packages, image, dockerfile }: ImageSource, stamp: st
   return { ...base, lines: [...stamped, ...lines, ...dockerfile] };
 }
 
+/** The id of the image at that stamp. Rejects with SandboxError. */
+export async function imageAt(
+  sandboxes: Sandboxes,
+  source: ImageSource,
+  stamp: string | null,
+): Promise<string> {
+  const recipe = recipeAt(source, stamp);
+  return (await persist(() => sandboxes.buildImage(recipe))).imageId;
+}
+
 /** Rejects with SandboxError when it cannot be known whether it can be built. */
 export async function buildAhead(
   sandboxes: Sandboxes,

@@ -1,15 +1,18 @@
 // How the sandbox of a session is asked for when it is to be given credentials, or not.
+
+import type { SandboxKind } from '@capstan/sandbox/warm-pool';
 import { silentLogger } from '@capstan/shared/logger';
 import { describe, expect, it } from 'vitest';
 import { buildAhead } from './environment-image.ts';
 import { type BootDeps, SandboxBoot } from './sandbox-boot.ts';
 import { sandboxDeps } from './testing/memory-facts.ts';
 import { ScriptedSandboxes } from './testing/scripted-sandboxes.ts';
+import type { SessionPool } from './warm-pool.ts';
 
 async function requestsOf(holdsTokens: BootDeps['holdsTokens'], world = new ScriptedSandboxes()) {
   const port = world.port();
   const boot = new SandboxBoot(sandboxDeps({ sandboxes: () => port, logger: silentLogger, holdsTokens }));
-  await boot.make(null);
+  await boot.make(null, false);
   return world.requests.map(({ credentials }) => credentials);
 }
 
@@ -38,6 +41,90 @@ describe('the sandbox of a session', () => {
   });
 });
 
+describe('a sandbox of the warm pool', () => {
+  const network = { type: 'limited' as const, allowedHosts: ['api.example'] };
+
+  /** A pool that has that one sandbox, if it is not null. */
+  async function pooled(world: ScriptedSandboxes, over: Partial<SessionPool> = {}) {
+    const port = world.port();
+    const { sandboxId, expiresAt } = await port.create({ name: 'warm-1' });
+    const settled: (string | null)[] = [];
+    const asked: SandboxKind[] = [];
+    const pool: SessionPool = {
+      claim: async (kind) => {
+        asked.push(kind);
+        return { sandboxId, expiresAt };
+      },
+      settle: async (kept) => {
+        settled.push(kept);
+      },
+      ...over,
+    };
+    const deps = sandboxDeps({ sandboxes: () => port, logger: silentLogger, network, pool });
+    return { boot: new SandboxBoot(deps), settled, asked, sandboxId, expiresAt };
+  }
+
+  it('is the session’s with its network, and is told as such', async () => {
+    const world = new ScriptedSandboxes();
+    const { boot, asked, settled, sandboxId, expiresAt } = await pooled(world);
+    const made = await boot.make(null, false);
+    expect(made).toMatchObject({ sandboxId, expiresAt, from: null, boot: { sandbox: 'warm' } });
+    expect(made.boot.phases.map(({ name }) => name)).toEqual(['image', 'claim']);
+    expect([world.networks.get(sandboxId), asked]).toEqual([
+      network,
+      [{ imageId: null, cpu: null, memoryMiB: null, gpu: null }],
+    ]);
+    expect(world.live).toHaveLength(1);
+    boot.settle(sandboxId);
+    expect(settled).toEqual([sandboxId]);
+  });
+
+  it('is not waited for where there is none, nor where the pool does not answer', async () => {
+    const nothing = { claim: async () => null };
+    const broken = { claim: () => Promise.reject(new TypeError('away')) };
+    const slow = { claim: () => new Promise<null>(() => {}) };
+    for (const over of [nothing, broken, slow]) {
+      const world = new ScriptedSandboxes();
+      const { boot } = await pooled(world, over);
+      const made = await boot.make(null, false);
+      expect(made.boot.sandbox).toBe('created');
+      expect(made.boot.phases.map(({ name }) => name)).toEqual(['image', 'claim', 'create']);
+      expect(world.last.name).toBe('session-sesn_test');
+    }
+  });
+
+  it.each(['gone', 'unavailable', 'invalid', 'internal'] as const)(
+    'is given up when its network is refused as %s',
+    async (code) => {
+      const world = new ScriptedSandboxes();
+      const { boot, settled } = await pooled(world);
+      world.fails.set('setNetwork', code);
+      expect((await boot.make(null, false)).boot.sandbox).toBe('created');
+      expect(settled).toEqual([null]);
+    },
+  );
+
+  it('is not asked for beside one that a dead process has made', async () => {
+    const world = new ScriptedSandboxes();
+    const { boot, asked } = await pooled(world);
+    const { sandboxId } = await world.port().create({ name: 'session-sesn_test' });
+    expect(await boot.make(null, true)).toMatchObject({ sandboxId, boot: { sandbox: 'created' } });
+    expect(asked).toEqual([]);
+    expect((await boot.make(null, false)).boot.sandbox).toBe('warm');
+  });
+
+  it('ends with what else a session leaves, or the leaving is tried again', async () => {
+    const world = new ScriptedSandboxes();
+    const { boot, settled } = await pooled(world);
+    await boot.unmake();
+    expect(settled).toEqual([null]);
+    const away = await pooled(new ScriptedSandboxes(), {
+      settle: () => Promise.reject(new TypeError('away')),
+    });
+    await expect(away.boot.unmake()).rejects.toThrow('away');
+  });
+});
+
 describe('the image of a sandbox', () => {
   const environment = {
     type: 'cloud' as const,
@@ -51,7 +138,7 @@ describe('the image of a sandbox', () => {
     const boot = new SandboxBoot(
       sandboxDeps({ sandboxes: () => port, logger: silentLogger, environment, imageStamp }),
     );
-    await boot.make(null);
+    await boot.make(null, false);
     return world.recipes.flatMap(({ lines }) => lines);
   }
 
@@ -78,7 +165,7 @@ describe('the image of a sandbox', () => {
       environment: own,
       imageStamp: async () => 'S',
     };
-    await new SandboxBoot(sandboxDeps(deps)).make(null);
+    await new SandboxBoot(sandboxDeps(deps)).make(null, false);
     expect(world.recipes).toMatchObject([{ base: 'debian:13' }]);
     expect(world.recipes[0]?.lines.at(0)).toBe('ENV CAPSTAN_IMAGE_STAMP=S');
     expect(world.recipes[0]?.lines.at(-1)).toBe('ENV A=b');
@@ -90,7 +177,7 @@ describe('the image of a sandbox', () => {
     const world = new ScriptedSandboxes();
     const ahead = () =>
       buildAhead(world.port(), { ...environment, image: null, dockerfile: [] }, '2026-11-21T18:00:00.000Z');
-    expect(await ahead()).toEqual({ built: true });
+    expect(await ahead()).toEqual({ built: true, imageId: 'im-built' });
     world.fails.set('buildImage', 'image_failed');
     expect(await ahead()).toEqual({ built: false, error: 'buildImage fails' });
     world.fails.set('buildImage', 'misconfigured');

@@ -1,17 +1,21 @@
-// Makes the sandbox of a session: from its snapshot, or from its environment's image.
+// Makes the sandbox of a session: from its snapshot, from its environment's warm pool, or from its environment's image.
 //   N1 What comes back as a snapshot has been looked at: another image, or a sandbox that somebody else made, is not used.
+//   N2 One of the pool is used after it has the session's network. A pool that is away, slow or wrong costs a moment, no sandbox.
 import type { Boot, Phase } from '@capstan/sandbox/boot';
 import { isSandboxError } from '@capstan/sandbox/error';
 import type { KeptSnapshot } from '@capstan/sandbox/lifecycle';
 import type { CreateSandbox, NetworkPolicy, Sandboxes, SandboxRef } from '@capstan/sandbox/port';
 import type { Made } from '@capstan/sandbox/record-changes';
+import type { SandboxKind } from '@capstan/sandbox/warm-pool';
 import type { CloudConfig } from '@capstan/schema/environments';
 import { imageSourceOf } from '@capstan/schema/image-source';
 import type { Logger } from '@capstan/shared/logger';
-import { recipeAt } from './environment-image.ts';
+import { within } from '@capstan/shared/within';
+import { imageAt } from './environment-image.ts';
 import { persist } from './persistence.ts';
 import { PhaseClock } from './phase-clock.ts';
 import { isFromSnapshot } from './snapshot-manifest.ts';
+import type { SessionPool, WarmSandbox } from './warm-pool.ts';
 
 export interface BootDeps {
   sandboxes: () => Sandboxes;
@@ -22,6 +26,8 @@ export interface BootDeps {
   network: NetworkPolicy;
   /** Whether the sandbox will be given credentials: it is made ready for them then. */
   holdsTokens: () => Promise<boolean>;
+  /** Null: its environment keeps no sandboxes ready. */
+  pool: SessionPool | null;
   logger: Logger;
   clock: { now(): number };
 }
@@ -30,6 +36,18 @@ export type Booted = Made & { boot: Boot };
 
 /** A sandbox that does not have what it should is made once more. */
 const TRIES = 2;
+/** A pool that has not answered by then is not waited for. */
+const CLAIM_MS = 1_000;
+
+interface Origin {
+  sandboxId: string;
+  expiresAt: number;
+  /** False: it was there already. */
+  created: boolean;
+  sandbox: Boot['sandbox'];
+}
+
+const HOW = { created: 'spawned', warm: 'warm', restored: 'restored' } as const;
 
 export class SandboxBoot {
   #deps: BootDeps;
@@ -38,13 +56,16 @@ export class SandboxBoot {
     this.#deps = deps;
   }
 
-  /** `from` in what is made is null when the snapshot is gone, or is not what it was said to be. */
-  async make(snapshot: KeptSnapshot | null): Promise<Booted> {
+  /**
+   * `from` in what is made is null when the snapshot is gone, or is not what it was said to be. `again`: another process may
+   * have made it, and died before it said so.
+   */
+  async make(snapshot: KeptSnapshot | null, again: boolean): Promise<Booted> {
     const { logger, clock } = this.#deps;
     const beganAt = clock.now();
     const steps = new PhaseClock(clock);
     const restored = snapshot === null ? null : await this.#restore(snapshot, steps);
-    const { sandboxId, expiresAt, created } = restored ?? (await this.#spawn(steps));
+    const { sandboxId, expiresAt, created, sandbox } = restored ?? (await this.#spawn(steps, again));
     const from = restored === null ? null : snapshot;
     const phases = steps.take();
     const took = (wanted: Phase['name']) =>
@@ -54,19 +75,29 @@ export class SandboxBoot {
       );
     logger.info('sandbox.ready', {
       sandbox_id: sandboxId,
-      how: from === null ? 'spawned' : 'restored',
+      how: HOW[sandbox],
       created,
       image_ms: took('image'),
+      claim_ms: took('claim'),
       create_ms: took('create'),
       verify_ms: took('verify'),
       duration_ms: clock.now() - beganAt,
     });
-    const sandbox = from === null ? 'created' : 'restored';
     return { sandboxId, expiresAt, from, boot: { sandboxId, sandbox, beganAt, phases, filled: false } };
   }
 
-  /** Ends what a dead process may have made. */
+  /** The session's record has it. */
+  settle(sandboxId: string): void {
+    const { pool, logger } = this.#deps;
+    // Lost, what it was given is forgotten when its time is over.
+    pool?.settle(sandboxId).catch((error: unknown) => {
+      logger.warn('pool.not_settled', { sandbox_id: sandboxId, message: String(error) });
+    });
+  }
+
+  /** Ends what a dead process may have made, or been given. */
   async unmake(): Promise<void> {
+    await this.#deps.pool?.settle(null);
     const sandboxes = this.#deps.sandboxes();
     const left = await persist(() => sandboxes.findByName(this.#name));
     if (left !== null) await persist(() => sandboxes.terminate(left.sandboxId));
@@ -76,10 +107,7 @@ export class SandboxBoot {
     return `session-${this.#deps.sessionId}`;
   }
 
-  async #restore(
-    { imageId, snapshotId, marked }: KeptSnapshot,
-    steps: PhaseClock,
-  ): Promise<SandboxRef | null> {
+  async #restore({ imageId, snapshotId, marked }: KeptSnapshot, steps: PhaseClock): Promise<Origin | null> {
     const sandboxes = this.#deps.sandboxes();
     for (let tries = 1; tries <= TRIES; tries++) {
       const made = await this.#create(imageId, steps).catch((error: unknown) => {
@@ -89,23 +117,56 @@ export class SandboxBoot {
       if (made === null) break;
       const { sandboxId } = made;
       const verify = () => isFromSnapshot(sandboxes, { sandboxId, snapshotId });
-      if (!marked || (await steps.time({ name: 'verify', url: null }, verify))) return made;
+      if (!marked || (await steps.time({ name: 'verify', url: null }, verify)))
+        return { ...made, sandbox: 'restored' };
       await persist(() => sandboxes.terminate(sandboxId));
     }
     this.#deps.logger.error('sandbox.snapshot_unusable', { image_id: imageId, snapshot_id: snapshotId });
     return null;
   }
 
-  async #spawn(steps: PhaseClock): Promise<SandboxRef> {
-    return this.#create(await steps.time({ name: 'image', url: null }, () => this.#image()), steps);
+  async #spawn(steps: PhaseClock, again: boolean): Promise<Origin> {
+    const imageId = await steps.time({ name: 'image', url: null }, () => this.#image());
+    const given = await this.#claim(imageId ?? null, steps, again);
+    if (given !== null) return { ...given, created: false, sandbox: 'warm' };
+    return { ...(await this.#create(imageId, steps)), sandbox: 'created' };
+  }
+
+  /** One of the pool, with the session's network. Null: there is none, or it cannot be had. */
+  async #claim(imageId: string | null, steps: PhaseClock, again: boolean): Promise<WarmSandbox | null> {
+    const { pool, environment } = this.#deps;
+    if (pool === null || (again && (await this.#isMade()))) return null;
+    return steps.time({ name: 'claim', url: null }, async () => {
+      const given = await within(pool.claim(kindOf(environment, imageId)), CLAIM_MS, null);
+      return given !== null && (await this.#connect(given, pool)) ? given : null;
+    });
+  }
+
+  async #isMade(): Promise<boolean> {
+    const sandboxes = this.#deps.sandboxes();
+    return (await persist(() => sandboxes.findByName(this.#name))) !== null;
+  }
+
+  async #connect({ sandboxId }: WarmSandbox, pool: SessionPool): Promise<boolean> {
+    const { logger, network } = this.#deps;
+    try {
+      await this.#deps.sandboxes().setNetwork({ sandboxId, network });
+      return true;
+    } catch (error) {
+      if (!isSandboxError(error)) throw error;
+      logger.warn('pool.sandbox_refused', { sandbox_id: sandboxId, code: error.code });
+      // Also told when the session has another.
+      pool.settle(null).catch((cause: unknown) => {
+        logger.warn('pool.not_settled', { sandbox_id: sandboxId, message: String(cause) });
+      });
+      return false;
+    }
   }
 
   /** Undefined: the environment has nothing beyond the usual image. */
   async #image(): Promise<string | undefined> {
     const source = imageSourceOf(this.#deps.environment);
-    if (source === null) return undefined;
-    const recipe = recipeAt(source, await this.#stamp());
-    return (await persist(() => this.#deps.sandboxes().buildImage(recipe))).imageId;
+    return source === null ? undefined : imageAt(this.#deps.sandboxes(), source, await this.#stamp());
   }
 
   /** Without it the image is another one, which has to be built. */
@@ -146,6 +207,11 @@ export class SandboxBoot {
       return true;
     }
   }
+}
+
+/** What a sandbox of that environment is made of. */
+export function kindOf(environment: CloudConfig, imageId: string | null): SandboxKind {
+  return { cpu: null, memoryMiB: null, gpu: null, ...resourcesOf(environment), imageId };
 }
 
 function resourcesOf({ machine }: CloudConfig): Pick<CreateSandbox, 'cpu' | 'memoryMiB' | 'gpu'> {

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { SessionSandbox, type SessionSandboxDeps } from './session-sandbox.ts';
 import { MemoryFacts, sandboxDeps } from './testing/memory-facts.ts';
 import { ScriptedSandboxes } from './testing/scripted-sandboxes.ts';
+import type { SessionPool } from './warm-pool.ts';
 
 let world: ScriptedSandboxes;
 let facts: MemoryFacts;
@@ -407,6 +408,36 @@ describe('a snapshot that was lent', () => {
     world.now = sandbox.careAt() ?? 0;
     await sandbox.care();
     expect([...world.images.keys()]).toEqual([facts.record.snapshot?.imageId]);
+  });
+});
+
+describe('a sandbox of the warm pool', () => {
+  it('is the pool’s to forget once the session has recorded it, and the session’s to end', async () => {
+    const { sandboxId, expiresAt } = await world.port().create({ name: 'warm-1' });
+    const settled: (string | null)[] = [];
+    const pool: SessionPool = {
+      claim: async () => ({ sandboxId, expiresAt }),
+      settle: async (kept) => {
+        expect(facts.record).toMatchObject({ live: { sandboxId }, making: false });
+        settled.push(kept);
+      },
+    };
+    const sandbox = wake({ pool });
+    await change(sandbox);
+    expect([settled, world.live.map(({ name }) => name)]).toEqual([[sandboxId], ['warm-1']]);
+    await sandbox.release();
+    expect(world.live).toEqual([]);
+  });
+
+  it('is given back by a session that is over before it has recorded it', async () => {
+    const settled: (string | null)[] = [];
+    const settle: SessionPool['settle'] = async (kept) => {
+      settled.push(kept);
+    };
+    // Its process died while it claimed.
+    facts.record = { ...facts.record, making: true };
+    await wake({ pool: { claim: async () => null, settle } }).release();
+    expect([settled, facts.record.making]).toEqual([[null], false]);
   });
 });
 

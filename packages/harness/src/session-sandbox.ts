@@ -325,12 +325,13 @@ export class SessionSandbox implements Holding {
   }
 
   async #make(snapshot: SandboxRecord['snapshot']): Promise<string> {
+    const again = this.#record.making;
     this.#change(changes.makes);
     try {
-      const made = await this.#boot.make(snapshot);
-      const newsId = this.#deps.newId('event');
-      const { upTo } = this.#rest;
-      this.#change((record) => changes.replaced(record, made, { newsId, upTo }));
+      const made = await this.#boot.make(snapshot, again);
+      const replacing = { newsId: this.#deps.newId('event'), upTo: this.#rest.upTo };
+      this.#change((record) => changes.replaced(record, made, replacing));
+      this.#boot.settle(made.sandboxId);
       this.#change((record) => changes.booted(record, made.boot));
       if (this.#wanted) this.#change(changes.wants);
       this.#wanted = false;

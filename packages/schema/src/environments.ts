@@ -8,6 +8,7 @@ import { metadata, metadataPatch } from './metadata.ts';
 import { packages, packagesParam } from './packages.ts';
 import { pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
+import { warmSandboxes } from './warm-pools.ts';
 
 const MAX_HOSTS = 500;
 
@@ -70,6 +71,7 @@ export const environment = z
           .nullable()
           .meta({ description: "Null: it has no packages, and its machine is the installation's." }),
         machine: machine.nullable().meta({ description: 'Null: it is self-hosted.' }),
+        warm_sandboxes: warmSandboxes,
       })
       .meta({ description: 'Our extension.' }),
   })
@@ -77,7 +79,7 @@ export const environment = z
 export type Environment = z.infer<typeof environment>;
 
 const extensionParam = z
-  .strictObject({ machine: machineParam.nullish() })
+  .strictObject({ machine: machineParam.nullish(), warm_sandboxes: warmSandboxes.nullish() })
   .meta({ description: 'Our extension.' });
 
 export const createEnvironment = z

@@ -25,7 +25,10 @@ export const BODY_EXAMPLES: Readonly<Record<string, Record<string, unknown>>> = 
       packages: { pip: ['pandas==2.2.0'], apt: ['ffmpeg'] },
     },
   },
-  updateEnvironment: { config: { type: 'cloud', packages: { npm: ['typescript@5.9.2'] } } },
+  updateEnvironment: {
+    config: { type: 'cloud', packages: { npm: ['typescript@5.9.2'] } },
+    capstan: { warm_sandboxes: 2 },
+  },
   createEnvironmentKey: { name: 'Worker in the office' },
   updateWork: { metadata: { host: 'build-7' } },
   stopWork: { force: true },

@@ -26,12 +26,14 @@ import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
 import { userProfileRoutes } from './user-profiles.ts';
 import { vaultRoutes } from './vaults.ts';
+import { warmPoolRoutes } from './warm-pools.ts';
 import { webhookRoutes } from './webhooks.ts';
 import { workRoutes } from './work.ts';
 
 export const ROUTES: readonly RouteSpec[] = [
   agentRoutes,
   environmentRoutes,
+  warmPoolRoutes,
   environmentKeyRoutes,
   workRoutes,
   sessionRoutes,

@@ -26,6 +26,8 @@ export interface SessionSpec {
   origin: { sessionId: string; eventId: string; snapshot?: LentSnapshot | null } | null;
   /** Absent: none. */
   memoryStores?: readonly AttachedMemoryStore[];
+  /** Whether its environment kept sandboxes ready when the session was first opened. Absent: it did not. */
+  warmPool?: boolean;
   /** Epoch ms. */
   createdAt: number;
 }

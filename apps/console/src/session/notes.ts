@@ -80,7 +80,8 @@ function describeReplacement({ restored, lost }: EventOf<'session.sandbox_replac
 function describeBoot({ sandbox, duration_ms, phases }: EventOf<'span.sandbox_boot'>): string {
   const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
   const steps = phases.map(({ name, duration_ms: ms }) => `${name} ${seconds(ms)}`).join(', ');
-  return `Sandbox ${sandbox} in ${seconds(duration_ms)} (${steps})`;
+  const how = sandbox === 'warm' ? 'taken from the warm pool' : sandbox;
+  return `Sandbox ${how} in ${seconds(duration_ms)} (${steps})`;
 }
 
 function describeStop(event: EventOf<'session.status_idle'>): string | null {

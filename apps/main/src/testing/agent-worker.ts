@@ -5,12 +5,14 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import { openD1 } from '@capstan/db/d1';
 import { stores } from '@capstan/db/stores';
 import type { AgentTools } from '@capstan/schema/agents';
+import type { EnvironmentKey } from '@capstan/schema/environment-images';
 import { ApiError } from '@capstan/schema/error';
 import type { SessionEvent } from '@capstan/schema/events';
 import type { EventParam } from '@capstan/schema/events/user-events';
 import type { ExportedSession } from '@capstan/schema/exports';
 import { patchMetadata } from '@capstan/schema/metadata';
 import { ZERO_USAGE } from '@capstan/schema/usage';
+import type { PoolCount, SandboxPrice, WarmPools } from '@capstan/schema/warm-pools';
 import type { SessionAddress } from '@capstan/session/address';
 import type { LentSnapshot, ModelWanted } from '@capstan/session/harness';
 import type { Line } from '@capstan/session/line';
@@ -51,7 +53,7 @@ let openStreams = 0;
 /** The one item of each environment: nobody ever needs a worker here. */
 const items = new Map<string, WorkItem>();
 
-export class AgentService extends WorkerEntrypoint<Env> implements Sessions, WorkQueues {
+export class AgentService extends WorkerEntrypoint<Env> implements Sessions, WorkQueues, WarmPools {
   async expect(): Promise<void> {}
 
   async wantWork(): Promise<void> {}
@@ -93,6 +95,24 @@ export class AgentService extends WorkerEntrypoint<Env> implements Sessions, Wor
   }
 
   async dropWork(): Promise<void> {}
+
+  async ringPool({ environmentId }: EnvironmentKey): Promise<void> {
+    consoleLogger.info('test.pool_rung', { environment_id: environmentId });
+  }
+
+  async countPool(): Promise<PoolCount> {
+    return { ready: 1, starting: 0, lastError: null };
+  }
+
+  async priceOfPool(wanted: number): Promise<SandboxPrice> {
+    const prices = { usd_per_core_hour: '2', usd_per_gib_hour: '0' };
+    return {
+      usd_per_sandbox_hour: '1',
+      usd_per_hour: String(wanted),
+      usd_per_30_days: String(wanted * 720),
+      basis: { source: 'operator', as_of: null, cores: '0.5', memory_gib: '1', ...prices },
+    };
+  }
 
   async workerLost(): Promise<boolean> {
     return false;

@@ -9,17 +9,8 @@ import type { Surface } from '../surface.ts';
 import { changeConfig, toConfig, withMachine } from './environment-config.ts';
 
 export function mountEnvironments(surface: Surface): void {
-  const { db, work, images, logger } = surface.ports;
-
-  /** What is owed stands in the row: it is found later, should nobody be told now. */
-  async function keepImage(tenantId: string, made: Environment): Promise<Environment> {
-    const environment = { tenantId, environmentId: made.id };
-    if (made.capstan.image?.state === 'building')
-      await images.keepImage(environment).catch((error: unknown) => {
-        logger.warn('image.keeper_away', { environment_id: made.id, message: String(error) });
-      });
-    return made;
-  }
+  const { db, work } = surface.ports;
+  const { keepImage, ringPool } = keepersOf(surface);
 
   mount(surface, environmentRoutes.create, async ({ principal, body, claim, head, now }) => {
     const { environments, receipts } = stores(db, principal.tenantId);
@@ -29,10 +20,14 @@ export function mountEnvironments(surface: Surface): void {
       config: toConfig(body.config, body.capstan?.machine),
       metadata: body.metadata ?? {},
       scope: body.scope ?? 'organization',
+      warmSandboxes: body.capstan?.warm_sandboxes ?? 0,
       now,
     };
-    const create = async (kept?: Claim) =>
-      keepImage(principal.tenantId, await environments.create(input, kept));
+    const create = async (kept?: Claim) => {
+      const made = await environments.create(input, kept);
+      if (input.warmSandboxes > 0) await ringPool(principal.tenantId, made.id);
+      return keepImage(principal.tenantId, made);
+    };
     return answer(await receipts.once(claim, now, create), head);
   });
 
@@ -50,21 +45,48 @@ export function mountEnvironments(surface: Surface): void {
 
   mount(surface, environmentRoutes.update, async ({ principal, params, body, now }) => {
     const { environments } = stores(db, principal.tenantId);
-    const changed = await environments.update(params.environment_id, toChange(body), now);
+    const change = toChange(body);
+    const changed = await environments.update(params.environment_id, change, now);
+    // Also when none is wanted any more, and when there are to be others.
+    if (change.warmSandboxes !== undefined || changed.capstan.warm_sandboxes > 0)
+      await ringPool(principal.tenantId, changed.id);
     return keepImage(principal.tenantId, changed);
   });
 
-  mount(surface, environmentRoutes.archive, ({ principal, params, now }) =>
-    stores(db, principal.tenantId).environments.archive(params.environment_id, now),
-  );
+  mount(surface, environmentRoutes.archive, async ({ principal, params, now }) => {
+    const { environments } = stores(db, principal.tenantId);
+    const archived = await environments.archive(params.environment_id, now);
+    if (archived.capstan.warm_sandboxes > 0) await ringPool(principal.tenantId, archived.id);
+    return archived;
+  });
 
   mount(surface, environmentRoutes.delete, async ({ principal, params, now }) => {
     const { tenantId } = principal;
     const environmentId = params.environment_id;
-    await stores(db, tenantId).environments.delete(environmentId, now);
+    const warm = await stores(db, tenantId).environments.delete(environmentId, now);
+    if (warm > 0) await ringPool(tenantId, environmentId);
     await work.dropWork({ tenantId, environmentId });
     return { id: params.environment_id, type: 'environment_deleted' as const };
   });
+}
+
+/** Those who are told that something is owed: it stands in the row and is found later, should nobody be told now. */
+function keepersOf({ ports: { images, pools, logger } }: Surface) {
+  return {
+    async keepImage(tenantId: string, made: Environment): Promise<Environment> {
+      const environment = { tenantId, environmentId: made.id };
+      if (made.capstan.image?.state === 'building')
+        await images.keepImage(environment).catch((error: unknown) => {
+          logger.warn('image.keeper_away', { environment_id: made.id, message: String(error) });
+        });
+      return made;
+    },
+    async ringPool(tenantId: string, environmentId: string): Promise<void> {
+      await pools.ringPool({ tenantId, environmentId }).catch((error: unknown) => {
+        logger.warn('pool.away', { environment_id: environmentId, message: String(error) });
+      });
+    },
+  };
 }
 
 function toChange(body: UpdateEnvironment): EnvironmentChange {
@@ -73,6 +95,7 @@ function toChange(body: UpdateEnvironment): EnvironmentChange {
     name: name ?? undefined,
     description,
     scope: scope ?? undefined,
+    warmSandboxes: capstan?.warm_sandboxes ?? undefined,
     config: (current) => withMachine(capstan?.machine, config ? changeConfig(config, current) : current),
     // On an environment the empty string deletes a pair, too.
     metadata: metadata

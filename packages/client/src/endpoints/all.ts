@@ -26,6 +26,7 @@ import { threads } from './threads.ts';
 import { usage } from './usage.ts';
 import { userProfiles } from './user-profiles.ts';
 import { vaults } from './vaults.ts';
+import { warmPools } from './warm-pools.ts';
 import { webhooks } from './webhooks.ts';
 import { work } from './work.ts';
 
@@ -57,6 +58,7 @@ export function endpoints(transport: Transport) {
     usage: usage(transport),
     userProfiles: userProfiles(transport),
     vaults: vaults(transport),
+    warmPools: warmPools(transport),
     webhooks: webhooks(transport),
     work: work(transport),
   };

@@ -26,11 +26,16 @@ export const environments = sqliteTable(
     imageDueAt: integer('image_due_at'),
     /** When a sandbox was last made from it. */
     imageUsedAt: integer('image_used_at'),
+    /** How many sandboxes are kept ready. */
+    warmSandboxes: integer('warm_sandboxes').notNull().default(0),
+    /** When its pool was last rung by the sweep. */
+    warmRungAt: integer('warm_rung_at'),
   },
   (t) => [
     index('environments_tenant').on(t.tenantId, t.id),
     index('environments_open').on(t.tenantId, t.id).where(sql`archived_at IS NULL`),
     index('environments_image_due').on(t.imageDueAt).where(sql`image_due_at IS NOT NULL`),
+    index('environments_warm').on(t.warmRungAt).where(sql`warm_sandboxes > 0`),
     uniqueIndex('environments_default').on(t.tenantId).where(sql`is_default = 1`),
   ],
 );

@@ -51,6 +51,7 @@ export function sandboxDeps(
     network: { type: 'unrestricted' },
     imageStamp: async () => null,
     holdsTokens: async () => false,
+    pool: null,
     clock: { now: () => Date.now() },
     facts: new MemoryFacts(),
     sharing: { hold: async () => {}, letGo: async () => true },

@@ -1,6 +1,12 @@
 // Sandboxes with files and no commands: what a test makes of them happens to them. They outlive whoever asks.
 import { SandboxError, type SandboxErrorCode } from '@capstan/sandbox/error';
-import type { CreateSandbox, ImageRecipe, SandboxCredential, Sandboxes } from '@capstan/sandbox/port';
+import type {
+  CreateSandbox,
+  ImageRecipe,
+  NetworkPolicy,
+  SandboxCredential,
+  Sandboxes,
+} from '@capstan/sandbox/port';
 
 interface Box {
   id: string;
@@ -26,6 +32,7 @@ export class ScriptedSandboxes {
   exitCode = 0;
   /** What was last said of a sandbox. */
   credentials = new Map<string, readonly SandboxCredential[]>();
+  networks = new Map<string, NetworkPolicy>();
   /** Without, nobody can be given credentials. */
   proxied = true;
   /** Held back until it resolves. */
@@ -80,6 +87,9 @@ export class ScriptedSandboxes {
       setCredentials: async ({ sandboxId, credentials }) => {
         if (!this.proxied) throw new SandboxError('misconfigured', 'There is no egress proxy');
         this.credentials.set(this.#alive(sandboxId).id, credentials);
+      },
+      setNetwork: async ({ sandboxId, network }) => {
+        this.networks.set(this.#alive(sandboxId).id, network);
       },
       readFile: async ({ sandboxId, path }) => {
         const bytes = this.#alive(sandboxId).files.get(path);

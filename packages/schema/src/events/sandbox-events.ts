@@ -23,9 +23,9 @@ export type SandboxReplacement = z.infer<typeof sandboxReplacement>;
 
 /** A step of making a sandbox. Steps may lie beside each other. */
 const bootPhase = z.object({
-  name: z.enum(['image', 'create', 'verify', 'clone', 'files', 'skills', 'memories']).meta({
+  name: z.enum(['image', 'claim', 'create', 'verify', 'clone', 'files', 'skills', 'memories']).meta({
     description:
-      'image: the image of the environment with its packages, built or found; create: the sandbox; verify: that it is its snapshot; clone: a repository; files, skills, memories: brought into it.',
+      'image: the image of the environment with its packages, built or found; claim: one of the warm pool, with the network of the session, or the answer that there is none; create: the sandbox; verify: that it is its snapshot; clone: a repository; files, skills, memories: brought into it.',
   }),
   started_after_ms: z.int().min(0).meta({ description: 'Since the boot began.' }),
   duration_ms: z.int().min(0),
@@ -35,7 +35,9 @@ export type BootPhase = z.infer<typeof bootPhase>;
 
 /** How a sandbox came to be, and how long that took. */
 export const sandboxBoot = z.object({
-  sandbox: z.enum(['created', 'restored']).meta({ description: 'From an image, or from its snapshot.' }),
+  sandbox: z.enum(['created', 'warm', 'restored']).meta({
+    description: 'From an image, from the warm pool of the environment, or from its snapshot.',
+  }),
   started_at: timestamp,
   duration_ms: z.int().min(0).meta({ description: 'Until its last phase ended.' }),
   phases: z.array(bootPhase).meta({ description: 'In the order they began.' }),

@@ -1,0 +1,1 @@
+CREATE TABLE pool (only INTEGER PRIMARY KEY, address TEXT NOT NULL, record TEXT NOT NULL);
