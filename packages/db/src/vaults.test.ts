@@ -1,3 +1,4 @@
+import { MAX_CREDENTIALS_PER_VAULT } from '@capstan/schema/credentials';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -143,5 +144,66 @@ describe('what a session finds in its vaults', () => {
       )
       .all();
     expect(JSON.stringify(results)).toMatch(/USING INDEX vault_credentials_key/);
+  });
+});
+
+const unknown = { code: 'not_found' };
+
+describe('a credential', () => {
+  it('is of its vault and of its tenant alone', async () => {
+    const { id } = await put(bearer('https://mcp.example.com/'));
+    const other = (await ours.vaults.create({ displayName: 'Other', metadata: {}, now })).id;
+    for (const [owner, vault] of [
+      [ours, other],
+      [theirs, vaultId],
+    ] as const) {
+      await expect(owner.credentials.retrieve(vault, id)).rejects.toMatchObject(unknown);
+      await expect(owner.credentials.archive(vault, id, now)).rejects.toMatchObject(unknown);
+      await expect(owner.credentials.delete(vault, id, now)).rejects.toMatchObject(unknown);
+    }
+    await expect(
+      theirs.credentials.list(vaultId, { limit: 10, includeArchived: true }),
+    ).rejects.toMatchObject(unknown);
+    expect(await ours.credentials.retrieve(vaultId, id)).toMatchObject({ archived_at: null });
+    expect((await ours.credentials.row(vaultId, id)).secrets).not.toBeNull();
+  });
+
+  it('has its key to itself until it is archived', async () => {
+    const auth = bearer('https://mcp.example.com/');
+    const { id } = await put(auth);
+    await expect(put(auth)).rejects.toMatchObject({ code: 'conflict' });
+    await ours.credentials.archive(vaultId, id, now);
+    expect((await ours.credentials.row(vaultId, id)).secrets).toBeNull();
+    const next = await put(auth);
+    expect(await ours.credentials.forServer([vaultId], 'https://mcp.example.com/')).toMatchObject({
+      id: next.id,
+    });
+  });
+
+  it('is one of at most twenty that are not archived', async () => {
+    const first = await put(variable('V0'));
+    for (let count = 1; count < MAX_CREDENTIALS_PER_VAULT; count++) await put(variable(`V${count}`));
+    await expect(put(variable('ONE_MORE'))).rejects.toMatchObject({ code: 'invalid_request' });
+    await ours.credentials.archive(vaultId, first.id, now);
+    await put(variable('ONE_MORE'));
+  });
+});
+
+describe('a vault that is archived', () => {
+  it('is changed no more, and no session may name it', async () => {
+    await ours.vaults.require([vaultId], 'vault_ids');
+    await ours.vaults.archive(vaultId, now);
+    const refused = { code: 'invalid_request' };
+    await expect(ours.vaults.update(vaultId, { displayName: 'x' }, now)).rejects.toMatchObject(refused);
+    await expect(ours.vaults.require([vaultId], 'vault_ids')).rejects.toMatchObject({
+      ...refused,
+      reason: 'vault_archived',
+    });
+    await expect(theirs.vaults.require([vaultId], 'vault_ids')).rejects.toMatchObject(unknown);
+    await expect(put(variable('V'))).rejects.toMatchObject(refused);
+    const ids = async (includeArchived: boolean) =>
+      (await ours.vaults.list({ limit: 100, includeArchived })).data.map(({ id }) => id);
+    expect(await ids(true)).toContain(vaultId);
+    expect(await ids(false)).not.toContain(vaultId);
   });
 });

@@ -85,6 +85,22 @@ describe('an endpoint that is disabled', () => {
     expect(await statuses(id)).toEqual(['pending']);
   });
 
+  it('is not told when it is disabled while events are shared out', async () => {
+    const id = await listen();
+    await happens(NOW + 1);
+    const racing = new Proxy(database.db, {
+      get: (target, key) =>
+        key === 'batch'
+          ? async (statements: Parameters<typeof target.batch>[0]) => {
+              await own().webhooks.update(id, { state: 'disabled' }, NOW + 2);
+              return target.batch(statements);
+            }
+          : Reflect.get(target, key),
+    });
+    expect(await shareOut(racing, NOW + 3)).toMatchObject({ events: 1 });
+    expect(await statuses(id)).toEqual([]);
+  });
+
   it('goes with its deliveries when it is deleted', async () => {
     const id = await listen();
     await own().webhookDeliveries.ping(id, NOW);
