@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { made } from './entry.ts';
+import { isToBeJudged } from './outcome.ts';
 import { USAGE } from './scripted-harness.ts';
 import { CHOICE, Machine } from './testing/machine.ts';
 
@@ -25,6 +27,16 @@ function verdict(machine: Machine, result: 'satisfied' | 'needs_revision' | 'fai
   const [end] = machine.step({ kind: 'graded', judgement, usage: USAGE, bill: null });
   return end;
 }
+
+it('is judged when no workflow run is open, also one that has no thread yet', () => {
+  const machine = new Machine();
+  const rubric = { type: 'text' as const, content: 'good' };
+  machine.send({ type: 'user.define_outcome', description: 'a thing', rubric });
+  expect(isToBeJudged(machine.state)).toBe(true);
+  const created = { workflow_run_id: 'wrun_1', name: 'Run', description: null, phases: [] };
+  machine.live([made(machine.context().stamp, 'workflow_run.created', created)]);
+  expect(isToBeJudged(machine.state)).toBe(false);
+});
 
 describe('the last judgement there is', () => {
   it.each([

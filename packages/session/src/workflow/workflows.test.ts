@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { ModelFailure } from '../harness.ts';
 import { outcome, say, use } from '../scripted-harness.ts';
-import { message, PRIMARY, wordsOf } from '../testing/crew.ts';
+import { delegate, message, PRIMARY, wordsOf } from '../testing/crew.ts';
 import { Flows, planOf, startingRuns } from '../testing/flows.ts';
 import { Player } from '../testing/player.ts';
 import { quiesce, until, World } from '../testing.ts';
@@ -73,6 +73,9 @@ describe('a workflow run', () => {
     const threads = await flows.told('session.thread_created');
     expect(threads.map((event) => event.workflow_run_id)).toEqual([run, run, run]);
     expect((await flows.world.state()).runs).toEqual([]);
+    await until(() => flows.world.ledger.size === 6);
+    const billed = [...flows.world.ledger.values()].filter(({ threadId }) => threadId === south);
+    expect(billed).toMatchObject([{ agent: { id: 'agent_scribe', version: 1 } }]);
   });
 
   it('has a thread for each item of a list, also of one that a step has made', async () => {
@@ -184,6 +187,28 @@ describe('a workflow run', () => {
     await flows.says(PRIMARY, 'good');
     await flows.rests();
     expect((await flows.course()).slice(3)).toEqual(['status_running', 'phase_ended', 'status_ended']);
+  });
+});
+
+describe('the threads of runs', () => {
+  it('take no place of those that are begun one by one, and cannot be written to by their agent', async () => {
+    const { multiagent } = startingRuns();
+    if (multiagent?.type !== 'multiagent_20261001') throw new Error('another form');
+    const subagents = { ...multiagent.workflows };
+    const flows = await Flows.begin({ multiagent: { ...multiagent, subagents } });
+    const items = Array.from({ length: 30 }, (_, index) => `item ${index}`);
+    await flows.starts(planOf([{ id: 'each', for_each: items, message: 'Do {{item}}.' }]));
+    const [step = ''] = flows.children();
+    await flows.send(message('and'));
+    (await flows.model(PRIMARY)).settle([
+      delegate({ agent: 'scribe', message: 'look' }),
+      delegate({ thread_id: step, message: 'look' }),
+    ]);
+    await until(() => flows.children().length === 31);
+    expect(flows.thread(flows.children()[30] ?? '').workflowRunId).toBeNull();
+    expect((await flows.answer()).text).toContain(`There is no thread ${step}.`);
+    const open = { id: flows.children()[30] ?? '' };
+    expect((await flows.answer()).text).toContain(`There are: ${open.id} (scribe).`);
   });
 });
 
