@@ -82,10 +82,12 @@ export interface Note {
   /** On `session.thread_status_terminated`: the thread had ended already, and its end was told then. */
   again?: true;
   /** On `session.thread_created`: whose thread it is. */
-  created?: { parentId: string; step?: StepPlace } & (
+  created?: { parentId: string } & (
     | { member: number }
     | { inline: InlineWords }
     | { advises: true }
+    // The plan of its run says who does it: what it says of an agent is there once, however many threads do the step.
+    | { step: StepPlace }
   );
   /** On `workflow_run.created`: what the run follows. */
   plan?: Plan;

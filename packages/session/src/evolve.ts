@@ -7,7 +7,7 @@ import { evolveThread } from './evolve-thread.ts';
 import { missed } from './missed.ts';
 import { NOTHING_SPENT, newThread, type Spent, type State, type ThreadState } from './state.ts';
 import { threadOfCall } from './thread.ts';
-import { evolveRuns } from './workflow/evolve-run.ts';
+import { evolveRuns, ownerIn } from './workflow/evolve-run.ts';
 
 /** Stopped calls that are remembered at most: the oldest have ended at their own limits. */
 const MAX_STOPPING = 256;
@@ -55,6 +55,7 @@ function whole(state: State, { event, note }: Entry): State {
         id,
         name,
         member: null,
+        ...('step' in whose ? ownerIn(state, whose.step) : {}),
         ...whose,
         parentId: here(state, parentId),
         createdAt,

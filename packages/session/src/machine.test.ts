@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { accept } from './accept.ts';
 import { evolveAll } from './evolve.ts';
 import { foldOf } from './fold.ts';
-import { decide, LEASE_MS, owed, toThreadView } from './machine.ts';
+import { decide, LEASE_MS, owed, toThreadViews } from './machine.ts';
 import { coordinator, Machine } from './testing/machine.ts';
 import { World } from './testing.ts';
 
@@ -92,7 +92,7 @@ describe('what is shown', () => {
 
   it('of a thread says how long it worked, from when it first began', () => {
     const machine = new Machine();
-    const seconds = () => toThreadView(machine.primary, machine, machine.now).activeSeconds;
+    const seconds = () => toThreadViews(machine, machine.now)[0]?.activeSeconds;
     expect(seconds()).toBeNull();
     machine.send(hello);
     machine.begins();

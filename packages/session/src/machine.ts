@@ -134,13 +134,24 @@ function toView(state: State, spec: SessionSpec, now: number): SessionView {
   };
 }
 
-export function toThreadView(thread: ThreadState, known: Known, now: number): ThreadView {
+/** Threads of one step have one agent: a reply over RPC (32 MiB) carries it once, however many there are. */
+export function toThreadViews(known: Known & { state: State }, now: number): ThreadView[] {
+  const owners = new Map<string, ThreadOwner>();
+  return known.state.threads.map((thread) => {
+    const key = thread.step === undefined ? thread.id : `${thread.step.runId} ${thread.step.stepId}`;
+    const owner = owners.get(key) ?? ownerOf(thread, known);
+    owners.set(key, owner);
+    return toThreadView(thread, owner, now);
+  });
+}
+
+function toThreadView(thread: ThreadState, agent: ThreadOwner, now: number): ThreadView {
   const begun = thread.activeSince !== null || thread.activeMs > 0 || thread.stop !== null;
   return {
     id: thread.id,
     parentId: thread.parentId,
     workflowRunId: thread.step?.runId ?? null,
-    agent: ownerOf(thread, known),
+    agent,
     status: thread.status,
     usage: thread.stop === null && thread.status !== 'terminated' ? null : usageAt(thread, now),
     activeSeconds: begun ? activeSecondsAt(thread, now) : null,

@@ -28,7 +28,7 @@ import { Keepers } from './keepers.ts';
 import { lendSnapshot } from './lending.ts';
 import type { Line } from './line.ts';
 import { type LogReader, readable } from './log-reader.ts';
-import { type Command, decide, earliest, LEASE_MS, owed, toThreadView } from './machine.ts';
+import { type Command, decide, earliest, LEASE_MS, owed, toThreadViews } from './machine.ts';
 import type { Extra, Ports } from './ports.ts';
 import { recall, Twins, toReceipt } from './repetition.ts';
 import { withRequests } from './requests.ts';
@@ -120,8 +120,7 @@ export class SessionRuntime {
 
   get threads(): ThreadView[] {
     this.#refuseDeleted();
-    const known = { spec: this.#spec, state: this.#state };
-    return this.#state.threads.map((thread) => toThreadView(thread, known, this.#ports.now()));
+    return toThreadViews({ spec: this.#spec, state: this.#state }, this.#ports.now());
   }
 
   /** Accepts all events or refuses all; they are durable when this resolves. A repetition of a claim is answered again. */

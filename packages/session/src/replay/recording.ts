@@ -6,6 +6,8 @@ import type { Entry, Limits, LoggedEntry, Note } from '../entry.ts';
 import type { ModelChoice } from '../harness.ts';
 import type { Line } from '../line.ts';
 import type { SessionSpec } from '../spec.ts';
+import type { Plan, StepPlace } from '../workflow/run.ts';
+import { stepOf } from '../workflow/tasks.ts';
 
 /** Rows of one piece of a copied log. */
 const PIECE = 1_000;
@@ -151,19 +153,33 @@ function toSpec(session: ExportedSession, rows: readonly LoggedEntry[]): Session
   };
 }
 
-function modelOf({ model, multiagent }: SessionSpec['agent'], created: Note['created']): string {
-  if (created === undefined || 'inline' in created) return model.id;
+type Created = NonNullable<Note['created']>;
+/** As it was found in the plan of its run. */
+type Found = Created | { step: StepPlace; member: number };
+
+function modelOf({ model, multiagent }: SessionSpec['agent'], created: Found | undefined): string {
+  if (created === undefined || !('member' in created || 'advises' in created)) return model.id;
   if ('advises' in created) return advisorOf(multiagent) ?? model.id;
-  const roster = created.step === undefined ? rosterOf(multiagent) : workflowRosterOf(multiagent);
+  const roster = 'step' in created ? workflowRosterOf(multiagent) : rosterOf(multiagent);
   return (roster[created.member]?.model ?? model).id;
+}
+
+function inPlan(created: Created, plans: ReadonlyMap<string, Plan>): Found {
+  if (!('step' in created)) return created;
+  const plan = plans.get(created.step.runId);
+  const { owner = {} } = (plan && stepOf({ plan }, created.step.stepId)) ?? {};
+  return { ...created, ...owner };
 }
 
 /** The model of each thread, by the thread's id. */
 function modelsOf({ threadId, agent }: SessionSpec, rows: readonly LoggedEntry[]): Map<string, string> {
   const models = new Map([[threadId, agent.model.id]]);
+  const plans = new Map<string, Plan>();
   for (const { event, note } of rows) {
+    if (event.type === 'workflow_run.created' && note?.plan) plans.set(event.workflow_run_id, note.plan);
     if (event.type !== 'session.thread_created') continue;
-    models.set(event.session_thread_id, modelOf(agent, note?.created));
+    const found = note?.created && inPlan(note.created, plans);
+    models.set(event.session_thread_id, modelOf(agent, found));
   }
   return models;
 }

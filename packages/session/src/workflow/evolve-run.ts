@@ -2,8 +2,8 @@
 import type { Entry } from '../entry.ts';
 import type { Input, State } from '../state.ts';
 import { reportOf } from './report.ts';
-import { type Run, resultKey, type StepResult } from './run.ts';
-import { kept } from './tasks.ts';
+import { type Run, resultKey, type StepOwner, type StepPlace, type StepResult } from './run.ts';
+import { kept, stepOf } from './tasks.ts';
 
 const UNDONE: StepResult = { text: 'It was stopped before it had a result.', failed: true };
 
@@ -48,8 +48,9 @@ export function evolveRuns(state: State, { event, note }: Entry): State {
         : { ...state, runs };
     }
     case 'session.thread_created': {
-      const step = note?.created?.step;
-      if (step === undefined) return state;
+      const created = note?.created;
+      if (created === undefined || !('step' in created)) return state;
+      const { step } = created;
       return inRun(state, step.runId, (run) => ({ ...run, begun: run.begun + 1, threads: run.threads + 1 }));
     }
     case 'session.thread_status_terminated': {
@@ -67,6 +68,12 @@ export function evolveRuns(state: State, { event, note }: Entry): State {
     default:
       return state;
   }
+}
+
+/** Who does a step of a run; nothing is known of one that there is not. */
+export function ownerIn({ runs }: Pick<State, 'runs'>, { runId, stepId }: StepPlace): Partial<StepOwner> {
+  const run = runById({ runs }, runId);
+  return (run && stepOf(run, stepId)?.owner) ?? {};
 }
 
 export function runById({ runs }: Pick<State, 'runs'>, id: string): Run | null {

@@ -78,7 +78,7 @@ function beginTask({ state, stamp }: Context, run: Run, task: Task): Entry[] {
     content: [{ type: 'text', text: messageOf(run, task) }],
   });
   return [
-    ...ownedBy(thread, [noted(created, { created: { parentId, step, ...owner } })], true),
+    ...ownedBy(thread, [noted(created, { created: { parentId, step } })], true),
     ...ownedBy(thread, [asked]),
   ];
 }

@@ -77,7 +77,7 @@ function wordsOf(result: StepResult | undefined): string {
   return result.failed ? `(This step has failed: ${result.text})` : result.text;
 }
 
-function stepOf({ plan }: Run, stepId: string): PlannedStep | null {
+export function stepOf({ plan }: Pick<Run, 'plan'>, stepId: string): PlannedStep | null {
   for (const { steps } of plan.phases) {
     const found = steps.find(({ id }) => id === stepId);
     if (found) return found;

@@ -99,7 +99,8 @@ function follow(courses: Map<string, Course>, { event, note }: LoggedEntry): voi
       course.ended += 1;
       return;
     case 'session.thread_created': {
-      const { stepId, index } = note?.created?.step ?? {};
+      const made = note?.created;
+      const { stepId, index } = made && 'step' in made ? made.step : {};
       expect(course.phase).not.toBeNull();
       expect(course.tasks).not.toContain(`${stepId}#${index}`);
       course.tasks.push(`${stepId}#${index}`);

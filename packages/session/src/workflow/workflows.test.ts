@@ -99,11 +99,20 @@ describe('a workflow run', () => {
   });
 
   it('describes agents of its own, unless it may not', async () => {
-    const step = { id: 'a', message: 'Go.', new_agent: { name: 'Poet', system: 'Rhyme.' } };
+    const step = {
+      id: 'a',
+      for_each: ['x', 'y'],
+      message: 'Go.',
+      new_agent: { name: 'Poet', system: 'Rhyme.' },
+    };
     const flows = await Flows.begin();
     await flows.starts(planOf([step]));
     const [poet = ''] = flows.children();
+    expect((await flows.world.state()).threads[1]).toMatchObject({ inline: { name: 'Poet' }, member: null });
     expect(flows.thread(poet).agent).toMatchObject({ type: 'inline', name: 'Poet', system: 'Rhyme.' });
+    // One object: however many threads do a step, a reply over RPC carries its agent once.
+    const [, one, other] = flows.runtime.threads;
+    expect(other?.agent).toBe(one?.agent);
     const strict = await Flows.begin(startingRuns('disabled'));
     await strict.starts(planOf([step]));
     expect(await strict.answer()).toMatchObject({

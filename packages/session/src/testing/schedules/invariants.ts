@@ -2,7 +2,7 @@
 import { evolveAll } from '../../evolve.ts';
 import { foldOf } from '../../fold.ts';
 import { readEntries } from '../../log-reader.ts';
-import { LEASE_MS, owed, toThreadView } from '../../machine.ts';
+import { LEASE_MS, owed, toThreadViews } from '../../machine.ts';
 import type { State } from '../../state.ts';
 import { blocking, hasInput, statusOf } from '../../thread.ts';
 import { holds } from './log-witness.ts';
@@ -28,7 +28,7 @@ export async function check(play: Play): Promise<void> {
 function checkLive({ current: runtime, world }: Play, state: State): void {
   if (runtime === null || state.deleted) return;
   same(runtime.view, owed(state, world.spec, world.now).index, 'M2: the session is what its log says');
-  const threads = state.threads.map((thread) => toThreadView(thread, { spec: world.spec, state }, world.now));
+  const threads = toThreadViews({ spec: world.spec, state }, world.now);
   same(runtime.threads, threads, 'M2: its threads are what the log says');
 }
 
