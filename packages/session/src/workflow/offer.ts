@@ -19,7 +19,6 @@ export const TOOLS: readonly EngineTool[] = [
     schema: {
       type: 'object',
       properties: { workflow_run_id: RUN_ID },
-      required: [],
       additionalProperties: false,
     },
   },
