@@ -220,6 +220,7 @@ export function policyOf(access: wire.NetworkAccess | undefined): NetworkPolicy 
 function refuseUnsupported(definition: wire.SandboxDefinition): void {
   const unsupported = [
     definition.entrypointArgs.length > 0 && 'command',
+    definition.cloudBucketMounts.length > 0 && 'cloud buckets',
     definition.inboundCidrAllowlist.length > 0 && 'inbound allowlist',
     (definition.outboundPolicy ?? definition.experimentalOutboundPolicy) !== undefined && 'outbound policy',
   ].filter((name) => name !== false);

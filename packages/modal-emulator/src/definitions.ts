@@ -82,7 +82,7 @@ const RESOURCES = under('resources', 'milliCpu milliCpuMax memoryMb memoryMbMax'
 const VOLUME_MOUNTS = under('volumeMounts', 'volumeId mountPath readOnly subPath');
 const DEFINITION = under(
   'definition',
-  `entrypointArgs imageId secretIds timeoutSecs idleTimeoutSecs workdir name openPorts.ports.port openPorts.ports.unencrypted openPorts.ports.tunnelType ${VOLUME_MOUNTS} inboundCidrAllowlist experimentalOutboundPolicy outboundPolicy ${NETWORK_ACCESS} ${RESOURCES}`,
+  `entrypointArgs imageId secretIds timeoutSecs idleTimeoutSecs workdir name openPorts.ports.port openPorts.ports.unencrypted openPorts.ports.tunnelType ${VOLUME_MOUNTS} cloudBucketMounts inboundCidrAllowlist experimentalOutboundPolicy outboundPolicy ${NETWORK_ACCESS} ${RESOURCES}`,
 );
 
 const CONTROL_PLANE: Expected<ControlPlaneMethods> = {

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidError, NotFoundError, type Sandbox, type Volume } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { startEmulator } from './emulator.ts';
 import {
   bash,
   type Connection,
@@ -10,8 +11,10 @@ import {
   type Program,
   startProgram,
   startTestEmulator,
+  TOKENS,
   temporaryState,
 } from './testing.ts';
+import { ObjectCreation } from './wire.ts';
 
 const owners = process.getuid?.() === 0 ? [undefined, 65_529] : [undefined];
 let made = 0;
@@ -240,14 +243,18 @@ describe.each(owners)('the disk of a volume of user %s', { timeout: 60_000 }, (o
 
 describe('an ephemeral volume', { timeout: 30_000 }, () => {
   it('is gone when its client is silent and no sandbox has it', async () => {
-    const world = await startTestEmulator({ ephemeralVolumeMs: 200 });
+    const world = await startTestEmulator({ ephemeralVolumeMs: 1500 });
     onTestFinished(() => world.stop());
     const { client, create, stateDir } = world;
     const volume = await client.volumes.ephemeral();
     const directory = join(stateDir, 'volumes', volume.volumeId);
+    // The SDK says one word in five minutes: until a sandbox has the volume, this client says more.
+    const { volumeId } = volume;
+    const beating = setInterval(() => void client.cpClient.volumeHeartbeat({ volumeId }), 100);
     const sandbox = await create({ volumes: { '/data': volume } });
+    clearInterval(beating);
     volume.closeEphemeral();
-    await bash(sandbox, 'sleep 0.5; echo here >/data/file');
+    await bash(sandbox, 'sleep 2; echo here >/data/file');
     expect((await bash(sandbox, 'cat /data/file')).stdout).toBe('here\n');
     await sandbox.terminate();
     await vi.waitFor(() => expect(existsSync(directory)).toBe(false), { timeout: 5000 });
@@ -256,14 +263,34 @@ describe('an ephemeral volume', { timeout: 30_000 }, () => {
   });
 
   it('lives as long as its client says so, and through a restart', async () => {
-    const world = await startTestEmulator({ ephemeralVolumeMs: 60_000 });
+    const { stateDir, remove } = temporaryState();
+    onTestFinished(remove);
+    const options = { stateDir, port: 0, ...TOKENS, ephemeralVolumeMs: 1000 };
+    const first = await startEmulator(options);
+    const before = await connect(first.url);
+    const volume = await before.client.volumes.ephemeral();
+    volume.closeEphemeral();
+    const { volumeId } = volume;
+    const begun = performance.now();
+    while (performance.now() - begun < 2500) await before.client.cpClient.volumeHeartbeat({ volumeId });
+    before.close();
+    await first.stop();
+    const second = await startEmulator(options);
+    const { client, close } = await connect(second.url);
+    await client.cpClient.volumeHeartbeat({ volumeId });
+    const looked = performance.now();
+    await vi.waitFor(() => expect(performance.now() - looked).toBeGreaterThan(1600), { timeout: 5000 });
+    await expect(client.cpClient.volumeHeartbeat({ volumeId })).rejects.toThrow(/No Volume with ID/);
+    close();
+    await second.stop();
+  });
+});
+
+describe('a volume that has to be new', { timeout: 30_000 }, () => {
+  it('is refused when there is one of its name', async () => {
+    const world = await startTestEmulator();
     onTestFinished(() => world.stop());
-    const volume = await world.client.volumes.ephemeral();
-    onTestFinished(() => volume.closeEphemeral());
-    const beat = () => world.client.cpClient.volumeHeartbeat({ volumeId: volume.volumeId });
-    await beat();
-    await expect(world.client.cpClient.volumeHeartbeat({ volumeId: 'vo-none' })).rejects.toThrow(/No Volume/);
-    const named = { deploymentName: 'twice', objectCreationType: 2 };
+    const named = { deploymentName: 'twice', objectCreationType: ObjectCreation.failIfExists };
     await world.client.cpClient.volumeGetOrCreate(named);
     await expect(world.client.cpClient.volumeGetOrCreate(named)).rejects.toThrow(/ALREADY_EXISTS/);
   });
@@ -283,3 +310,12 @@ describe.each(['layers', 'copies'] as const)(
     });
   },
 );
+
+describe('a bucket of a cloud', { timeout: 30_000 }, () => {
+  it('is refused by name, and no sandbox starts without it', async () => {
+    const world = await startTestEmulator();
+    onTestFinished(() => world.stop());
+    const cloudBucketMounts = { '/bucket': world.client.cloudBucketMounts.create('bucket') };
+    await expect(world.create({ cloudBucketMounts })).rejects.toThrow(/has no cloud buckets yet/);
+  });
+});

@@ -77,6 +77,7 @@ export interface SandboxDefinition {
   name?: string;
   openPorts?: { ports: PortSpec[] };
   volumeMounts: VolumeMountRequest[];
+  cloudBucketMounts: unknown[];
   networkAccess?: NetworkAccess;
   resources?: Resources;
   inboundCidrAllowlist: string[];
