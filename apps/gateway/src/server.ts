@@ -8,10 +8,11 @@ import { isOperation } from '@capstan/sandbox/arguments';
 import { isSandboxError, SANDBOX_ERRORS, SandboxError } from '@capstan/sandbox/error';
 import { decodeFrame, frameParts } from '@capstan/sandbox/frame';
 import type { Sandboxes } from '@capstan/sandbox/port';
-import { createVerifier, type Refusal, type Verifier } from '@capstan/shared/hmac';
+import { type Refusal, type Verifier, verifiersBy } from '@capstan/shared/hmac';
 import type { Logger } from '@capstan/shared/logger';
 import { type Bodies, createBodies } from './bodies.ts';
 import { perform } from './calls.ts';
+import { nodeHashing } from './hashing.ts';
 
 /** Waits of these are asked again without harm. */
 const REPEATABLE: ReadonlySet<string> = new Set(['startRun', 'readRun']);
@@ -49,7 +50,7 @@ interface Exchange {
 export function createGateway(ports: GatewayPorts): Gateway {
   const world: World = {
     ...ports,
-    verifier: createVerifier(ports.secrets, Date.now, Date.now()),
+    verifier: verifiersBy(nodeHashing)(ports.secrets, Date.now, Date.now()),
     bodies: createBodies(),
     stopping: new AbortController(),
     over: new AbortController(),
