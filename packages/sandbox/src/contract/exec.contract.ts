@@ -45,6 +45,36 @@ export function describeExec(world: World): void {
       expect(text(result.stdout)).toBe('begun\n');
     });
 
+    it('stops what it started and what refuses to be stopped, a command that stopped itself too', async () => {
+      const { sandboxId } = world;
+      const limited = { sandboxId, timeoutMs: 300 };
+      const refusing = world.sandboxes.exec({ ...limited, command: "trap '' TERM; sleep 4545 & wait" });
+      const stopped = world.sandboxes.exec({ ...limited, command: 'kill -STOP $$; echo never' });
+      expect(await stopped).toMatchObject({ exitCode: 124, timedOut: true });
+      expect(await refusing).toMatchObject({ timedOut: true });
+      expect(await world.sh('pgrep -f "sleep 454[5]" || echo none')).toBe('none\n');
+    }, 20_000);
+
+    it('runs the program that a list names, not what a shell knows by that name', async () => {
+      const { sandboxId } = world;
+      const said = await world.sandboxes.exec({ sandboxId, command: ['printf', '%s', '--version'] });
+      expect(text(said.stdout)).toBe('--version');
+      const builtin = await world.sandboxes.exec({ sandboxId, command: ['declare', '-p'] });
+      expect([builtin.exitCode, text(builtin.stdout)]).toEqual([127, '']);
+    });
+
+    it('keeps the exit code of a command that a signal ended', async () => {
+      const { sandboxId } = world;
+      for (const [command, exitCode] of [
+        ['kill -9 $$', 137],
+        ['kill -TERM $$', 143],
+        ['kill -9 $PPID; exit 0', 137],
+      ] as const) {
+        const said = await world.sandboxes.exec({ sandboxId, command });
+        expect([command, said.exitCode, text(said.stderr)]).toEqual([command, exitCode, '']);
+      }
+    });
+
     it('keeps the beginning of more output than asked for', async () => {
       const result = await world.sandboxes.exec({
         sandboxId: world.sandboxId,

@@ -19,13 +19,14 @@ __capstan_held() {
     [[ $__capstan_before == *" $__capstan_process "* ]] && continue
     [[ -d $__capstan_process && ! -r $__capstan_process/fd ]] && return
     for __capstan_file in "$__capstan_process"/fd/*; do
-      [[ $__capstan_file -ef /proc/$$/fd/1 || $__capstan_file -ef /proc/$$/fd/2 ]] && return
+      [[ $__capstan_file -ef /proc/$$/fd/1 || $__capstan_file -ef /proc/$$/fd/3 ]] && return
     done
   done
   return 1
 }
 
-exec 4<&0 </dev/null
+# What bash has to say of a task that was killed is for nobody.
+exec 3>&2 2>/dev/null 4<&0 </dev/null
 # With a limit of time, bash makes two system calls for each character it takes.
 while IFS= read -r -t "$1" -N 40 __capstan_head <&4 &&
   IFS= read -r -N "$((10#${__capstan_head:33}))" __capstan_order <&4; do
@@ -36,13 +37,13 @@ while IFS= read -r -t "$1" -N 40 __capstan_head <&4 &&
     printf '%s\n' "$__capstan_mark"
   fi
   (
-    exec 4<&-
+    exec 2>&3 3>&- 4<&-
     eval "$__capstan_order"
   )
   __capstan_code=$?
   if [[ ${__capstan_head:32:1} == x ]]; then
     __capstan_held && __capstan_last=last
-    __capstan_answer >&2
+    __capstan_answer >&3
   fi
   __capstan_answer
   [[ $__capstan_last == more ]] || break

@@ -59,6 +59,8 @@ echo capstan found
 exec find "$1" -maxdepth 0 -printf ${FORMAT}`;
 
 // CWD LIMIT_SECONDS COUNT NAME=VALUE... KIND PART..., or `@` and the file they are in. Answers nothing of its own.
+// The limit is kept as by timeout(1), in the command's own process group and with its exit codes, by a fork that costs less than
+// that program's start: it waits until whoever waits for the command is gone, and holds none of the command's streams.
 const EXEC = `
 if [[ $1 == @ ]]; then
   mapfile -d '' -t _args <"$2" && rm -f -- "$2"
@@ -69,7 +71,23 @@ _limit=$2 _count=$3 _kind=\${@:$(($3 + 4)):1}
 for _entry in "\${@:4:$3}"; do export -- "$_entry"; done
 shift "$((_count + 4))"
 [[ $_kind == script ]] && set -- bash -c 'printf -v script %s "$@"; set --; eval -- "$script"' bash "$@"
-exec timeout -k 5 "$_limit" "$@"`;
+set -m
+{ exec -- "$@"; } &
+set +m
+_pid=$! _begun=\${EPOCHREALTIME/[.,]/}
+exec >/dev/null 2>&1
+exec {_over}> >(
+  read -r -t "$_limit"
+  (($? > 128)) || exit
+  kill -TERM -- "-$_pid"
+  kill -CONT -- "-$_pid"
+  read -r -t 5
+  (($? > 128)) && kill -KILL -- "-$_pid"
+)
+wait "$_pid"
+_code=$?
+((_code != 137 && \${EPOCHREALTIME/[.,]/} - _begun >= 10#\${_limit/./}000)) && _code=124
+exit "$_code"`;
 
 const RESET = `rm -f -- "${STATE}/shells/$1" && echo reset`;
 
