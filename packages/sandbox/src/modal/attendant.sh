@@ -14,12 +14,16 @@ __capstan_answer() {
 
 # Whether a process that was not there before has our output open. What cannot be looked at may have.
 __capstan_held() {
-  local __capstan_process __capstan_file
+  local __capstan_process __capstan_file __capstan_memory
   for __capstan_process in /proc/[1-9]*; do
     [[ $__capstan_before == *" $__capstan_process "* ]] && continue
-    [[ -d $__capstan_process && ! -r $__capstan_process/fd ]] && return
+    if [[ -d $__capstan_process && ! -r $__capstan_process/fd ]]; then
+      # One without memory is ending and writes no more.
+      read -r __capstan_memory <"$__capstan_process/statm" || continue
+      [[ $__capstan_memory == 0\ * ]] || return 0
+    fi
     for __capstan_file in "$__capstan_process"/fd/*; do
-      [[ $__capstan_file -ef /proc/$$/fd/1 || $__capstan_file -ef /proc/$$/fd/3 ]] && return
+      [[ $__capstan_file -ef /proc/$$/fd/1 || $__capstan_file -ef /proc/$$/fd/3 ]] && return 0
     done
   done
   return 1

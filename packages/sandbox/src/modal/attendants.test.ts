@@ -67,7 +67,7 @@ describe('attendants', { timeout: 60_000 }, () => {
     const parent = 'read -r _ _ _ parent _ </proc/$PPID/stat; echo $parent';
     const first = await sh(parent);
     await sandboxes.writeFile({ sandboxId, path, content: Buffer.from('x') });
-    expect(await sh(parent)).toBe(first);
+    for (let again = 0; again < 20; again++) expect(await sh(parent)).toBe(first);
   });
 
   it('may be killed from inside at any moment of any call', async () => {
