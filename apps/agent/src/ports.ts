@@ -229,7 +229,7 @@ function createSandbox(
     environment,
     network: networkOf(environment, agent),
     imageStamp: () => environmentImages.use(environmentId, environment, around.clock.now()),
-    pool: sessionPool(env, spec),
+    pool: sessionPool(env.POOLS, spec),
     holdsTokens: async () => vaultIds.length > 0 || files.holdsTokens(),
     facts: {
       load: () => {

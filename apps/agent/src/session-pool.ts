@@ -2,7 +2,7 @@
 import type { SessionPool } from '@capstan/harness/warm-pool';
 import type { EnvironmentKey } from '@capstan/schema/environment-images';
 import type { SessionSpec } from '@capstan/session/spec';
-import type { Env } from './env.ts';
+import type { PoolObjects } from './env.ts';
 
 /** The object of an environment's pool: another tenant's environment names another one. */
 export function poolName({ tenantId, environmentId }: EnvironmentKey): string {
@@ -10,12 +10,12 @@ export function poolName({ tenantId, environmentId }: EnvironmentKey): string {
 }
 
 /** Null: its environment keeps no sandboxes ready. */
-export function sessionPool(env: Env, spec: SessionSpec): SessionPool | null {
+export function sessionPool(pools: PoolObjects, spec: SessionSpec): SessionPool | null {
   const { tenantId, environmentId, sessionId, warmPool = false } = spec;
   if (!warmPool) return null;
   const environment = { tenantId, environmentId };
   // One stub: what is asked of it arrives in that order.
-  const pool = env.POOLS.getByName(poolName(environment));
+  const pool = pools.getByName(poolName(environment));
   return {
     claim: (kind) => pool.claim(environment, sessionId, kind),
     settle: (kept) => pool.settle(environment, sessionId, kept),

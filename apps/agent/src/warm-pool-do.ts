@@ -3,6 +3,7 @@
 // An object, because a sandbox that waits is to be given to one session only, whoever asks at once; and its alarm looks after
 // what waits although nobody asks.
 import { DurableObject } from 'cloudflare:workers';
+import { openD1 } from '@capstan/db/d1';
 import { WarmPool, type WarmSandbox } from '@capstan/harness/warm-pool';
 import { EMPTY_POOL, type SandboxKind } from '@capstan/sandbox/warm-pool';
 import type { EnvironmentKey } from '@capstan/schema/environment-images';
@@ -71,6 +72,8 @@ export class WarmPoolDO extends DurableObject<Env> {
       empty,
     ]);
     const { tenantId, environmentId } = address;
+    const { DB } = this.env;
+    const sandboxes = () => openSandboxes(this.env);
     const alarm = await this.#alarm;
     return new WarmPool({
       book: {
@@ -80,8 +83,8 @@ export class WarmPoolDO extends DurableObject<Env> {
           sql.all('UPDATE pool SET record = ?', [JSON.stringify(record)]);
         },
       },
-      sandboxes: () => openSandboxes(this.env),
-      wish: () => wishOf(this.env, address),
+      sandboxes,
+      wish: () => wishOf({ db: openD1(DB), sandboxes }, address),
       arm: (at) => alarm.arm(at),
       newName: () => `warm-${crypto.randomUUID()}`,
       clock: Date,

@@ -1,9 +1,10 @@
 // Warm pools: from the environment's row to what its pool is to have, and what that costs.
-import { openD1 } from '@capstan/db/d1';
+import type { Database } from '@capstan/db/database';
 import { stores } from '@capstan/db/stores';
 import { imageAt } from '@capstan/harness/environment-image';
 import { kindOf } from '@capstan/harness/sandbox-boot';
 import type { PoolWish } from '@capstan/harness/warm-pool';
+import type { Sandboxes } from '@capstan/sandbox/port';
 import { priceOf, ratesOf } from '@capstan/sandbox/sandbox-price';
 import type { EnvironmentKey } from '@capstan/schema/environment-images';
 import { imageSourceOf } from '@capstan/schema/image-source';
@@ -11,11 +12,13 @@ import type { SandboxPrice, SandboxSize } from '@capstan/schema/warm-pools';
 import { consoleLogger } from '@capstan/shared/logger';
 import type { Env } from './env.ts';
 import { isolationOf } from './health.ts';
-import { openSandboxes } from './ports.ts';
 
 /** Rejects when it cannot be known, be it that the image cannot be asked for. */
-export async function wishOf(env: Env, { tenantId, environmentId }: EnvironmentKey): Promise<PoolWish> {
-  const { warmPools, environmentImages } = stores(openD1(env.DB), tenantId);
+export async function wishOf(
+  { db, sandboxes }: { db: Database; sandboxes: () => Sandboxes },
+  { tenantId, environmentId }: EnvironmentKey,
+): Promise<PoolWish> {
+  const { warmPools, environmentImages } = stores(db, tenantId);
   const found = await warmPools.find(environmentId);
   if (found === null) return { wanted: 0, kind: null, trouble: null };
   const { wanted, environment, image } = found;
@@ -24,7 +27,7 @@ export async function wishOf(env: Env, { tenantId, environmentId }: EnvironmentK
   // What is used is built anew every day.
   if (image.stamp !== null) await environmentImages.use(environmentId, environment, Date.now());
   const source = imageSourceOf(environment);
-  const imageId = source === null ? null : await imageAt(openSandboxes(env), source, image.stamp);
+  const imageId = source === null ? null : await imageAt(sandboxes(), source, image.stamp);
   return { wanted, kind: kindOf(environment, imageId), trouble: null };
 }
 
