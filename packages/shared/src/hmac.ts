@@ -157,7 +157,7 @@ function payload(
   request: SignedRequest,
   { timestamp, nonce }: { timestamp: string; nonce: string },
   bodyHash: Uint8Array,
-): Uint8Array<ArrayBuffer> {
+) {
   const text = `${timestamp}.${nonce}.${request.method.toUpperCase()}.${request.path}.${toHex(bodyHash)}`;
   return new TextEncoder().encode(text);
 }
