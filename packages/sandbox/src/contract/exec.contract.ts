@@ -51,6 +51,7 @@ export function describeExec(world: World): void {
       const refusing = world.sandboxes.exec({ ...limited, command: "trap '' TERM; sleep 4545 & wait" });
       const stopped = world.sandboxes.exec({ ...limited, command: 'kill -STOP $$; echo never' });
       expect(await stopped).toMatchObject({ exitCode: 124, timedOut: true });
+      expect(text((await stopped).stdout)).toBe('');
       expect(await refusing).toMatchObject({ timedOut: true });
       expect(await world.sh('pgrep -f "sleep 454[5]" || echo none')).toBe('none\n');
     }, 20_000);

@@ -5,7 +5,7 @@ import { createModalSandboxes, type ModalSandboxes } from '../modal.ts';
 import { MAX_CHUNK_BYTES } from '../port.ts';
 import { type LocalModal, openLocalModal, TOKENS } from '../testing.ts';
 
-const IDLE_MS = 1_500;
+const IDLE_MS = 3_000;
 
 let modal: LocalModal;
 let open: () => ModalSandboxes;
@@ -193,7 +193,8 @@ describe('attendants', { timeout: 60_000 }, () => {
     await sh('true');
     const word = `MODAL_SANDBOX_ID=${sandboxId}`;
     expect(attendants(word)).toHaveLength(1);
-    await vi.waitFor(() => expect(attendants(word)).toEqual([]), { timeout: 10_000, interval: 50 });
+    // Before it would have ended by itself.
+    await vi.waitFor(() => expect(attendants(word)).toEqual([]), { timeout: 1.9 * IDLE_MS, interval: 50 });
     expect(await sh('echo again')).toBe('again');
   });
 
