@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Platform, startPlatform } from '../scripts/platform.ts';
 import { aimsMissed, show } from './aims.ts';
-import { memoryOf } from './process-memory.ts';
+import { memoryOf, processorMsOf } from './process-memory.ts';
 import { quantile } from './statistics.ts';
 
 const { values: flags } = parseArgs({
@@ -53,16 +53,22 @@ async function measure({ pids }: Platform): Promise<void> {
   await download(id);
   const workers = () => memoryOf([pids.workers ?? 0]).reduce((sum, { rssMiB }) => sum + rssMiB, 0);
   const before = workers();
+  const processor = () => processorMsOf([pids.workers ?? 0]);
   const rates = { up: [] as number[], down: [] as number[] };
+  const spent = { up: [] as number[], down: [] as number[] };
   let peak = before;
   const watch = setInterval(() => {
     peak = Math.max(peak, workers());
   }, 100);
   for (let index = 0; index < TIMES; index++) {
+    const begun = processor();
     const made = await upload(MIB);
+    const between = processor();
+    spent.up.push((between - begun) / MIB);
     rates.up.push(MIB / (made.ms / 1000));
     const { ms, bytes } = await download(made.id);
     if (bytes !== MIB * 1024 * 1024) throw new Error(`Only ${bytes} bytes came back`);
+    spent.down.push((processor() - between) / MIB);
     rates.down.push(MIB / (ms / 1000));
     await ask({ method: 'DELETE', path: `/v1/files/${made.id}` });
   }
@@ -70,6 +76,9 @@ async function measure({ pids }: Platform): Promise<void> {
   const aim = { least: 100 };
   show({ name: `upload of ${MIB} MiB`, value: quantile(rates.up, 0.5), unit: 'MiB/s', aim });
   show({ name: `download of ${MIB} MiB`, value: quantile(rates.down, 0.5), unit: 'MiB/s', aim });
+  // Says on a machine that is at work with other things, too, what became of it.
+  show({ name: '  processor time of an upload', value: quantile(spent.up, 0.5), unit: 'ms/MiB' });
+  show({ name: '  processor time of a download', value: quantile(spent.down, 0.5), unit: 'ms/MiB' });
   show({ name: "  the workers' growth meanwhile, at most", value: peak - before, unit: 'MiB' });
 }
 

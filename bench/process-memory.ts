@@ -1,5 +1,8 @@
-// Memory of process trees, from /proc: resident, and the share that counts pages several processes use only once.
+// Memory and processor time of process trees, from /proc. Memory: resident, and the share that counts pages several processes use only once.
 import { readdirSync, readFileSync } from 'node:fs';
+
+/** USER_HZ, which is 100 on Linux wherever it is asked. */
+const MS_PER_TICK = 10;
 
 export interface ProcessMemory {
   pid: number;
@@ -13,6 +16,12 @@ export function memoryOf(pids: readonly number[]): ProcessMemory[] {
   return treeOf(pids)
     .flatMap((pid) => read(pid) ?? [])
     .sort((a, b) => b.rssMiB - a.rssMiB);
+}
+
+/** What the processes and all their descendants have used so far, in user and kernel mode, ms. */
+export function processorMsOf(pids: readonly number[]): number {
+  const ticks = treeOf(pids).flatMap((pid) => statOf(pid)?.slice(11, 13) ?? []);
+  return ticks.reduce((sum, value) => sum + Number(value) * MS_PER_TICK, 0);
 }
 
 function treeOf(pids: readonly number[]): number[] {
@@ -41,9 +50,14 @@ function slurp(path: string): string | null {
 }
 
 function parentOf(pid: number): number | null {
+  const parent = statOf(pid)?.[1];
+  return parent === undefined ? null : Number(parent);
+}
+
+/** The fields behind the name, which may have anything in it. */
+function statOf(pid: number): string[] | undefined {
   const stat = slurp(`/proc/${pid}/stat`);
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields?.[1] === undefined ? null : Number(fields[1]);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function read(pid: number): ProcessMemory | null {
