@@ -79,8 +79,12 @@ function read(path: string): Ready | null {
 }
 
 async function firstHealth(url: string): Promise<void> {
-  const answer = await fetch(`${url}/health`);
-  if (!answer.ok) throw new Error(`Not healthy: ${await answer.text()}`);
+  for (const until = performance.now() + READY_WITHIN_MS; ; ) {
+    const answer = await fetch(`${url}/health`);
+    const said = await answer.text();
+    if (answer.ok) return;
+    if (performance.now() > until) throw new Error(`Not healthy: ${said}`);
+  }
 }
 
 function stop(child: ChildProcess): Promise<void> {

@@ -1,6 +1,8 @@
 // Welcome: asks the started platform who it is, and says how to use it. Commands in it work as they are pasted.
 import { Fault, reasonOf } from './fault.ts';
 
+const PATIENCE_MS = 120_000;
+
 export type Platform = { url: string; apiKey: string; model: string; loginLink: string };
 
 /** Waits for a healthy answer, then makes a one-time login link. A platform that is not well is a Fault. */
@@ -46,13 +48,24 @@ function firstRequest(url: string, apiKey: string): string {
   call "sessions/$SESSION/events/stream?after=0" -N --max-time 5`;
 }
 
+/** One that has much to make up for is slow at first: that alone is no fault. */
 async function checkHealth(url: string): Promise<void> {
-  const response = await fetch(`${url}/health`).catch((error: unknown) => {
-    throw new Fault(`The platform does not answer: ${reasonOf(error)}.`, 'See .capstan/logs/workers.log');
-  });
-  const body: unknown = await response.json().catch(() => undefined);
-  if (response.ok) return;
-  throw new Fault(`The platform is not well (${response.status} from ${url}/health).`, problemsIn(body));
+  for (const until = Date.now() + PATIENCE_MS; ; ) {
+    const response = await fetch(`${url}/health`).catch((error: unknown) => {
+      throw new Fault(`The platform does not answer: ${reasonOf(error)}.`, 'See .capstan/logs/workers.log');
+    });
+    const body: unknown = await response.json().catch(() => undefined);
+    if (response.ok) return;
+    if (Date.now() < until && isSlow(body)) continue;
+    throw new Fault(`The platform is not well (${response.status} from ${url}/health).`, problemsIn(body));
+  }
+}
+
+/** Whether all that is wrong is that backends did not answer in time, which the check has waited for. */
+function isSlow(health: unknown): boolean {
+  const backends = Object.values(Object(at(health, 'backends')));
+  const failed = backends.filter((backend) => at(backend, 'status') !== 'ok');
+  return failed.length > 0 && failed.every((backend) => /^no answer in|due to timeout/.test(String(at(backend, 'problem'))));
 }
 
 async function ask(url: string, apiKey: string, call: string): Promise<unknown> {

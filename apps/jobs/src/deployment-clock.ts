@@ -4,16 +4,19 @@
 // C1. One alarm: the earliest deadline. One that was set while the clock rang stands if it is earlier.
 // C2. A write that was announced is looked for by itself, several times: whoever makes it may die at any moment.
 // C3. A ring that fails rings again: the host would give up after a few tries.
+// C4. Clocks of one process that ring at the same instant take turns: it has others to answer meanwhile.
 import { DurableObject } from 'cloudflare:workers';
 import { type Attempts, keepSchedule } from '@capstan/api/deployments/schedule-keeper';
 import type { DeploymentAddress, DeploymentClocks } from '@capstan/schema/deployments';
 import { consoleLogger } from '@capstan/shared/logger';
+import { Turnstile } from '@capstan/shared/turnstile';
 import type { Env } from './env.ts';
 import { keeperPorts } from './ports.ts';
 
 /** After so many milliseconds, one after the other; no announced write is later than the last. */
 const LOOKS_MS = [2_000, 30_000, 300_000] as const;
 const AGAIN_MS = 15_000;
+const turns = new Turnstile({ places: 4, longestMs: 60_000 });
 
 export class DeploymentClock extends DurableObject<Env> implements DeploymentClocks {
   async expect(address: DeploymentAddress): Promise<void> {
@@ -34,7 +37,7 @@ export class DeploymentClock extends DurableObject<Env> implements DeploymentClo
     if (address === undefined) return;
     const logger = consoleLogger.child({ worker: 'jobs', tenant_id: address.tenantId });
     try {
-      await this.#ring(address);
+      await turns.pass(() => this.#ring(address));
     } catch (error) {
       logger.error('deployment.clock_failed', { deployment_id: address.deploymentId }, error);
       await this.#ringBy(Date.now() + AGAIN_MS);
