@@ -4,12 +4,14 @@ import { boundaryOf, readParts } from './multipart.ts';
 
 const encoder = new TextEncoder();
 
-/** The bytes in chunks that end at these places. */
+/** The bytes in chunks of these sizes, each gone once the next one is asked for. */
 async function* inChunks(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
   let at = 0;
   for (let turn = 0; at < bytes.length; turn++) {
     const size = sizes.length === 0 ? bytes.length : (sizes[turn % sizes.length] ?? 1);
-    yield bytes.subarray(at, at + size);
+    const chunk = bytes.slice(at, at + size);
+    yield chunk;
+    chunk.fill(0);
     at += size;
   }
 }
