@@ -71,6 +71,7 @@ describe('an environment', () => {
     expect((await post(path, { capstan: { machine: null } })).capstan).toEqual({
       image: null,
       warm_sandboxes: 0,
+      version: expect.any(Number),
       machine: usual,
     });
     expect((await client.get<Machined>(path)).capstan.machine).toEqual(usual);
@@ -150,6 +151,47 @@ describe('an environment', () => {
     expect(Object.keys(changed.metadata)).toHaveLength(2);
     expect(Date.parse(changed.updated_at)).toBeGreaterThan(Date.parse(made.updated_at));
     expect(await environments().update(made.id, { description: null })).toMatchObject({ description: null });
+  });
+
+  it('has versions, one more for each change of what it is, and changes the one that is expected', async () => {
+    interface Versioned {
+      id: string;
+      name: string;
+      capstan: { version: number };
+    }
+    interface Versions {
+      data: { version: number; name: string; config: unknown; capstan: { machine: unknown } }[];
+      next_page: string | null;
+    }
+    const post = (path: string, body: object) => client.post<Versioned>(path, { body });
+    const made = await post('/v1/environments', { name: 'One', capstan: { machine: { cpu: 2 } } });
+    expect(made.capstan.version).toBe(1);
+    const path = `/v1/environments/${made.id}`;
+    const renamed = await post(path, { name: 'Two', capstan: { version: 1 } });
+    expect(renamed.capstan.version).toBe(2);
+    // What is as it was is no version, nor is what it keeps ready.
+    expect((await post(path, { name: 'Two' })).capstan.version).toBe(2);
+    expect((await post(path, { capstan: { warm_sandboxes: 1 } })).capstan.version).toBe(2);
+    await expect(post(path, { name: 'Late', capstan: { version: 1 } })).rejects.toMatchObject({
+      status: 409,
+      message: expect.stringContaining('at version 2, not 1'),
+    });
+    expect((await post(path, { capstan: { machine: null } })).capstan.version).toBe(3);
+    const list = (from: Anthropic, query = '') => from.get<Versions>(`${path}/versions${query}`);
+    const { data } = await list(client);
+    expect(data.map(({ version, name }) => [version, name])).toEqual([
+      [3, 'Two'],
+      [2, 'Two'],
+      [1, 'One'],
+    ]);
+    expect(data.map(({ capstan }) => capstan.machine)).toMatchObject([{ cpu: null }, { cpu: 2 }, { cpu: 2 }]);
+    const first = await list(client, '?limit=2');
+    const rest = await list(client, `?limit=2&page=${first.next_page}`);
+    expect([...first.data, ...rest.data]).toEqual(data);
+    expect(rest.next_page).toBeNull();
+    await expect(list(stranger)).rejects.toMatchObject({ status: 404 });
+    await environments().delete(made.id);
+    await expect(list(client)).rejects.toMatchObject({ status: 404 });
   });
 
   it('loses no change of those that race', async () => {

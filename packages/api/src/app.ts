@@ -24,6 +24,7 @@ import { mountDeploymentRuns } from './v1/deployment-runs.ts';
 import { mountDeployments } from './v1/deployments.ts';
 import { mountDreams } from './v1/dreams.ts';
 import { mountEnvironmentKeys } from './v1/environment-keys.ts';
+import { mountEnvironmentVersions } from './v1/environment-versions.ts';
 import { mountEnvironments } from './v1/environments.ts';
 import { mountEvents } from './v1/events.ts';
 import { mountFiles } from './v1/files.ts';
@@ -59,6 +60,7 @@ export function createApi(ports: ApiPorts): Api {
   mountAgents(surface);
   mountEnvironments(surface);
   mountWarmPools(surface);
+  mountEnvironmentVersions(surface);
   mountEnvironmentKeys(surface);
   mountWork(surface);
   mountNewSessions(surface);

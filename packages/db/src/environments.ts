@@ -12,6 +12,8 @@ import { and, asc, desc, eq, gt, isNull, lt, not } from 'drizzle-orm';
 import { isSame } from './agent-settings.ts';
 import { UPDATE_ATTEMPTS } from './contention.ts';
 import { type Listing, seek, toPage } from './cursor.ts';
+import { keepVersion } from './environment-versions.ts';
+import { wireConfig } from './environment-wire.ts';
 import { requireFit } from './fit.ts';
 import { firstImage, toEnvironmentImage } from './image-record.ts';
 import { leaveImages } from './left-images.ts';
@@ -19,6 +21,7 @@ import { announce, exists } from './outbox.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
 import { environmentKeys } from './tables/environment-keys.ts';
+import { environmentVersions } from './tables/environment-versions.ts';
 import { environments } from './tables/environments.ts';
 import { toTimestamp } from './timestamp.ts';
 
@@ -36,6 +39,8 @@ export interface NewEnvironment {
 
 /** What is not given stays as it is. */
 export interface EnvironmentChange {
+  /** The version that is to be changed; absent: whichever there is. */
+  expected?: number | undefined;
   name?: string | undefined;
   description?: string | null | undefined;
   config?: ((current: EnvironmentConfig) => EnvironmentConfig) | undefined;
@@ -75,6 +80,7 @@ export class EnvironmentStore {
     const made = toEnvironment(row);
     await db.batch([
       db.insert(environments).values(row),
+      keepVersion(this.#scope, eq(environments.id, row.id)),
       ...announce(this.#scope, { type: 'environment.created', id: row.id, now: input.now }),
       ...keepReceipt(this.#scope, claim, { id: row.id, reply: JSON.stringify(made), now: input.now }),
     ]);
@@ -98,6 +104,7 @@ export class EnvironmentStore {
     await db.batch([
       ...announce(this.#scope, { type: 'environment.created', id: row.id, now }, missing),
       db.insert(environments).values(row).onConflictDoNothing(),
+      keepVersion(this.#scope, eq(environments.id, row.id)),
     ]);
   }
 
@@ -105,15 +112,15 @@ export class EnvironmentStore {
     return toEnvironment(await this.#find(id));
   }
 
-  /** Refuses (`invalid_request`) an archived one. Changes that race are made one after the other. */
+  /**
+   * Refuses (`conflict`) another version than the expected one, and (`invalid_request`) an archived environment. Changes
+   * that race are made one after the other.
+   */
   async update(id: string, change: EnvironmentChange, now: number): Promise<Environment> {
     const { db } = this.#scope;
     for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
       const row = await this.#find(id);
-      if (row.archivedAt !== null) {
-        const reason = 'environment_archived';
-        throw new ApiError('invalid_request', `${id} is archived and cannot be changed`, { reason });
-      }
+      requireChangeable(row, change.expected);
       const next = revise(row, change, now);
       requirePoolable(next.config, next.warmSandboxes);
       if (isSame(row, { ...row, ...next })) return toEnvironment(row);
@@ -131,6 +138,10 @@ export class EnvironmentStore {
         ...announce(this.#scope, { type: 'environment.updated', id, now }, exists(environments, still)),
         leaveImages(this.#scope, { where: still, next: builtImage, now }),
         db.update(environments).set(changed).where(still).returning(),
+        keepVersion(
+          this.#scope,
+          and(this.#own(id), eq(environments.version, next.version), eq(environments.updatedAt, updatedAt)),
+        ),
       ]);
       if (kept) return toEnvironment(kept);
     }
@@ -158,10 +169,13 @@ export class EnvironmentStore {
   async delete(id: string, now: number): Promise<number> {
     const { db, tenantId } = this.#scope;
     const ofIt = and(eq(environmentKeys.tenantId, tenantId), eq(environmentKeys.environmentId, id));
-    const [, , , gone] = await db.batch([
+    const [, , , , gone] = await db.batch([
       ...announce(this.#scope, { type: 'environment.deleted', id, now }, exists(environments, this.#own(id))),
       leaveImages(this.#scope, { where: this.#own(id), next: null, now }),
       db.delete(environmentKeys).where(ofIt),
+      db
+        .delete(environmentVersions)
+        .where(and(eq(environmentVersions.tenantId, tenantId), eq(environmentVersions.environmentId, id))),
       db.delete(environments).where(this.#own(id)).returning({ warm: environments.warmSandboxes }),
     ]);
     const [deleted] = gone;
@@ -223,16 +237,33 @@ function unknown(id: string): ApiError {
   return new ApiError('not_found', `No environment ${id}`, { reason: 'environment_not_found' });
 }
 
+function requireChangeable({ id, version, archivedAt }: EnvironmentRow, expected?: number): void {
+  if (expected !== undefined && expected !== version) {
+    const hint = 'read it again, and apply the change to what it is now';
+    throw new ApiError(
+      'conflict',
+      `capstan.version: ${id} is at version ${version}, not ${expected}; ${hint}`,
+    );
+  }
+  if (archivedAt === null) return;
+  const reason = 'environment_archived';
+  throw new ApiError('invalid_request', `${id} is archived and cannot be changed`, { reason });
+}
+
 function revise(row: EnvironmentRow, change: EnvironmentChange, now: number) {
   const { name = row.name, scope = row.scope, warmSandboxes = row.warmSandboxes, metadata } = change;
   const config = change.config ? change.config(row.config) : row.config;
-  return {
+  const versioned = {
     name,
     scope,
-    warmSandboxes,
     description: change.description === undefined ? row.description : change.description,
     config,
     metadata: metadata === undefined ? row.metadata : patchMetadata(row.metadata, metadata),
+  };
+  return {
+    ...versioned,
+    version: isSame(row, { ...row, ...versioned }) ? row.version : row.version + 1,
+    warmSandboxes,
     ...(isSame(sourceOf(row.config), sourceOf(config)) ? {} : imageOf(config, now)),
   };
 }
@@ -262,6 +293,7 @@ function toRow(tenantId: string, input: NewEnvironment, isDefault: boolean): Env
     isDefault,
     warmSandboxes,
     warmRungAt: null,
+    version: 1,
     ...times,
     ...imageOf(config, now),
   };
@@ -273,7 +305,7 @@ function toEnvironment(row: EnvironmentRow): Environment {
     type: 'environment',
     name: row.name,
     description: row.description,
-    config: toWire(row.config),
+    config: wireConfig(row.config),
     metadata: row.metadata,
     scope: row.scope,
     created_at: toTimestamp(row.createdAt),
@@ -283,12 +315,7 @@ function toEnvironment(row: EnvironmentRow): Environment {
       image: row.image && toEnvironmentImage(row.image),
       machine: row.config.type === 'cloud' ? (row.config.machine ?? USUAL_MACHINE) : null,
       warm_sandboxes: row.warmSandboxes,
+      version: row.version,
     },
   };
-}
-
-function toWire(config: EnvironmentConfig): Environment['config'] {
-  if (config.type !== 'cloud') return config;
-  const { type, networking, packages } = config;
-  return { type, networking, packages };
 }

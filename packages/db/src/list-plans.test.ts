@@ -131,6 +131,14 @@ const WAYS: Record<string, Way[]> = {
       ask: (asked) => own.agents.versions('agent_1', asked),
     },
   ],
+  listEnvironmentVersions: [
+    {
+      list: 'versions of env_1',
+      reads: 'sqlite_autoindex_environment_versions_1 (environment_id=?',
+      place: 'version',
+      ask: (asked) => own.environmentVersions.list('env_1', asked),
+    },
+  ],
   listEnvironments: [
     {
       list: 'environments',

@@ -7,6 +7,7 @@ import { DeploymentStore } from './deployments.ts';
 import { DreamStore } from './dreams.ts';
 import { EnvironmentImageStore } from './environment-images.ts';
 import { EnvironmentKeyStore } from './environment-keys.ts';
+import { EnvironmentVersionStore } from './environment-versions.ts';
 import { EnvironmentStore } from './environments.ts';
 import { FileStore } from './files.ts';
 import { LedgerStore } from './ledger.ts';
@@ -30,6 +31,7 @@ export interface Stores {
   environments: EnvironmentStore;
   environmentImages: EnvironmentImageStore;
   environmentKeys: EnvironmentKeyStore;
+  environmentVersions: EnvironmentVersionStore;
   sessions: SessionStore;
   deployments: DeploymentStore;
   deploymentRuns: DeploymentRunStore;
@@ -59,6 +61,7 @@ export function stores(db: Database, tenantId: string): Stores {
     environments: new EnvironmentStore(scope),
     environmentImages: new EnvironmentImageStore(scope),
     environmentKeys: new EnvironmentKeyStore(scope),
+    environmentVersions: new EnvironmentVersionStore(scope),
     sessions: new SessionStore(scope),
     deployments: new DeploymentStore(scope),
     deploymentRuns: new DeploymentRunStore(scope),

@@ -54,7 +54,7 @@ export function watchPlans(database: D1Database): Watched {
 
 const TABLE = /^(SEARCH|SCAN) (?!\(subquery|fitting\b|ids\b|items\b|json_each\b|CONSTANT)/;
 /** One row by its key. */
-const LOOKUP = /\(([a-z_]+=\? AND )*id=\?\)$|\(agent_id=\? AND version=\?\)$/;
+const LOOKUP = /\(([a-z_]+=\? AND )*id=\?\)$|\((agent|environment)_id=\? AND version=\?\)$/;
 
 /** The parts of indexes, and whole tables, that are read: but for single rows, each once. */
 export function readsOf(steps: readonly Step[]): string[] {

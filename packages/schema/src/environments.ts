@@ -72,6 +72,10 @@ export const environment = z
           .meta({ description: "Null: it has no packages, and its machine is the installation's." }),
         machine: machine.nullable().meta({ description: 'Null: it is self-hosted.' }),
         warm_sandboxes: warmSandboxes,
+        version: z.int().min(1).meta({
+          description:
+            'One more with each change of the name, description, config, metadata, scope or machine.',
+        }),
       })
       .meta({ description: 'Our extension.' }),
   })
@@ -104,7 +108,15 @@ export const updateEnvironment = z
     metadata: metadataPatch.nullish(),
     scope: z.enum(['organization', 'account']).nullish(),
     /** Null leaves it as it is; null as `machine`, or as a member of it, sets that back. */
-    capstan: extensionParam.nullish(),
+    capstan: extensionParam
+      .extend({
+        version: z
+          .int()
+          .min(1)
+          .nullish()
+          .meta({ description: 'The version that is to be changed: any other is a 409.' }),
+      })
+      .nullish(),
   })
   .meta({ id: 'UpdateEnvironment' });
 export type UpdateEnvironment = z.infer<typeof updateEnvironment>;

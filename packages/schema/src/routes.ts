@@ -6,6 +6,7 @@ import { deploymentRunRoutes } from './deployment-runs.ts';
 import { deploymentRoutes } from './deployments.ts';
 import { dreamRoutes } from './dreams.ts';
 import { environmentKeyRoutes } from './environment-keys.ts';
+import { environmentVersionRoutes } from './environment-versions.ts';
 import { environmentRoutes } from './environments.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
@@ -34,6 +35,7 @@ export const ROUTES: readonly RouteSpec[] = [
   agentRoutes,
   environmentRoutes,
   warmPoolRoutes,
+  environmentVersionRoutes,
   environmentKeyRoutes,
   workRoutes,
   sessionRoutes,

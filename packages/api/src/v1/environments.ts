@@ -95,6 +95,7 @@ function toChange(body: UpdateEnvironment): EnvironmentChange {
     name: name ?? undefined,
     description,
     scope: scope ?? undefined,
+    expected: capstan?.version ?? undefined,
     warmSandboxes: capstan?.warm_sandboxes ?? undefined,
     config: (current) => withMachine(capstan?.machine, config ? changeConfig(config, current) : current),
     // On an environment the empty string deletes a pair, too.

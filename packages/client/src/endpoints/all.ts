@@ -7,6 +7,7 @@ import { deploymentRuns } from './deployment-runs.ts';
 import { deployments } from './deployments.ts';
 import { dreams } from './dreams.ts';
 import { environmentKeys } from './environment-keys.ts';
+import { environmentVersions } from './environment-versions.ts';
 import { environments } from './environments.ts';
 import { events } from './events.ts';
 import { files } from './files.ts';
@@ -39,6 +40,7 @@ export function endpoints(transport: Transport) {
     deployments: deployments(transport),
     dreams: dreams(transport),
     environmentKeys: environmentKeys(transport),
+    environmentVersions: environmentVersions(transport),
     environments: environments(transport),
     events: events(transport),
     files: files(transport),

@@ -30,6 +30,8 @@ export const environments = sqliteTable(
     warmSandboxes: integer('warm_sandboxes').notNull().default(0),
     /** When its pool was last rung by the sweep. */
     warmRungAt: integer('warm_rung_at'),
+    /** One more with each change of what sessions are made from, or of how it is called. */
+    version: integer().notNull().default(1),
   },
   (t) => [
     index('environments_tenant').on(t.tenantId, t.id),
