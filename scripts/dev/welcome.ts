@@ -65,7 +65,10 @@ async function checkHealth(url: string): Promise<void> {
 function isSlow(health: unknown): boolean {
   const backends = Object.values(Object(at(health, 'backends')));
   const failed = backends.filter((backend) => at(backend, 'status') !== 'ok');
-  return failed.length > 0 && failed.every((backend) => /^no answer in|due to timeout/.test(String(at(backend, 'problem'))));
+  return (
+    failed.length > 0 &&
+    failed.every((backend) => /^no answer in|due to timeout/.test(String(at(backend, 'problem'))))
+  );
 }
 
 async function ask(url: string, apiKey: string, call: string): Promise<unknown> {

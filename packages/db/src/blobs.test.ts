@@ -119,21 +119,12 @@ describe.each(['R2', 'a directory'])('contents in %s', (name) => {
   });
 });
 
-describe('an installation with a directory', () => {
-  const text = (content: string) => inChunks(new TextEncoder().encode(content), 100);
-
-  it('keeps new contents there, and has those that lay in R2 before', async () => {
-    const { BLOBS } = bindings;
-    await openBlobs({ BLOBS }).put('t/tnt_one/before', text('before'));
-    const now = openBlobs(bindings);
-    await now.put('t/tnt_one/now', text('now'));
-    const toText = async (stream: ReadableStream<Uint8Array> | null) =>
-      Buffer.from((await read(stream)) ?? []);
-    expect(String(await toText(await now.get('t/tnt_one/before', { offset: 1, length: 3 })))).toBe('efo');
-    expect(String(await toText(await now.get('t/tnt_one/now')))).toBe('now');
-    expect(await openBlobs({ BLOBS }).get('t/tnt_one/now')).toBeNull();
-    await now.remove(['t/tnt_one/before', 't/tnt_one/now']);
-    expect(await now.get('t/tnt_one/before')).toBeNull();
-    expect(await now.get('t/tnt_one/now')).toBeNull();
-  });
+it('lie in the directory alone where there is one', async () => {
+  const { BLOBS } = bindings;
+  const content = () => inChunks(new TextEncoder().encode('here'), 100);
+  await openBlobs(bindings).put('t/tnt_one/here', content());
+  expect(String(Buffer.from((await read(await openBlobs(bindings).get('t/tnt_one/here'))) ?? []))).toBe(
+    'here',
+  );
+  expect(await openBlobs({ BLOBS }).get('t/tnt_one/here')).toBeNull();
 });
