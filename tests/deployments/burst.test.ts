@@ -1,0 +1,71 @@
+// A thousand deployments whose runs are owed at one instant, as the platform starts, and workerd killed in the middle of
+// them: each makes its run, none makes two, and the platform answers meanwhile.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Anthropic from '@anthropic-ai/sdk';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Platform, startPlatform } from '../../scripts/platform.ts';
+import { openControlPlane } from '../support/control-plane.ts';
+import { kill } from '../support/processes.ts';
+import { everyRun, fireTimes, openSchedules, sessionsOf } from '../support/schedules.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const MANY = 1_000;
+const AT_ONCE = 16;
+/** Clocks that have looked already, because making them took long, look again within five minutes. */
+const SLOWLY = { timeout: 900_000, interval: 1_000 };
+const dir = mkdtempSync(join(tmpdir(), 'capstan-burst-'));
+const state = join(dir, 'state');
+let platform: Platform;
+let client: Anthropic;
+
+async function start(): Promise<void> {
+  platform = await startPlatform(state, ['--restart-after', '100']);
+  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+}
+
+beforeAll(async () => {
+  mkdirSync(state);
+  await start();
+}, 240_000);
+
+afterAll(async () => {
+  await platform.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** Deployments that fire hourly, half an hour from now; their ids. */
+async function make(minute: number): Promise<string[]> {
+  const deploy = await openSchedules(client);
+  const ids: string[] = [];
+  const left = Array.from({ length: MANY }, (_, index) => `Owed ${index}`);
+  const worker = async () => {
+    for (let name = left.pop(); name !== undefined; name = left.pop())
+      ids.push(await deploy(name, { expression: `${minute} * * * *`, missedRuns: 'latest' }));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return ids.sort();
+}
+
+it('each runs once, though workerd dies in the middle, and the platform answers', async () => {
+  const minute = (new Date().getUTCMinutes() + 30) % 60;
+  const made = await make(minute);
+  await platform.stop();
+  const stopped = openControlPlane(state);
+  stopped.prepare('UPDATE deployments SET handled_up_to = handled_up_to - ?').run(HOUR_MS);
+  stopped.close();
+  await start();
+
+  await expect.poll(async () => (await everyRun(client)).length, SLOWLY).toBeGreaterThan(MANY / 10);
+  expect(kill(platform, 'workerd')).toBe(true);
+  await expect.poll(async () => (await everyRun(client)).length, SLOWLY).toBeGreaterThanOrEqual(MANY);
+
+  const runs = await everyRun(client);
+  expect(runs.map(({ deployment_id }) => deployment_id).sort()).toEqual(made);
+  expect(runs.filter(({ error }) => error !== null)).toEqual([]);
+  const due = Math.floor((Date.now() - minute * MINUTE_MS) / HOUR_MS) * HOUR_MS + minute * MINUTE_MS;
+  expect(new Set(fireTimes(runs))).toEqual(new Set([due]));
+  expect(await sessionsOf(client)).toEqual(runs.map(({ session_id }) => session_id).sort());
+}, 1_800_000);
