@@ -7,7 +7,7 @@ import { endCommands } from './dev/command.ts';
 import { Fault, reasonOf } from './dev/fault.ts';
 import { type Flags, parseFlags, USAGE } from './dev/flags.ts';
 import { Lock } from './dev/lock.ts';
-import { freePort } from './dev/port.ts';
+import { freePort, reservedPort } from './dev/port.ts';
 import { SUPERVISION } from './dev/program.ts';
 import { checkSandboxes } from './dev/sandbox-check.ts';
 import { createStack, type Stack } from './dev/stack.ts';
@@ -40,7 +40,8 @@ try {
 
 async function start(flags: Flags): Promise<void> {
   tell('Starting Capstan');
-  const port = await freePort(flags.port);
+  // The Workers listen a while later.
+  const port = flags.port === 0 ? await reservedPort() : await freePort(flags.port);
   await checkSandboxes(tell);
   const state = openState(flags.stateDir);
   const lock = new Lock(state.dir);

@@ -172,6 +172,8 @@ describe('outputs of a session', () => {
     await until(() => files.kept.length === 3);
     expect(keptPaths()).toEqual(['a.txt', 'sub/empty', 'sub/ö ü.txt']);
     await bash('touch /tmp/other');
+    // The process looks no more: the next one is alone.
+    await until(() => record.load('outputs_owed') === 'paid');
     tools = world.wake(world.sandboxes, { files, record });
     await bash('echo more >/mnt/session/outputs/a.txt');
     await until(() => files.kept.length === 4);
