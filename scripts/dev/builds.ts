@@ -1,6 +1,6 @@
 // Builds: what must exist before the Workers can start: the Console, the bundles, the database's tables. Each is made
 // only when what it is made from has changed.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './command.ts';
 import { buildIfChanged } from './inputs.ts';
@@ -55,7 +55,8 @@ export async function bundleWorkers(site: Site): Promise<boolean> {
   const program = join(site.root, 'scripts/dev/bundles.ts');
   const result = join(out, 'workers.json');
   const inputs = workerInputs(site);
-  return await buildIfChanged({ name: 'bundles', inputs, result, marks: site.state.built }, () =>
+  const stored = { dir: out, store: storeOf(site) };
+  return await buildIfChanged({ name: 'bundles', inputs, result, marks: site.state.built, stored }, () =>
     step(site.tell, 'Bundling the Workers', () =>
       run({
         argv: [process.execPath, program, out, ...apps],
@@ -69,31 +70,40 @@ export async function bundleWorkers(site: Site): Promise<boolean> {
 
 export async function applyMigrations(site: Site): Promise<boolean> {
   const config = join(site.root, 'apps/main/wrangler.jsonc');
-  const inputs = [join(site.root, 'migrations/d1')];
+  const inputs = ['migrations/d1', 'pnpm-lock.yaml'].map((path) => join(site.root, path));
   const result = join(site.state.workers, 'v3/d1');
-  return await buildIfChanged({ name: 'migrations', inputs, result, marks: site.state.built }, () =>
-    step(site.tell, 'Applying the migrations', () =>
-      run({
-        argv: [
-          join(site.root, 'node_modules/.bin/wrangler'),
-          ...[
-            'd1',
-            'migrations',
-            'apply',
-            'DB',
-            '--local',
-            '--config',
-            config,
-            '--persist-to',
-            site.state.workers,
+  // A database that has something in it is changed, and never replaced.
+  const stored = existsSync(result) ? {} : { stored: { dir: result, store: storeOf(site) } };
+  return await buildIfChanged(
+    { name: 'migrations', inputs, result, marks: site.state.built, ...stored },
+    () =>
+      step(site.tell, 'Applying the migrations', () =>
+        run({
+          argv: [
+            join(site.root, 'node_modules/.bin/wrangler'),
+            ...[
+              'd1',
+              'migrations',
+              'apply',
+              'DB',
+              '--local',
+              '--config',
+              config,
+              '--persist-to',
+              site.state.workers,
+            ],
           ],
-        ],
-        cwd: site.root,
-        env: wranglerEnv(site),
-        purpose: 'Applying the migrations',
-      }),
-    ),
+          cwd: site.root,
+          env: wranglerEnv(site),
+          purpose: 'Applying the migrations',
+        }),
+      ),
   );
+}
+
+/** With the checkout: platforms with other state share it. */
+function storeOf({ root }: Site): string {
+  return join(root, '.build/store');
 }
 
 function consoleInputs({ root }: Site): string[] {
@@ -110,7 +120,7 @@ function workerInputs({ root }: Site): string[] {
   return [
     ...WORKER_APPS.map((app) => `apps/${app}`),
     ...WORKER_PACKAGES.map((name) => `packages/${name}/src`),
-    'migrations/session-do',
+    ...['session-do', 'work-do', 'warm-pool-do'].map((name) => `migrations/${name}`),
     'docs/openapi.json',
     'pnpm-lock.yaml',
     'scripts/dev/bundles.ts',

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { store, takeStored } from './build-store.ts';
 
 const IGNORED = new Set(['node_modules', 'dist', '.wrangler', '.turbo']);
 
@@ -14,15 +15,30 @@ export function hashOf(paths: string[]): string {
   return hash.digest('hex');
 }
 
-/** Runs `build` unless it succeeded with the same inputs and `result` still exists. Returns whether it ran. */
-export async function buildIfChanged(
-  step: { name: string; inputs: string[]; result: string; marks: string },
-  build: () => Promise<unknown>,
-): Promise<boolean> {
+export interface Build {
+  name: string;
+  inputs: string[];
+  /** What is there once it was built. */
+  result: string;
+  /** Where it is noted what was built. */
+  marks: string;
+  /** The directory that is built, and where the checkout keeps copies of such. */
+  stored?: { dir: string; store: string };
+}
+
+/**
+ * Runs `build` unless it succeeded with the same inputs and `result` still exists, or the checkout has a copy of what came
+ * of them. Returns whether there is another result than before.
+ */
+export async function buildIfChanged(step: Build, build: () => Promise<unknown>): Promise<boolean> {
   const mark = join(step.marks, step.name);
   const hash = hashOf(step.inputs);
   if (existsSync(step.result) && existsSync(mark) && readFileSync(mark, 'utf8') === hash) return false;
-  await build();
+  const kept = step.stored && { ...step.stored, name: step.name, hash };
+  if (kept === undefined || !takeStored(kept)) {
+    await build();
+    if (kept !== undefined) store(kept);
+  }
   writeFileSync(mark, hash);
   return true;
 }
