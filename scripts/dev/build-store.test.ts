@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,6 +59,16 @@ describe('what was built', () => {
     expect([runs, made('second'), stored().length]).toEqual([2, 'two', 1]);
     await build('first');
     expect([runs, made('first')]).toEqual([2, 'two']);
+  });
+
+  it('serves also when no copy of it can be kept, and what was left half copied goes', async () => {
+    writeFileSync(join(root, 'store'), 'in the way');
+    expect([await build('first'), await build('first')]).toEqual([true, false]);
+    rmSync(join(root, 'store'));
+    mkdirSync(join(root, 'store/draft-1-sample-x'), { recursive: true });
+    utimesSync(join(root, 'store/draft-1-sample-x'), 1, 1);
+    await build('second');
+    expect(stored()).toEqual([expect.stringMatching(/^sample-/)]);
   });
 
   it('is not kept when it failed', async () => {

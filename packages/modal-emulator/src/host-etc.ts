@@ -26,6 +26,10 @@ const SHARED_ETC = [
   'ssl',
   'terminfo',
 ];
+/** Debian keeps there what its Java does not start without. */
+const JAVA = /^java-\d+-openjdk$/;
+/** Who may look into the host's own JVMs. */
+const JAVA_SECRETS = ['jmxremote.password', 'jmxremote.access', 'snmp.acl'];
 /** A sandbox may write these in place; the others of its /etc it can only replace. */
 export const OWN_ETC: Record<string, string> = {
   passwd: 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n',
@@ -57,10 +61,13 @@ export const PACKAGES = '/var/lib/dpkg';
 
 /** Fills the empty directory `target`. */
 export function copyEtc(target: string): void {
+  const java = namesIn('/etc').filter((name) => JAVA.test(name));
   copy(
-    SHARED_ETC.map((name) => join('/etc', name)),
+    [...SHARED_ETC, ...java].map((name) => join('/etc', name)),
     target,
   );
+  for (const name of java)
+    for (const secret of JAVA_SECRETS) rmSync(join(target, name, 'management', secret), { force: true });
   rmSync(join(target, 'ssl/private'), { recursive: true, force: true });
   for (const [name, text] of Object.entries(FIXED_ETC)) writeFileSync(join(target, name), text);
   if (!hasPackages()) return;

@@ -107,7 +107,12 @@ describe('a sandbox', () => {
     expect(Buffer.from(bytes).equals(content)).toBe(true);
     expect(await run('echo $JAVA_TOOL_OPTIONS')).toContain(`-javaagent:${path}=`);
     expect(await run(`stat -c %a ${path} /etc/capstan/egress /etc/capstan`)).toBe('644\n755\n755\n');
-    if (await run('command -v java')) expect(await run('java -version')).toContain('Runtime');
+    if (!(await run('command -v javac'))) return;
+    const program = `public class P { public static void main(String[] a) throws Exception {
+      var to = (java.net.HttpURLConnection) java.net.URI.create("http://" + a[0]).toURL().openConnection();
+      System.out.println(to.getResponseCode()); } }`;
+    await sandboxes.writeFile({ sandboxId, path: '/tmp/P.java', content: Buffer.from(program) });
+    expect(await run('java /tmp/P.java 169.254.169.254/ 2>/dev/null')).toBe('403\n');
   });
 
   it('is told with a run whether anything was refused', async () => {
