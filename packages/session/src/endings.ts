@@ -56,7 +56,9 @@ export function abandonSpan(
   stamp: Stamp,
 ): Entry[] {
   if (thread.openSpan === null) return [];
-  const judging = abandonJudging(thread, isError, stamp);
+  // A fork asked neither: what its source's judge took is the source's to pay.
+  const judge = took === 'unasked' ? took : 'untold';
+  const judging = abandonJudging(thread, { isError, took: judge }, stamp);
   const end = made(stamp, 'span.model_request_end', {
     model_request_start_id: thread.openSpan.id,
     is_error: isError,

@@ -90,6 +90,15 @@ describe('a request that judges', () => {
     ]);
     expect(machine.primary).toMatchObject({ judging: null, openSpan: null, status: 'rescheduling' });
   });
+
+  it('is not what a fork pays for: its source asked', () => {
+    const machine = replying();
+    machine.step(begin);
+    const entries = machine.do({ kind: 'forked', whole: true });
+    expect(typesOf(entries).filter((type) => type === 'span.model_request_end')).toHaveLength(2);
+    expect(entries.filter(({ note }) => note?.bill)).toEqual([]);
+    expect(machine.primary).toMatchObject({ judging: null, openSpan: null, status: 'idle' });
+  });
 });
 
 describe('a call under the policy auto', () => {

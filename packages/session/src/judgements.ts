@@ -62,9 +62,13 @@ export function endJudging(thread: ThreadState, { verdicts, took, failed }: Judg
 }
 
 /** The request of a judge whose verdicts nobody waits for any more. */
-export function abandonJudging(thread: ThreadState, isError: true | null, stamp: Stamp): Entry[] {
+export function abandonJudging(
+  thread: ThreadState,
+  { isError, took }: { isError: true | null; took: 'untold' | 'unasked' },
+  stamp: Stamp,
+): Entry[] {
   if (thread.judging === null) return [];
-  return ownedBy(thread, [ended(thread.judging, { isError, took: 'untold', note: {} }, stamp)]);
+  return ownedBy(thread, [ended(thread.judging, { isError, took, note: {} }, stamp)]);
 }
 
 interface End {
