@@ -72,6 +72,8 @@ export interface ModelCall {
   builtIn: boolean;
   /** The reply ends there; null leaves it to the model's own limit. */
   maxOutputTokens: number | null;
+  /** All of the call must be over by then, or it fails; absent: only silence ends it. */
+  withinMs?: number;
   /**
    * Images and documents of the items before this index go as notes. After a failure with `badMedia` it is the length
    * that context had, so that the refused content stays a note and later content is shown; otherwise 0.

@@ -178,6 +178,21 @@ describe('a call under the policy auto', () => {
     expect((await player.all(END))[0]).toMatchObject({ is_error: true });
   });
 
+  it('is asked about where its judge takes too long: what that took is not known', async () => {
+    const { player, asked } = await doubted();
+    expect(asked.call.withinMs).toBe(90_000);
+    asked.fail(new ModelFailure('model_request_failed_error', 'too slow', { retryable: true }));
+    await player.rests();
+    expect(await uses(player)).toMatchObject([
+      { evaluated_permission: 'ask', capstan: { judgement: 'The judge did not answer.' } },
+    ]);
+    expect([...player.world.ledger.values()]).toMatchObject([
+      { kind: 'permission', estimated: true },
+      { kind: 'model' },
+    ]);
+    expect(player.world.harness.models[0]?.call.withinMs).toBeUndefined();
+  });
+
   it('is asked about, not judged by a part of it, where it is too long', async () => {
     const player = await Player.open(judgedWorld());
     await player.send(message('write it'));

@@ -18,6 +18,8 @@ import { indeterminate, type Verdict, verdictsOf } from './verdicts.ts';
 /** Of the judge's reply: what it thinks before it says anything, and a sentence for each call. */
 const REPLY_TOKENS = 8_000;
 const TOKENS_PER_CALL = 200;
+/** A person who can be asked is not kept waiting for a judge. */
+const WITHIN_MS = 90_000;
 
 const TOO_LONG = indeterminate('It is too long, or one of too many, to be judged.');
 const FAILED = indeterminate('The judge did not answer.');
@@ -96,6 +98,7 @@ async function ask(turn: Turn, desk: Desk, { thread, usage, calls }: Asking): Pr
     tools: [JUDGE_TOOL],
     builtIn: false,
     maxOutputTokens: threadById(desk.state(), thread.id)?.judging?.reserved.output ?? choice.maxOutputTokens,
+    withinMs: WITHIN_MS,
     mediaFrom: 0,
   };
   return answer(turn, desk, { call, count: calls.length });

@@ -161,6 +161,15 @@ describe.each(DIALECTS)('a call over %s', (dialect) => {
     expect(failure.message).toMatch(/fell silent|did not begin/);
     expect(failure.retryable).toBe(true);
   });
+
+  it('gives up a reply that is not whole in the time it has', async () => {
+    const config = configFor(dialect, dev.url);
+    const failure = await failureOf(
+      ask({ config, context: [say('[[delay 20]] [[words 900]]')], withinMs: 60 }),
+    );
+    expect(failure.message).toMatch(/longer than the 0.06 s it had/);
+    expect(failure).toMatchObject({ retryable: true, usage: undefined });
+  });
 });
 
 describe('effort', () => {

@@ -56,7 +56,7 @@ export function createModelCalls({ config, models, logger, clock }: ModelCallDep
       const choice = chooseModel(config, call.agent.model, card);
       const route = card === null ? routeTo(config, choice) : await cardRoute(card);
       const over = card === null || models === undefined ? fetch : fetchWithin(models.reach);
-      const watchdog = new Watchdog(config.timeouts, signal, { sent, over });
+      const watchdog = new Watchdog(config.timeouts, signal, { sent, over, withinMs: call.withinMs });
       try {
         yield* readReply(limited(call, choice, route), route, watchdog);
       } catch (error) {

@@ -61,6 +61,20 @@ describe('Watchdog', () => {
     watchdog.stop();
   });
 
+  it('ends a call that has had its time, however lively it is', async () => {
+    server = await startServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const timer = setInterval(() => response.write(': still here\n\n'), 20);
+      response.on('close', () => clearInterval(timer));
+    });
+    const watchdog = new Watchdog({ firstByteMs: 10_000, betweenPartsMs: 10_000 }, NEVER, { withinMs: 150 });
+    const reply = await watchdog.fetch(server.url, { signal: watchdog.signal });
+    await expect(reply.text()).rejects.toThrow();
+    expect(watchdog.expired).toMatchObject({ retryable: true, usage: undefined });
+    expect(watchdog.expired?.message).toBe('The model took longer than the 0.15 s it had for its answer.');
+    watchdog.stop();
+  });
+
   it('closes the request when it stops', async () => {
     let closed: () => void = () => undefined;
     const close = new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 // Watches the bytes of one model call: a server that says nothing for too long is given up, and its request closed.
 // A model that has said it thinks may be silent for longer. Provider pings and comments count as life; the client
-// libraries hide them, so the bytes are watched themselves.
+// libraries hide them, so the bytes are watched themselves. A call may have a limit for all of it, whatever comes.
 import { ModelFailure } from '@capstan/session/harness';
 import type { ModelTimeouts } from '../config.ts';
 
@@ -10,12 +10,14 @@ const THOUGHT_FACTOR = 5;
 interface Line {
   sent?: () => void;
   over?: typeof fetch;
+  withinMs?: number | undefined;
 }
 
 export class Watchdog {
   #timeouts: ModelTimeouts;
   #controller = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #limit: ReturnType<typeof setTimeout> | undefined;
   #outer: AbortSignal;
   #onAbort = () => this.#controller.abort(this.#outer.reason);
   /** The failure that ended the call, when the watchdog ended it. */
@@ -24,8 +26,9 @@ export class Watchdog {
   #sent: () => void;
   #over: typeof fetch;
 
-  /** `sent` is called each time a request is out; `over` is what carries it. */
-  constructor(timeouts: ModelTimeouts, outer: AbortSignal, { sent = () => {}, over = fetch }: Line = {}) {
+  /** `sent` is called each time a request is out; `over` is what carries it; `withinMs` is the limit of all of it. */
+  constructor(timeouts: ModelTimeouts, outer: AbortSignal, line: Line = {}) {
+    const { sent = () => {}, over = fetch, withinMs } = line;
     this.#timeouts = timeouts;
     this.#outer = outer;
     this.#sent = sent;
@@ -33,6 +36,9 @@ export class Watchdog {
     if (outer.aborted) this.#onAbort();
     else outer.addEventListener('abort', this.#onAbort, { once: true });
     this.#arm(timeouts.firstByteMs, 'did not begin to answer');
+    if (withinMs === undefined) return;
+    const message = `The model took longer than the ${withinMs / 1000} s it had for its answer.`;
+    this.#limit = setTimeout(() => this.#expire(message), withinMs);
   }
 
   /** Aborted by the caller, by silence and by `stop`. */
@@ -62,6 +68,7 @@ export class Watchdog {
   /** Ends the watch and whatever is still being received. */
   stop(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#limit);
     this.#outer.removeEventListener('abort', this.#onAbort);
     this.#controller.abort();
   }
@@ -81,14 +88,14 @@ export class Watchdog {
 
   #arm(ms: number, what: string): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.expired = new ModelFailure(
-        'model_request_failed_error',
-        `The model ${what}: nothing came for ${ms / 1000} s.`,
-        { retryable: true },
-      );
-      this.#controller.abort(this.expired);
-    }, ms);
+    const message = `The model ${what}: nothing came for ${ms / 1000} s.`;
+    this.#timer = setTimeout(() => this.#expire(message), ms);
+  }
+
+  #expire(message: string): void {
+    if (this.signal.aborted) return;
+    this.expired = new ModelFailure('model_request_failed_error', message, { retryable: true });
+    this.#controller.abort(this.expired);
   }
 }
 
