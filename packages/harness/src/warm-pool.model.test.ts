@@ -2,7 +2,7 @@
 // happens late, and sandboxes end: no sandbox is ever two sessions', none is left that nobody remembers, and in the end as
 // many wait as are wanted.
 import { SandboxError } from '@capstan/sandbox/error';
-import type { CreateSandbox, NetworkPolicy, Sandboxes } from '@capstan/sandbox/port';
+import type { CreateSandbox, NetworkPolicy, Sandboxes, Snapshot, WriteFile } from '@capstan/sandbox/port';
 import {
   AGAIN_MS,
   EMPTY_POOL,
@@ -74,6 +74,8 @@ interface Box {
   expiresAt: number;
   alive: boolean;
   network: NetworkPolicy;
+  /** The one file that is written in it, and is in its snapshots. */
+  manifest: Uint8Array | null;
 }
 
 interface Pending {
@@ -100,6 +102,7 @@ class Play {
   facts = new Map(SESSIONS.map((name) => [name, new MemoryFacts()]));
   warm = 0;
   wrong: string[] = [];
+  #manifests = new Map<string | null, Uint8Array | null>();
   #made = 0;
   #poolProcess: Process = { dead: false, busy: false };
   pool = this.#openPool(this.#poolProcess);
@@ -144,7 +147,7 @@ class Play {
         this.#kill(next.session, next.landed);
         break;
       case 'wait':
-        if (next.ms >= LATE_MS) this.#land(({ process }) => process.dead);
+        if (next.ms >= LATE_MS) this.#land(() => true);
         this.now += next.ms;
     }
     await settleDown();
@@ -298,6 +301,20 @@ class Play {
       setNetwork: ({ sandboxId, network }: { sandboxId: string; network: NetworkPolicy }) => {
         this.#alive(sandboxId).network = network;
       },
+      writeFile: ({ sandboxId, content }: WriteFile) => {
+        this.#alive(sandboxId).manifest = content;
+      },
+      readFile: ({ sandboxId }: { sandboxId: string }) => {
+        const { manifest: bytes } = this.#alive(sandboxId);
+        if (bytes === null) throw new SandboxError('file_not_found', sandboxId);
+        return { bytes, sizeBytes: bytes.length, eof: true };
+      },
+      snapshot: ({ sandboxId, snapshotId }: Snapshot) => {
+        const imageId = `im-${snapshotId}`;
+        this.#manifests.set(imageId, this.#alive(sandboxId).manifest);
+        return { imageId };
+      },
+      deleteImage: () => {},
       terminate: (id: string) => {
         for (const box of this.boxes) if (box.id === id) box.alive = false;
       },
@@ -312,7 +329,9 @@ class Play {
   }
 
   #make(asked: Pick<Box, 'name' | 'imageId' | 'network'>): Box {
-    const box = { ...asked, id: `sb-${++this.#made}`, expiresAt: this.now + DAY_MS, alive: true };
+    const manifest = this.#manifests.get(asked.imageId) ?? null;
+    const id = `sb-${++this.#made}`;
+    const box = { ...asked, id, expiresAt: this.now + DAY_MS, alive: true, manifest };
     this.boxes.push(box);
     return box;
   }

@@ -1,5 +1,5 @@
 // A warm pool over sandboxes to which happens what a test says; processes come and go around what it remembers.
-import { AGAIN_MS, EMPTY_POOL, LOOK_MS, type PoolRecord } from '@capstan/sandbox/warm-pool';
+import { AGAIN_MS, EMPTY_POOL, LATE_MS, LOOK_MS, type PoolRecord } from '@capstan/sandbox/warm-pool';
 import { silentLogger } from '@capstan/shared/logger';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ScriptedSandboxes } from './testing/scripted-sandboxes.ts';
@@ -131,6 +131,23 @@ describe('a warm pool', () => {
     world.now += AGAIN_MS;
     await kept();
     expect(live()).toEqual(asked);
+  });
+
+  it('ends what comes of an answer that was late, and not what a session has by that name', async () => {
+    wish = { ...wish, wanted: 1 };
+    world.fails.set('create', 'timeout');
+    await kept();
+    world.fails.clear();
+    world.now += AGAIN_MS;
+    const pool = await kept();
+    const given = pool.claim('a', USUAL)?.sandboxId ?? '';
+    pool.settle('a', given);
+    wish = { ...wish, wanted: 0 };
+    await pool.keep();
+    expect(record.entries).toMatchObject([{ name: 'warm-1', state: 'ending', kept: given }]);
+    world.now += LATE_MS;
+    expect(await pool.keep()).toBe(false);
+    expect(live()).toEqual(['warm-1']);
   });
 
   it('says why it fails, tries again later, and forgets that once it works', async () => {

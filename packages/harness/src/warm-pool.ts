@@ -138,6 +138,7 @@ export class WarmPool {
   async #make({ name, kind }: decisions.WarmEntry): Promise<void> {
     const { logger, clock } = this.#ports;
     const beganAt = clock.now();
+    this.#change((record) => decisions.asked(record, name, beganAt));
     const { sandboxId, expiresAt } = await this.#create(name, kind);
     this.#change((record) => decisions.made(record, name, { sandboxId, expiresAt, now: clock.now() }));
     logger.info('pool.sandbox_ready', { sandbox_id: sandboxId, duration_ms: clock.now() - beganAt });
@@ -176,11 +177,12 @@ export class WarmPool {
     }
   }
 
-  async #end({ name, sandboxId }: decisions.WarmEntry): Promise<void> {
+  async #end({ name, sandboxId, kept }: decisions.WarmEntry): Promise<void> {
     const sandboxes = this.#ports.sandboxes();
+    const lookedAt = this.#now;
     const found = sandboxId ?? (await sandboxes.findByName(name))?.sandboxId ?? null;
-    if (found !== null) await sandboxes.terminate(found);
-    this.#change((record) => decisions.ended(record, name, this.#now));
+    if (found !== null && found !== kept) await sandboxes.terminate(found);
+    this.#change((record) => decisions.ended(record, name, lookedAt));
   }
 
   get #now(): number {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   AGAIN_MS,
+  asked,
   CLAIM_MS,
   claimed,
   duties,
@@ -41,7 +42,8 @@ const entry = (name: string, more: Partial<WarmEntry> = {}): WarmEntry => ({
   state: 'ready',
   sandboxId: `sb-${name}`,
   kind: of(null),
-  beganAt: NOW,
+  askedAt: NOW,
+  lateUntil: 0,
   expiresAt: NOW + DAY_MS,
   dueAt: NOW + LOOK_MS,
   sessionId: null,
@@ -140,7 +142,8 @@ describe('what a pool is to be', () => {
       state: 'making',
       sandboxId: null,
       kind: of('im-1'),
-      beganAt: NOW,
+      askedAt: null,
+      lateUntil: 0,
       expiresAt: NOW + DAY_MS,
       dueAt: NOW,
       sessionId: null,
@@ -218,6 +221,22 @@ describe('what is done', () => {
     expect(once.entries[0]).toMatchObject({ state: 'ending', dueAt: NOW + LATE_MS });
     expect(ended(once, 'a', NOW + LATE_MS).entries).toEqual([]);
     expect(ended(pool(entry('b', { state: 'ending' })), 'b', NOW).entries).toEqual([]);
+  });
+
+  it('is done once more by name to what was asked for twice, and only when no answer can be late', () => {
+    const twice = asked(asked(pool(making('a', { askedAt: null })), 'a', NOW), 'a', NOW + 1);
+    expect(twice.entries[0]).toMatchObject({ askedAt: NOW + 1, lateUntil: NOW + LATE_MS });
+    const ready = made(twice, 'a', { sandboxId: 'sb-1', expiresAt: NOW + DAY_MS, now: NOW });
+    const late = { state: 'ending', sandboxId: null, dueAt: NOW + LATE_MS };
+    expect(lost(ready, 'a').entries).toMatchObject([late]);
+    const ending = intend(ready, want(0));
+    const byId = ended(ending, 'a', NOW + LATE_MS);
+    expect(byId.entries).toMatchObject([late]);
+    expect(ended(byId, 'a', NOW + LATE_MS - 1).entries).toHaveLength(1);
+    expect(ended(byId, 'a', NOW + LATE_MS + 1).entries).toEqual([]);
+    const given = claimed(ready, { sessionId: 's', kind: of(null) }, NOW).record;
+    const kept = settled(given, { sessionId: 's', kept: 'sb-1' }, NOW);
+    expect(kept.entries).toMatchObject([{ ...late, sessionId: null, kept: 'sb-1' }]);
   });
 });
 

@@ -2,6 +2,7 @@
 //  P1 What is made is recorded before it is asked for, under a name of its own: whoever dies leaves it to be found by that.
 //  P2 A sandbox is one session's from the moment that it is claimed, and never another's.
 //  P3 What is to end is nobody's, and is recorded until it has ended.
+//  P4 Who asked for one and died may still be given it: its name is recorded until that cannot happen any more.
 // Instants are epoch ms.
 
 /** With less time left than this, one is replaced. */
@@ -10,8 +11,8 @@ export const FRESH_MS = 12 * 60 * 60_000;
 export const CLAIM_MS = 2 * 60 * 60_000;
 /** One that waits is looked at this often: the backend ends what nobody has asked anything for 30 minutes. */
 export const LOOK_MS = 20 * 60_000;
-/** What was asked for may still come to be for this long, also when whoever asked is dead. */
-export const LATE_MS = 5 * 60_000;
+/** What was asked for may still come to be for this long, also when whoever asked is dead: no call takes longer. */
+export const LATE_MS = 11 * 60_000;
 /** An image that is being built is asked about this often. */
 export const PENDING_MS = 10_000;
 /** What fails is tried again after the first, then after twice as long, up to the last. */
@@ -37,12 +38,17 @@ export interface WarmEntry {
   /** Null: whether it was made is not known. */
   sandboxId: string | null;
   kind: SandboxKind;
-  beganAt: number;
+  /** When it was last asked for; null: nobody has yet. */
+  askedAt: number | null;
+  /** Until then another of its name may come to be: it was asked for before, by somebody who heard no answer. */
+  lateUntil: number;
   expiresAt: number;
   /** When something is next to be done about it. */
   dueAt: number;
   /** Whose it is; null: nobody's. */
   sessionId: string | null;
+  /** One of its name that a session has, and that does not end with others. */
+  kept?: string;
 }
 
 export interface PoolRecord {
@@ -118,7 +124,7 @@ function mostWorthFirst(a: WarmEntry, b: WarmEntry): number {
 }
 
 function toMake(name: string, kind: SandboxKind, now: number): WarmEntry {
-  const times = { beganAt: now, expiresAt: now + DAY_MS, dueAt: now };
+  const times = { askedAt: null, lateUntil: 0, expiresAt: now + DAY_MS, dueAt: now };
   return { name, state: 'making', sandboxId: null, kind, ...times, sessionId: null };
 }
 
@@ -159,6 +165,15 @@ export function nextAt(
   return Math.max(Math.min(...times), retryAt ?? now);
 }
 
+/** It is asked for now. */
+export function asked(record: PoolRecord, name: string, now: number): PoolRecord {
+  return changed(record, name, (entry) => ({ ...entry, askedAt: now, lateUntil: lateBy(entry.askedAt) }));
+}
+
+function lateBy(askedAt: number | null): number {
+  return askedAt === null ? 0 : askedAt + LATE_MS;
+}
+
 export function made(
   record: PoolRecord,
   name: string,
@@ -180,16 +195,23 @@ export function seen(record: PoolRecord, name: string, now: number): PoolRecord 
 
 /** It has ended by itself. */
 export function lost(record: PoolRecord, name: string): PoolRecord {
-  return changed(record, name, (entry) => (entry.state === 'ready' ? null : entry));
+  return changed(record, name, (entry) => (entry.state === 'ready' ? gone(entry) : entry));
 }
 
-/** It was ended. What may still come to be is ended once more, when it cannot any longer. */
-export function ended(record: PoolRecord, name: string, now: number): PoolRecord {
+/** It was ended, or there was none of its name, by whoever looked then. */
+export function ended(record: PoolRecord, name: string, lookedAt: number): PoolRecord {
   return changed(record, name, (entry) => {
     if (entry.state !== 'ending') return entry;
-    const late = entry.beganAt + LATE_MS;
-    return entry.sandboxId === null && now < late ? { ...entry, dueAt: late } : null;
+    if (entry.sandboxId !== null) return gone(entry);
+    const last = Math.max(entry.lateUntil, lateBy(entry.askedAt));
+    return lookedAt < last ? { ...entry, dueAt: last } : null;
   });
+}
+
+/** What may still come to be under its name is looked for when nothing can any longer. */
+function gone(entry: WarmEntry): WarmEntry | null {
+  const { lateUntil } = entry;
+  return lateUntil === 0 ? null : { ...entry, state: 'ending', sandboxId: null, dueAt: lateUntil };
 }
 
 /** One for the session: that which it has been given already, or another. Null: there is none of that kind. */
@@ -217,7 +239,11 @@ export function settled(
   const own = record.entries.filter((entry) => entry.state === 'claimed' && entry.sessionId === sessionId);
   return own.reduce(
     (all, { name }) =>
-      changed(all, name, (entry) => (entry.sandboxId === kept ? null : toEnding(entry, now))),
+      changed(all, name, (entry) =>
+        kept !== null && entry.sandboxId === kept
+          ? gone({ ...entry, sessionId: null, kept })
+          : toEnding(entry, now),
+      ),
     record,
   );
 }
