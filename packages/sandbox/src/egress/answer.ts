@@ -5,6 +5,7 @@ import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { EgressRefusal } from './denial.ts';
+import { maskFrames } from './frames.ts';
 import { endToEnd, flatten, type HeaderPair, pairsOf, valuesOf, without } from './headers.ts';
 import type { Scrubber } from './scrubber.ts';
 
@@ -46,7 +47,7 @@ export async function join(
   client.write(head, 'latin1');
   // Two pipelines listen to each end, which is more than Node takes for an oversight.
   for (const end of [client, host]) end.setMaxListeners(30);
-  const masking = scrubber ? [scrubber.stream()] : [];
+  const masking = scrubber ? [maskFrames(scrubber)] : [];
   await Promise.allSettled([pipeline(client, host), pipeline([host, ...masking, client])]);
 }
 

@@ -19,6 +19,15 @@ export interface Scrubber {
   /** Text that is whole, such as a header's value. */
   scrub(text: string): string;
   stream(): Transform;
+  /** For bytes that belong together, in whatever pieces they come. */
+  start(): Mask;
+}
+
+export interface Mask {
+  /** The bytes that are decided, held ones first. */
+  take(chunk: Buffer): Buffer;
+  /** What was held back, when no more comes. */
+  rest(): Buffer;
 }
 
 export function createScrubber(secrets: readonly string[]): Scrubber {
@@ -32,6 +41,7 @@ export function createScrubber(secrets: readonly string[]): Scrubber {
       return Buffer.concat([mask.take(Buffer.from(text, 'latin1')), mask.rest()]).toString('latin1');
     },
     stream: () => new ScrubStream(masking()),
+    start: masking,
   };
 }
 
@@ -78,7 +88,7 @@ function base64Cores(bytes: Buffer): string[] {
 }
 
 /** Masks as bytes come, and holds back what is not decided. */
-class Masking {
+class Masking implements Mask {
   readonly #forms: Needles;
   readonly #cores: Needles;
   readonly #breaks = new LineBreaks();
@@ -93,7 +103,6 @@ class Masking {
     this.#cores = cores;
   }
 
-  /** The bytes that are decided, held ones first. */
   take(chunk: Buffer): Buffer {
     const all = this.#held.length > 0 ? Buffer.concat([this.#held, chunk]) : Buffer.from(chunk);
     const breaks = new Uint8Array(all.length);
@@ -163,9 +172,9 @@ function maskAround(
 }
 
 class ScrubStream extends Transform {
-  readonly #masking: Masking;
+  readonly #masking: Mask;
 
-  constructor(masking: Masking) {
+  constructor(masking: Mask) {
     super();
     this.#masking = masking;
   }
