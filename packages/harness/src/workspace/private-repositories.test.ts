@@ -12,12 +12,14 @@ import { openWorld, type World } from '@capstan/sandbox/egress/testing';
 import { gitServer } from '@capstan/sandbox/egress/testing/servers';
 import { createModalSandboxes, type ModalSandboxes } from '@capstan/sandbox/modal';
 import type { Sandboxes } from '@capstan/sandbox/port';
+import { EMPTY_POOL, type PoolRecord } from '@capstan/sandbox/warm-pool';
 import { createLogger } from '@capstan/shared/logger';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SessionSandbox } from '../session-sandbox.ts';
 import { MemoryFacts, sandboxDeps } from '../testing/memory-facts.ts';
 import { callOf, NEVER, textOf } from '../tools/testing.ts';
 import { createTools, type Tools } from '../tools/tools.ts';
+import { type SessionPool, WarmPool } from '../warm-pool.ts';
 import type { Mountable } from './session-files.ts';
 import { MemoryFiles, MemoryRecord } from './testing.ts';
 import { Workspace } from './workspace.ts';
@@ -84,15 +86,39 @@ beforeEach(() => {
 });
 
 /** The session as a process that has just woken has it. */
-function wake(through = sandboxes): void {
+function wake(through = sandboxes, pool: SessionPool | null = null): void {
   const logger = createLogger((line) => lines.push(line));
   const clock = { now: () => Date.now() };
   const deps = { sandboxes: () => through, logger, clock };
   const workspace = new Workspace({ ...deps, files, record });
   const holdsTokens = () => files.holdsTokens();
-  const more = { sessionId: `sesn_private_${sessions}`, facts, workspace, holdsTokens };
+  const more = { sessionId: `sesn_private_${sessions}`, facts, workspace, holdsTokens, pool };
   sandbox = new SessionSandbox(sandboxDeps({ ...deps, ...more }));
   tools = createTools({ sandbox, sandboxes: deps.sandboxes, clock, workspace });
+}
+
+/** A pool in which one sandbox waits that nobody knows of yet; what it is, and the pool as the session asks it. */
+async function warmed(): Promise<{ sandboxId: string; asked: SessionPool }> {
+  let kept: PoolRecord = EMPTY_POOL;
+  const save = (next: PoolRecord) => {
+    kept = next;
+  };
+  const kind = { imageId: null, cpu: null, memoryMiB: null, gpu: null };
+  const pool = new WarmPool({
+    book: { load: () => kept, save },
+    sandboxes: () => sandboxes,
+    wish: async () => ({ wanted: 1, kind, trouble: null }),
+    arm: () => {},
+    newName: () => `warm-private-${sessions}`,
+    clock: { now: () => Date.now() },
+    logger: createLogger((line) => lines.push(line)),
+  });
+  await pool.keep();
+  const asked: SessionPool = {
+    claim: async (wanted) => pool.claim('sesn', wanted),
+    settle: async (settled) => pool.settle('sesn', settled),
+  };
+  return { asked, sandboxId: kept.entries[0]?.sandboxId ?? '' };
 }
 
 async function bash(command: string): Promise<string> {
@@ -145,6 +171,19 @@ git push -q origin HEAD:refs/heads/pushed && git fetch -q && git ls-remote origi
     const told = [...lines, ...world.lines.map((line) => JSON.stringify(line)), ...said];
     told.push(...record.texts.values(), JSON.stringify(facts.record));
     for (const form of formsOf(TOKEN)) expect(told.join('\n')).not.toContain(form);
+  });
+
+  it('is cloned with its token in a sandbox that waited for any session, and had none then', async () => {
+    const { asked, sandboxId } = await warmed();
+    wake(sandboxes, asked);
+    mount(TOKEN);
+    const worked = await bash('cd name && git log --format=%s && git fetch -q && cat .git/config');
+    expect(worked).toMatch(/^a commit\n/);
+    expect(worked).not.toMatch(/extraheader|capstan_ph_|authorization/i);
+    expect(sandbox.last()).toBe(sandboxId);
+    expect(new Set(seen)).toEqual(new Set([basicOf(TOKEN)]));
+    expect(await search(...formsOf(TOKEN))).toBe('');
+    for (const form of formsOf(TOKEN)) expect([...lines, ...said].join('\n')).not.toContain(form);
   });
 
   it('is opened by a token that replaces another, in the sandbox that runs', async () => {
