@@ -1,11 +1,7 @@
 // A person decides what the agent may do: asked, answered in parts and in any order, late, twice, and wrongly; through
 // the official SDK and through curl, on the whole platform with its sandboxes.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic, { BadRequestError } from '@anthropic-ai/sdk';
+import { type Anthropic, BadRequestError } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import {
   Conversation,
   count,
@@ -15,17 +11,15 @@ import {
   textOf,
 } from '../support/conversation.ts';
 import { curl } from '../support/curl.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-approvals-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let ground: Ground;
 
-const connect = () => new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
-
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
-  client = connect();
+  platform = await TestPlatform.open();
+  client = platform.connect();
   const agent = await client.beta.agents.create({
     name: 'Careful',
     model: 'claude-sonnet-4-6',
@@ -41,10 +35,7 @@ beforeAll(async () => {
   ground = { agent: agent.id, environment_id: environment.id };
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 type Param = Anthropic.Beta.Sessions.BetaManagedAgentsEventParams;
 
@@ -155,8 +146,8 @@ describe('asks', () => {
     const [one = '', two = ''] = ids;
     await send(session, allow(one));
     await platform.stop();
-    platform = await startPlatform(join(dir, 'state'));
-    client = connect();
+    await platform.start();
+    client = platform.connect();
     const conversation = new Conversation(client, session);
     const woken = await conversation.until((seen) => seen.length > 0);
     expect(woken.slice(0, events.length)).toEqual(events);

@@ -1,13 +1,10 @@
 // What a client can get wrong in a session: each is a typed 4xx in the envelope, nothing is lost, and no turn is started.
 // Over HTTP, on the whole platform, with two tenants.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, eventsOf, type Ground, type SessionEvents } from '../support/conversation.ts';
 import { addTenant } from '../support/second-tenant.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
 /** Something to be wrong about: a session that waits for a permission and for a client's result. */
 interface Asking {
@@ -17,8 +14,7 @@ interface Asking {
   cursor: string;
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-bad-input-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let stranger: Anthropic;
 let ground: Ground;
@@ -30,10 +26,10 @@ let answered: Asking;
 let archived: string;
 
 beforeAll(async () => {
-  const state = join(dir, 'state');
-  await (await startPlatform(state)).stop();
-  const strangerKey = addTenant(state);
-  platform = await startPlatform(state);
+  platform = await TestPlatform.open();
+  await platform.stop();
+  const strangerKey = addTenant(platform.state);
+  await platform.start();
   client = connect(platform.apiKey);
   stranger = connect(strangerKey);
   ground = await prepare(client);
@@ -49,12 +45,9 @@ beforeAll(async () => {
   await client.beta.sessions.archive(archived);
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
-const connect = (apiKey: string) => new Anthropic({ apiKey, baseURL: platform.url, maxRetries: 0 });
+const connect = (apiKey: string) => platform.connect({ apiKey, maxRetries: 0 });
 
 async function prepare(from: Anthropic): Promise<Ground> {
   const agent = await from.beta.agents.create({

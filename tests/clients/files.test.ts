@@ -1,38 +1,29 @@
 // Files into a session and out of it, through the official SDK, on the whole platform with its sandboxes: what a user
 // uploads the agent reads, what the agent leaves the user downloads, also when the sandbox is gone.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Anthropic, { toFile } from '@anthropic-ai/sdk';
+import { type Anthropic, toFile } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import type { Ground } from '../support/conversation.ts';
 import { kill } from '../support/processes.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-files-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let ground: Ground;
 
-async function start(): Promise<void> {
-  platform = await startPlatform(join(dir, 'state'));
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
-}
-
 beforeAll(async () => {
-  await start();
+  platform = await TestPlatform.open();
+  client = platform.connect();
   const tools = [{ type: 'agent_toolset_20260401' as const }];
   const agent = await client.beta.agents.create({ name: 'Clerk', model: 'claude-sonnet-4-6', tools });
   const environment = await client.beta.environments.create({ name: 'Anywhere' });
   ground = { agent: agent.id, environment_id: environment.id };
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 const betas: Anthropic.Beta.AnthropicBeta[] = ['managed-agents-2026-04-01'];
 const bash = (command: string) => `[[tool bash ${JSON.stringify({ command })}]]`;
@@ -135,9 +126,9 @@ describe('files of a session', () => {
     expect(said).not.toContain(TOKEN);
     const stored = await client.beta.sessions.events.list(session.id, { limit: 100 });
     expect(JSON.stringify(stored.data)).not.toContain(TOKEN);
-    expect(holding('nowhere.invalid/owner/name', dir)).not.toEqual([]);
-    expect(holding(TOKEN, dir)).toEqual([]);
-    expect(holding(btoa(`x-access-token:${TOKEN}`), dir)).toEqual([]);
+    expect(holding('nowhere.invalid/owner/name', platform.dir)).not.toEqual([]);
+    expect(holding(TOKEN, platform.dir)).toEqual([]);
+    expect(holding(btoa(`x-access-token:${TOKEN}`), platform.dir)).toEqual([]);
   });
 });
 
@@ -192,7 +183,7 @@ describe('an upload', () => {
   const within = { timeout: 60_000, interval: 100 };
   /** The files that have contents, finished or not. */
   const kept = () =>
-    readdirSync(join(dir, 'state/workers/v3/contents'), { recursive: true, withFileTypes: true })
+    readdirSync(join(platform.state, 'workers/v3/contents'), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map(({ name }) => name);
 
@@ -226,7 +217,8 @@ describe('an upload', () => {
       .poll(() => client.beta.files.retrieveMetadata(whole.id), within)
       .toMatchObject({ size_bytes: 5 });
     await platform.stop();
-    await start();
+    await platform.start();
+    client = platform.connect();
     expect(kept()).toEqual(before);
     await client.beta.files.delete(whole.id);
     expect(kept()).toEqual(before.filter((name) => name !== whole.id));

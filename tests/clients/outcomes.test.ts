@@ -1,11 +1,7 @@
 // Budgets, outcomes and usage as a client sees them: through the official SDK and curl, on the whole platform.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic, { BadRequestError } from '@anthropic-ai/sdk';
+import { type Anthropic, BadRequestError } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type UsageSummary, usageRoutes } from '../../packages/schema/src/usage.ts';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import {
   Conversation,
   count,
@@ -17,22 +13,19 @@ import {
   textOf,
 } from '../support/conversation.ts';
 import { curl } from '../support/curl.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-outcomes-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let ground: Ground;
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
+  platform = await TestPlatform.open();
+  client = platform.connect();
   ground = await prepare(client, 'claude-sonnet-4-6');
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 type Param = Anthropic.Beta.Sessions.BetaManagedAgentsEventParams;
 

@@ -1,21 +1,17 @@
 // The permission policy `auto` through the official SDK, on the whole platform with its sandboxes: the model judges each
 // call, and only what it plainly allows runs by itself.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, count, type Ground, type SessionEvents, textOf } from '../support/conversation.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-permissions-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let ground: Ground;
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
+  platform = await TestPlatform.open();
+  client = platform.connect();
   const agent = await client.beta.agents.create({
     name: 'Judged',
     model: 'claude-sonnet-4-6',
@@ -33,10 +29,7 @@ beforeAll(async () => {
   ground = { agent: agent.id, environment_id: environment.id };
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 const bash = (command: string) => `[[tool bash ${JSON.stringify({ command })}]]`;
 const rests = (events: SessionEvents) => events.at(-1)?.type === 'session.status_idle';

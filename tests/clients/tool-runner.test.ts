@@ -1,12 +1,6 @@
-// The official SDK's tool runner for sessions: custom tools run in the application, whatever becomes of its streams and
-// of the replies to the results it posts.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import {
   Conversation,
   count,
@@ -16,20 +10,20 @@ import {
   textOf,
 } from '../support/conversation.ts';
 import { chance, Line } from '../support/line.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-runner-'));
-let platform: Platform;
+let platform: TestPlatform;
 let line: Line;
 let client: Anthropic;
 let direct: Anthropic;
 let ground: Ground;
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
+  platform = await TestPlatform.open();
   line = await Line.open(platform.url, () => 'pass');
   // It warns of every stream that drops.
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: line.url, logLevel: 'error' });
-  direct = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
+  client = platform.connect({ baseURL: line.url, logLevel: 'error' });
+  direct = platform.connect();
   const properties = { place: { type: 'number' as const } };
   const input_schema = { type: 'object' as const, properties, required: ['place'] };
   const tools = ['look_up', 'somebody_elses'].map((name) => ({
@@ -47,8 +41,7 @@ beforeEach(() => line.decide(() => 'pass'));
 
 afterAll(async () => {
   line.close();
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
+  await platform.close();
 });
 
 const call = (place: number, name = 'look_up') => `[[tool ${name} {"place":${place}}]]`;

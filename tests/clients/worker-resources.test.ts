@@ -1,29 +1,27 @@
 // A self-hosted session whose agent has a skill and memory stores, with the official SDK's own worker in another process: it
 // brings both to where it works, and what the agent writes into a store is in the store afterwards.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import Anthropic, { toFile } from '@anthropic-ai/sdk';
+import { type Anthropic, toFile } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, type SessionEvents, textOf } from '../support/conversation.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 import { WorkerProcess } from '../support/workers.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-worker-resources-'));
-const workdir = join(dir, 'work');
-let platform: Platform;
+let platform: TestPlatform;
+let workdir: string;
 let client: Anthropic;
 const workers: WorkerProcess[] = [];
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, logLevel: 'error' });
+  platform = await TestPlatform.open();
+  workdir = join(platform.dir, 'work');
+  client = platform.connect({ logLevel: 'error' });
 }, 240_000);
 
 afterAll(async () => {
   await Promise.all(workers.map((worker) => worker.kill()));
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
+  await platform.close();
 });
 
 /** An environment with a worker. */

@@ -1,19 +1,17 @@
 // Self-hosted environments with the official SDK's own worker, poller and tool runner: tools run in other processes, whatever
 // becomes of those and of the platform.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Anthropic from '@anthropic-ai/sdk';
 import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, eventsOf, type Ground, type SessionEvents, textOf } from '../support/conversation.ts';
-import { killWorkerd } from '../support/workerd.ts';
+import { kill } from '../support/processes.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 import { WorkerProcess } from '../support/workers.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-workers-'));
 const LEASE_SECONDS = 5;
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let agent: string;
 let ground: Ground;
@@ -22,8 +20,8 @@ let workers: WorkerProcess[] = [];
 let runs = 0;
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, logLevel: 'error' });
+  platform = await TestPlatform.open();
+  client = platform.connect({ logLevel: 'error' });
   const properties = { place: { type: 'number' as const } };
   const input_schema = { type: 'object' as const, properties, required: ['place'] };
   const configs = [{ name: 'edit' as const, permission_policy: { type: 'always_ask' as const } }];
@@ -54,13 +52,10 @@ afterEach(async () => {
   workers = [];
 });
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 function start(): { worker: WorkerProcess; workdir: string } {
-  const workdir = join(dir, `work-${++runs}`);
+  const workdir = join(platform.dir, `work-${++runs}`);
   const { environment_id: environmentId } = ground;
   const settings = { url: platform.url, environmentId, environmentKey, workdir, leaseSeconds: LEASE_SECONDS };
   const worker = new WorkerProcess(settings);
@@ -156,7 +151,7 @@ describe('the worker of the SDK, in another process', () => {
   it('finds what waits for it after the platform was killed', async () => {
     const session = await Conversation.begin(client, ground, `${bash('echo found')} [[say there]]`);
     await until(async () => (await stats()).depth === 1);
-    killWorkerd(platform);
+    kill(platform, 'workerd');
     start();
     const events = await session.until(hasEnded);
     expect(results(events).join()).toContain('found');
@@ -255,7 +250,7 @@ describe('the poller of the SDK', () => {
       };
       // With the item's own token alone.
       const bare = new Anthropic({ authToken: 'none', baseURL: platform.url, logLevel: 'error' });
-      await bare.beta.environments.work.worker({ workdir: dir, maxIdleMs: 300 }).handleItem(claimed);
+      await bare.beta.environments.work.worker({ workdir: platform.dir, maxIdleMs: 300 }).handleItem(claimed);
     }
     expect(handled.toSorted()).toEqual(sessions.map(({ id }) => id).toSorted());
     for (const session of sessions) expect(hasEnded(await eventsOf(client, session.id))).toBe(true);

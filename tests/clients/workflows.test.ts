@@ -1,23 +1,19 @@
 // Workflow runs through the official SDK, on the whole platform with its sandboxes; one of them while a process is killed.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, count, type SessionEvents, textOf } from '../support/conversation.ts';
 import { kill, runs } from '../support/processes.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-workflows-'));
 const model = 'claude-sonnet-4-6';
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let ground: { agent: string; environment_id: string };
 let scout: string;
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open();
+  client = platform.connect();
   const toolset = { type: 'agent_toolset_20260401' as const };
   const careful = { ...toolset, default_config: { permission_policy: { type: 'always_ask' as const } } };
   scout = (await client.beta.agents.create({ name: 'Scout', model, tools: [toolset] })).id;
@@ -36,10 +32,7 @@ beforeAll(async () => {
   ground = { agent: lead.id, environment_id: environment.id };
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 const tool = (name: string, input: object) => `[[tool ${name} ${JSON.stringify(input)}]]`;
 const bash = (command: string) => tool('bash', { command });

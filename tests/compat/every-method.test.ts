@@ -1,12 +1,9 @@
 // Every method of the official SDK, unchanged, against the whole platform as `pnpm dev` starts it.
 // What becomes of each is docs/compatibility.md: `vitest run tests/compat/every-method.test.ts -u` writes it, CI compares.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startPlatform } from '../../scripts/platform.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 import { agentCases } from './cases/agents.ts';
 import { deploymentCases } from './cases/deployments.ts';
 import { dreamCases } from './cases/dreams.ts';
@@ -26,7 +23,6 @@ import { type Ground, MODEL } from './ground.ts';
 import { MethodBook } from './methods.ts';
 
 const PAGE = join(import.meta.dirname, '../../docs/compatibility.md');
-const dir = mkdtempSync(join(tmpdir(), 'capstan-compat-'));
 const nobody = createServer((_, response) => response.writeHead(404).end());
 let made: Ground | null = null;
 
@@ -38,9 +34,8 @@ const ground: () => Ground = () => {
 beforeAll(async () => {
   await new Promise<void>((resolve) => nobody.listen(0, '127.0.0.1', resolve));
   const host = `127.0.0.1:${Object(nobody.address()).port}`;
-  writeFileSync(join(dir, 'vars'), `PRIVATE_HOSTS=${host}\n`);
-  const platform = await startPlatform(join(dir, 'state'), ['--vars', join(dir, 'vars')]);
-  const client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 0 });
+  const platform = await TestPlatform.open({ vars: { PRIVATE_HOSTS: host } });
+  const client = platform.connect({ maxRetries: 0 });
   const book = new MethodBook(client);
   const tools = [{ type: 'agent_toolset_20260401' as const }];
   const agent = await client.beta.agents.create({ name: 'Under test', model: MODEL, tools });
@@ -50,9 +45,8 @@ beforeAll(async () => {
 }, 240_000);
 
 afterAll(async () => {
-  await made?.platform.stop();
+  await made?.platform.close();
   nobody.close();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 for (const cases of [

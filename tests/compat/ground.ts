@@ -1,10 +1,10 @@
 // What the cases share: one platform, one client whose every method is watched, and the few things most of them need.
 import type Anthropic from '@anthropic-ai/sdk';
-import type { Platform } from '../../scripts/platform.ts';
+import type { TestPlatform } from '../support/test-platform.ts';
 import type { MethodBook } from './methods.ts';
 
 export interface Ground {
-  platform: Platform;
+  platform: TestPlatform;
   client: Anthropic;
   book: MethodBook;
   /** Of an agent with every tool of the sandbox. */

@@ -1,28 +1,21 @@
 // The core flow of the API with releases of the official SDK that are in use elsewhere: what they send and what they can
 // read differs (the key's header, the API's version, `?beta=true`, the names of events they let through).
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type Current from '@anthropic-ai/sdk';
 import V0_90 from '@anthropic-ai/sdk-0.90';
 import V0_120 from '@anthropic-ai/sdk-0.120';
 import V0_137 from '@anthropic-ai/sdk-0.137';
 import V1_0 from '@anthropic-ai/sdk-1.0';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 import { collect, MODEL, text, tool, until } from './ground.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-older-'));
-let platform: Platform;
+let platform: TestPlatform;
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
+  platform = await TestPlatform.open();
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 const look = {
   type: 'custom' as const,

@@ -1,39 +1,26 @@
 // Hundreds of deployments whose runs are owed at one instant, as the platform starts, and workerd killed in the middle of
 // them: each makes its run, none makes two, and the platform answers meanwhile.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { openControlPlane } from '../support/control-plane.ts';
 import { kill } from '../support/processes.ts';
 import { everyRun, fireTimes, openSchedules, reschedule, sessionsOf } from '../support/schedules.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const MANY = 250;
 const AT_ONCE = 16;
 const SLOWLY = { timeout: 900_000, interval: 1_000 };
-const dir = mkdtempSync(join(tmpdir(), 'capstan-burst-'));
-const state = join(dir, 'state');
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 
-async function start(): Promise<void> {
-  platform = await startPlatform(state, ['--restart-after', '100']);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
-}
-
 beforeAll(async () => {
-  mkdirSync(state);
-  await start();
+  platform = await TestPlatform.open({ restartAfterMs: 100 });
+  client = platform.connect();
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 /** Deployments that fire hourly, half an hour from now; their ids. */
 async function make(minute: number): Promise<string[]> {
@@ -62,10 +49,11 @@ it('each runs once, though workerd dies in the middle, and the platform answers'
   const minute = (new Date().getUTCMinutes() + 30) % 60;
   const made = await make(minute);
   await platform.stop();
-  const stopped = openControlPlane(state);
+  const stopped = openControlPlane(platform.state);
   stopped.prepare('UPDATE deployments SET handled_up_to = handled_up_to - ?').run(HOUR_MS);
   stopped.close();
-  await start();
+  await platform.start();
+  client = platform.connect();
 
   await expect.poll(async () => (await everyRun(client)).length, SLOWLY).toBeGreaterThan(MANY / 10);
   expect(kill(platform, 'workerd')).toBe(true);

@@ -1,11 +1,7 @@
 // workerd killed around the fires of schedules, at every step: each fire time has one run and one session, and the session
 // works. What fell due while nothing ran is made up for as the deployment says.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { openControlPlane } from '../support/control-plane.ts';
 import { Conversation, count } from '../support/conversation.ts';
 import { FailpointServer } from '../support/failpoint-server.ts';
@@ -18,6 +14,7 @@ import {
   reschedule,
   sessionsOf,
 } from '../support/schedules.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -26,30 +23,24 @@ const POINTS = ['clock.expect', 'clock.batch', 'clock.view'].flatMap((name) => [
   `${name}:before`,
   `${name}:after`,
 ]);
-const dir = mkdtempSync(join(tmpdir(), 'capstan-schedules-'));
-const state = join(dir, 'state');
-const vars = join(dir, 'vars');
 let server: FailpointServer;
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let deploy: Deploy;
 
 beforeAll(async () => {
-  mkdirSync(state);
   server = await FailpointServer.start();
-  writeFileSync(vars, `FAILPOINTS=${server.url}\n`);
-  await start();
+  platform = await TestPlatform.open({ vars: { FAILPOINTS: server.url }, restartAfterMs: 100 });
+  await connect();
 }, 240_000);
 
 afterAll(async () => {
-  await platform.stop();
+  await platform.close();
   server.stop();
-  rmSync(dir, { recursive: true, force: true });
 });
 
-async function start(): Promise<void> {
-  platform = await startPlatform(state, ['--vars', vars, '--restart-after', '100']);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+async function connect(): Promise<void> {
+  client = platform.connect();
   deploy = await openSchedules(client);
 }
 
@@ -87,12 +78,13 @@ it('what fell due while nothing ran is left out, made up for once, or all of it,
     policies.map((missedRuns) => deploy(missedRuns, { ...hourly, missedRuns })),
   );
   await platform.stop();
-  const stopped = openControlPlane(state);
+  const stopped = openControlPlane(platform.state);
   stopped
     .prepare('UPDATE deployments SET handled_up_to = handled_up_to - ? WHERE expression = ?')
     .run(3 * HOUR_MS, hourly.expression);
   stopped.close();
-  await start();
+  await platform.start();
+  await connect();
   const due = Math.floor((Date.now() - minute * MINUTE_MS) / HOUR_MS) * HOUR_MS + minute * MINUTE_MS;
   const times = async (id: string) => fireTimes(await everyRun(client, id));
   // The clock is told to look; the schedule stays as it was.
@@ -106,7 +98,7 @@ it('what fell due while nothing ran is left out, made up for once, or all of it,
 }, 240_000);
 
 function handledUpTo(id: string): unknown {
-  const db = openControlPlane(state);
+  const db = openControlPlane(platform.state);
   try {
     const sql = 'SELECT handled_up_to FROM deployments WHERE id = ?';
     return db.prepare(sql).get(id)?.handled_up_to;

@@ -1,14 +1,11 @@
 // workerd killed at every step of dreams: each comes to its end with one session, one copy of its memory store and what was
 // dreamt, and lets its session go.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation } from '../support/conversation.ts';
 import { FailpointServer } from '../support/failpoint-server.ts';
 import { kill } from '../support/processes.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
 const MODEL = 'claude-sonnet-4-6';
 const WITHIN = { timeout: 120_000, interval: 200 };
@@ -18,19 +15,15 @@ const POINTS = ['put', 'expect', 'batch', 'view', 'archive'].flatMap((step) => [
   `clock.${step}:after`,
 ]);
 const DREAMS = 6;
-const dir = mkdtempSync(join(tmpdir(), 'capstan-dream-crash-'));
 let server: FailpointServer;
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let sessionId: string;
 
 beforeAll(async () => {
-  mkdirSync(join(dir, 'state'));
   server = await FailpointServer.start();
-  const vars = join(dir, 'vars');
-  writeFileSync(vars, `FAILPOINTS=${server.url}\n`);
-  platform = await startPlatform(join(dir, 'state'), ['--vars', vars, '--restart-after', '100']);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open({ vars: { FAILPOINTS: server.url }, restartAfterMs: 100 });
+  client = platform.connect();
   const agent = await client.beta.agents.create({ name: 'Talker', model: MODEL });
   const { id: environment_id } = await client.beta.environments.create({ name: 'Talks' });
   const talk = await Conversation.begin(client, { agent: agent.id, environment_id }, '[[say Ada likes tea]]');
@@ -39,9 +32,8 @@ beforeAll(async () => {
 }, 240_000);
 
 afterAll(async () => {
-  await platform.stop();
+  await platform.close();
   server.stop();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 const bash = (command: string) => `[[tool bash ${JSON.stringify({ command })}]]`;

@@ -1,25 +1,19 @@
 // A dream on real processes: it reads what was said in a session, writes it into a memory store, and survives its Workers.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation } from '../support/conversation.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
 const MODEL = 'claude-sonnet-4-6';
 const WITHIN = { timeout: 90_000, interval: 200 };
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-dreams-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let sessionId: string;
 
 beforeAll(async () => {
-  const state = join(dir, 'state');
-  mkdirSync(state);
-  platform = await startPlatform(state);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open();
+  client = platform.connect();
   const agent = await client.beta.agents.create({ name: 'Talker', model: MODEL });
   const { id: environment_id } = await client.beta.environments.create({ name: 'Talks' });
   const talk = await Conversation.begin(client, { agent: agent.id, environment_id }, '[[say Ada likes tea]]');
@@ -27,10 +21,7 @@ beforeAll(async () => {
   sessionId = talk.id;
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 /** What the model does is said in the instructions. */
 async function dream(name: string, instructions: string) {

@@ -1,29 +1,22 @@
 // Processes killed in the middle of a turn: nothing accepted is lost, nothing runs twice, and the session goes on by
 // itself. The whole platform, as `dev` starts it.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, count, type Ground, has, prepare, textOf } from '../support/conversation.ts';
 import { kill, runs, type Target } from '../support/processes.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-crash-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let ground: Ground;
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open();
+  client = platform.connect();
   ground = await prepare(client, 'claude-sonnet-4-6');
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 const strike = (target: Target) => expect(kill(platform, target), target).toBe(true);
 
@@ -123,8 +116,8 @@ describe('everything stops and starts again', () => {
     const session = await Conversation.begin(client, ground, 'Run: sleep 1; echo over');
     await session.until(has('agent.tool_use'));
     await platform.stop();
-    platform = await startPlatform(join(dir, 'state'));
-    client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+    await platform.start();
+    client = platform.connect();
     const events = await new Conversation(client, session.id).ended();
     expect(count(events, 'agent.tool_result')).toBe(1);
   }, 120_000);

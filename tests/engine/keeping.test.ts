@@ -1,34 +1,29 @@
 // What a session keeps, through the official SDK and on real processes: words that were shown, effects that were stopped,
 // a context longer than its model's window, a log that is forked, exported and replayed.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, count, eventsOf, type Ground, has, prepare, textOf } from '../support/conversation.ts';
 import { kill, runs } from '../support/processes.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const dir = mkdtempSync(join(tmpdir(), 'capstan-keeping-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let ground: Ground;
 let small: Ground;
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open();
+  client = platform.connect();
   ground = await prepare(client, 'claude-sonnet-4-6');
   small = await prepare(client, 'dev/any:4000');
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 interface Told {
   event: string;
@@ -84,7 +79,7 @@ const last = (events: Awaited<ReturnType<typeof eventsOf>>) => events.at(-1)?.id
 async function replayed(sessionId: string): Promise<string> {
   const headers = { 'x-api-key': platform.apiKey };
   const response = await fetch(`${platform.url}/v1/sessions/${sessionId}/export`, { headers });
-  const file = join(dir, `${sessionId}.jsonl`);
+  const file = join(platform.dir, `${sessionId}.jsonl`);
   writeFileSync(file, await response.text());
   const node = join(ROOT, 'node_modules/.bin/node');
   const ran = promisify(execFile)(node, [join(ROOT, 'scripts/replay.ts'), file]);

@@ -1,18 +1,14 @@
 // Replies get lost, and the official SDK asks again, by itself or because its application does: whatever was asked for
 // is done once. The whole platform, with a line in between that cuts after the request was forwarded.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic, { ConflictError, UnprocessableEntityError } from '@anthropic-ai/sdk';
+import { type Anthropic, ConflictError, UnprocessableEntityError } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, count, eventsOf, type Ground, prepare } from '../support/conversation.ts';
 import { chance, type Fate, Line, type Passage, pick } from '../support/line.ts';
-import { killWorkerd } from '../support/workerd.ts';
+import { kill } from '../support/processes.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
 const AT_ONCE = 16;
-const dir = mkdtempSync(join(tmpdir(), 'capstan-storm-'));
-let platform: Platform;
+let platform: TestPlatform;
 let line: Line;
 /** Behind the line, as an application has it. */
 let client: Anthropic;
@@ -21,10 +17,10 @@ let direct: Anthropic;
 let ground: Ground;
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
+  platform = await TestPlatform.open();
   line = await Line.open(platform.url, () => 'pass');
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: line.url, maxRetries: 8 });
-  direct = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  client = platform.connect({ baseURL: line.url });
+  direct = platform.connect();
   ground = await prepare(direct, 'claude-sonnet-4-6');
 }, 240_000);
 
@@ -32,8 +28,7 @@ beforeEach(() => line.decide(() => 'pass'));
 
 afterAll(async () => {
   line.close();
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
+  await platform.close();
 });
 
 const range = Array.from({ length: AT_ONCE }, (_, index) => index);
@@ -156,7 +151,7 @@ describe('a key', () => {
 
   it('whose first use is still under way is told so, and then gets the stored reply', async () => {
     const session = await direct.beta.sessions.create(ground);
-    const impatient = new Anthropic({ apiKey: platform.apiKey, baseURL: line.url, maxRetries: 0 });
+    const impatient = platform.connect({ baseURL: line.url, maxRetries: 0 });
     const tries = await Promise.allSettled(
       range.map(() =>
         impatient.beta.sessions.events.send(session.id, say('[[say once]]'), keyed('impatient')),
@@ -201,7 +196,7 @@ describe('workerd dies between the commit and the reply', () => {
     async ({ how, options }) => {
       const whenHeld = async (count: number) => {
         await line.held(count);
-        killWorkerd(platform);
+        kill(platform, 'workerd');
         line.decide(() => 'pass');
         line.drop();
       };

@@ -1,16 +1,14 @@
 // A tenant's own model, end to end: the session calls the provider on the card with the key on it, from the next call on
 // after a change, and bills what the card says.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, textOf } from '../support/conversation.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-cards-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let provider: Server;
 let host: string;
@@ -41,16 +39,13 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
   host = `127.0.0.1:${Object(provider.address()).port}`;
-  const vars = join(dir, 'vars');
-  writeFileSync(vars, `PRIVATE_HOSTS=${host}\n`);
-  platform = await startPlatform(join(dir, 'state'), ['--vars', vars]);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
+  platform = await TestPlatform.open({ vars: { PRIVATE_HOSTS: host } });
+  client = platform.connect();
 }, 240_000);
 
 afterAll(async () => {
-  await platform.stop();
+  await platform.close();
   provider.close();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 async function post(path: string, body: object): Promise<{ id: string }> {
@@ -87,7 +82,7 @@ describe('a session with a model of its own', () => {
       return false;
     });
     expect(textOf(refused, 'session.error')).toContain(`check api_key on the model card ${card.id}`);
-    const kept = readFileSync(join(dir, 'state', 'logs', 'workers.log'), 'utf8');
+    const kept = readFileSync(join(platform.state, 'logs/workers.log'), 'utf8');
     expect(kept + JSON.stringify(refused)).not.toMatch(/canary-model-key|revoked-key/);
   });
 });

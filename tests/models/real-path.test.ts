@@ -1,13 +1,10 @@
 // The path to a real model, end to end: keys in the variables file, provider endpoints that speak each protocol, the
 // whole platform in between, the official SDK in front.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startDevModel } from '../../packages/dev-model/src/dev-model.ts';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, type Ground, prepare, type SessionEvents, textOf } from '../support/conversation.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
 type Provider = Awaited<ReturnType<typeof startDevModel>>;
 
@@ -48,25 +45,22 @@ const PATHS: Path[] = [
 ];
 
 describe.each(PATHS)('$name', ({ provider, model, route, variables }) => {
-  const dir = mkdtempSync(join(tmpdir(), 'capstan-models-'));
   let endpoint: Provider;
-  let platform: Platform;
+  let platform: TestPlatform;
   let client: Anthropic;
   let ground: Ground;
 
   beforeAll(async () => {
     endpoint = await startDevModel({ port: 0 });
-    const lines = Object.entries({ ...variables(endpoint.url), MODEL_FIRST_BYTE_TIMEOUT_MS: '1500' });
-    writeFileSync(join(dir, 'vars'), lines.map(([name, value]) => `${name}=${value}`).join('\n'));
-    platform = await startPlatform(join(dir, 'state'), ['--vars', join(dir, 'vars')]);
-    client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
+    const vars = { ...variables(endpoint.url), MODEL_FIRST_BYTE_TIMEOUT_MS: '1500' };
+    platform = await TestPlatform.open({ vars });
+    client = platform.connect();
     ground = await prepare(client, model);
   }, 240_000);
 
   afterAll(async () => {
-    await platform.stop();
+    await platform.close();
     await endpoint.stop();
-    rmSync(dir, { recursive: true, force: true });
   });
 
   const talk = async (text: string): Promise<SessionEvents> =>
@@ -122,25 +116,23 @@ describe.each(PATHS)('$name', ({ provider, model, route, variables }) => {
 });
 
 describe('a model nobody configured', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'capstan-models-'));
   let endpoint: Provider;
-  let platform: Platform;
+  let platform: TestPlatform;
 
   beforeAll(async () => {
     // A provider, and an id that names another one's model.
     endpoint = await startDevModel({ port: 0 });
-    writeFileSync(join(dir, 'vars'), `OPENAI_API_KEY=${SECRET}\nOPENAI_BASE_URL=${endpoint.url}/v1\n`);
-    platform = await startPlatform(join(dir, 'state'), ['--vars', join(dir, 'vars')]);
+    const vars = { OPENAI_API_KEY: SECRET, OPENAI_BASE_URL: `${endpoint.url}/v1` };
+    platform = await TestPlatform.open({ vars });
   }, 240_000);
 
   afterAll(async () => {
-    await platform.stop();
+    await platform.close();
     await endpoint.stop();
-    rmSync(dir, { recursive: true, force: true });
   });
 
   it('ends the turn with an error that says how to configure it', async () => {
-    const client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
+    const client = platform.connect();
     const ground = await prepare(client, 'claude-sonnet-4-6');
     const events = await (await Conversation.begin(client, ground, 'hello')).ended();
     expect(textOf(events, 'session.error')).toContain('ANTHROPIC_API_KEY');

@@ -1,29 +1,20 @@
 // What a session's log says of how its sandbox came to be, and of what could not be brought into it, on real processes.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, type Ground, prepare, textOf } from '../support/conversation.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-boot-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let ground: Ground;
 
 beforeAll(async () => {
-  const state = join(dir, 'state');
-  mkdirSync(state);
-  platform = await startPlatform(state);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open();
+  client = platform.connect();
   ground = await prepare(client, 'claude-sonnet-4-6');
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 it('tells the boot once, and a repository that cannot be had as an error, and the session goes on', async () => {
   const session = await client.beta.sessions.create({

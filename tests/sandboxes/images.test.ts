@@ -1,27 +1,18 @@
 // Images of environments on real processes: built before any session, and what becomes of them is to be seen.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, eventsOf, prepare, textOf } from '../support/conversation.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-images-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 
 beforeAll(async () => {
-  const state = join(dir, 'state');
-  mkdirSync(state);
-  platform = await startPlatform(state);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open();
+  client = platform.connect();
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 interface Imaged {
   id: string;

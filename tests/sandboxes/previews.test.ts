@@ -1,15 +1,11 @@
 // A server in a session's sandbox, seen from outside: on the whole platform, by plain HTTP and by a WebSocket.
-import { mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PreviewUrl } from '../../packages/schema/src/preview-urls.ts';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-previews-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let sessionId: string;
 
@@ -47,8 +43,8 @@ socketserver.ThreadingTCPServer(("127.0.0.1", 3000), Handler).serve_forever()
 `;
 
 beforeAll(async () => {
-  platform = await startPlatform(join(dir, 'state'));
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
+  platform = await TestPlatform.open();
+  client = platform.connect();
   const agent = await client.beta.agents.create({
     name: 'Server',
     model: 'claude-sonnet-4-6',
@@ -59,10 +55,7 @@ beforeAll(async () => {
   sessionId = session.id;
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 describe('a preview', () => {
   it('is not there before the sandbox is', async () => {

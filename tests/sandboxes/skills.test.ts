@@ -1,27 +1,18 @@
 // A skill on real processes: uploaded with the SDK, told to the model, read by it in a sandbox, and there after it is deleted.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic, { toFile } from '@anthropic-ai/sdk';
+import { type Anthropic, toFile } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, textOf } from '../support/conversation.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-skills-'));
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 
 beforeAll(async () => {
-  const state = join(dir, 'state');
-  mkdirSync(state);
-  platform = await startPlatform(state);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open();
+  client = platform.connect();
 }, 240_000);
 
-afterAll(async () => {
-  await platform.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => platform.close());
 
 it('is disclosed by name, and read where the model was told', async () => {
   const main = '---\nname: greeting\ndescription: How we greet people\n---\nSay: good day, dear colleague.\n';

@@ -1,37 +1,29 @@
 // Warm pools on real processes: sandboxes that are there before their session, and are nobody's until then.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, prepare, type SessionEvents, textOf } from '../support/conversation.ts';
 import { FailpointServer } from '../support/failpoint-server.ts';
 import { kill } from '../support/processes.ts';
 import { SandboxView } from '../support/sandbox-view.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-warm-'));
-const state = join(dir, 'state');
-const view = new SandboxView(state);
+let view: SandboxView;
 let failpoints: FailpointServer;
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let agent: string;
 
 beforeAll(async () => {
-  mkdirSync(state);
   failpoints = await FailpointServer.start();
-  const vars = join(dir, 'vars');
-  writeFileSync(vars, `FAILPOINTS=${failpoints.url}\n`);
-  platform = await startPlatform(state, ['--vars', vars, '--restart-after', '200']);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open({ vars: { FAILPOINTS: failpoints.url }, restartAfterMs: 200 });
+  view = new SandboxView(platform.state);
+  client = platform.connect();
   agent = (await prepare(client, 'claude-sonnet-4-6')).agent;
 }, 240_000);
 
 afterAll(async () => {
-  await platform.stop();
+  await platform.close();
   await failpoints.stop();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 const soon = { timeout: 60_000, interval: 100 };

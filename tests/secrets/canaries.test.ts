@@ -1,17 +1,16 @@
 // Canaries: one secret of every kind goes through a session on the whole platform, with its sandbox. Afterwards none of them
 // is in a sandbox's files or processes, in a log, an event, a database, a bucket or the gateway's state, in any form.
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startDevModel } from '../../packages/dev-model/src/dev-model.ts';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Conversation, eventsOf } from '../support/conversation.ts';
 import { allProcesses, filesWith, has, processesWith, sandboxed } from '../support/secret-search.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
 const canary = (kind: string) => `canary-${kind}-${randomBytes(18).toString('base64url')}`;
 const SECRETS = {
@@ -29,10 +28,9 @@ const SECRETS = {
 /** Where the platform's own secrets are kept, for their owner alone, and what this test was told by it. */
 const THEIR_PLACES = ['secrets.json', 'ready.json', 'vars'];
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-canaries-'));
 let model: Awaited<ReturnType<typeof startDevModel>>;
 let mcp: Server;
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 let conversation: Conversation;
 /** The platform's own. */
@@ -70,27 +68,20 @@ beforeAll(async () => {
     // Photographed as soon as it rests: the image is searched, too.
     SANDBOX_SNAPSHOT_AFTER_SECONDS: '0',
   };
-  writeFileSync(
-    join(dir, 'vars'),
-    Object.entries(vars)
-      .map(([name, value]) => `${name}=${value}`)
-      .join('\n'),
-  );
-  platform = await startPlatform(join(dir, 'state'), ['--vars', join(dir, 'vars')]);
+  platform = await TestPlatform.open({ vars });
   const { apiKey, rootSecret, gatewaySecret, modalTokenSecret } = JSON.parse(
-    readFileSync(join(dir, 'state/secrets.json'), 'utf8'),
+    readFileSync(join(platform.state, 'secrets.json'), 'utf8'),
   );
   own = [apiKey, rootSecret, gatewaySecret, modalTokenSecret, SECRETS.model];
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url });
+  client = platform.connect();
   conversation = await begin(`http://${mcpHost}/mcp`);
   await work();
 }, 300_000);
 
 afterAll(async () => {
-  await platform.stop();
+  await platform.close();
   await model.stop();
   mcp.close();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 let vault: string;
@@ -192,8 +183,8 @@ describe('secrets of tenants', () => {
   });
 
   it('are in no file: of sandboxes, snapshots, logs, databases, objects, the bucket and the egress proxy', () => {
-    expect(filesWith(['CANARY=capstan_ph_'], dir)).not.toEqual([]);
-    expect(filesWith(all, dir, THEIR_PLACES)).toEqual([]);
+    expect(filesWith(['CANARY=capstan_ph_'], platform.dir)).not.toEqual([]);
+    expect(filesWith(all, platform.dir, THEIR_PLACES)).toEqual([]);
   });
 
   it('are in no process', () => {
@@ -224,7 +215,7 @@ describe('secrets of tenants', () => {
 
 describe("the platform's own secrets", () => {
   it('are in no file but their own', () => {
-    expect(filesWith(own, join(dir, 'state'), THEIR_PLACES)).toEqual([]);
+    expect(filesWith(own, platform.state, THEIR_PLACES)).toEqual([]);
   });
 
   it('are in no process of a sandbox', () => {
@@ -243,7 +234,9 @@ describe('the search', () => {
       (events) => events.length > before + 2 && events.at(-1)?.type === 'session.status_idle',
       60_000,
     );
-    const found = filesWith([planted], dir, THEIR_PLACES).map((path) => path.slice(dir.length));
+    const found = filesWith([planted], platform.dir, THEIR_PLACES).map((path) =>
+      path.slice(platform.dir.length),
+    );
     expect(found.some((path) => path.endsWith('/planted.txt'))).toBe(true);
     expect(found.some((path) => path.includes('/workers/'))).toBe(true);
     expect(processesWith([planted], sandboxed(allProcesses()))).not.toEqual([]);

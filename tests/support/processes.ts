@@ -7,7 +7,7 @@ export const TARGETS = ['workerd', 'workers', 'gateway', 'emulator', 'dev-model'
 export type Target = (typeof TARGETS)[number];
 
 /** Kills it without a warning. False: it is down already. */
-export function kill(platform: Platform, target: Target): boolean {
+export function kill(platform: Pick<Platform, 'ready'>, target: Target): boolean {
   const pids = pidsOf(platform, target);
   for (const pid of pids) {
     try {
@@ -19,7 +19,7 @@ export function kill(platform: Platform, target: Target): boolean {
   return pids.length > 0;
 }
 
-function pidsOf(platform: Platform, target: Target): number[] {
+function pidsOf(platform: Pick<Platform, 'ready'>, target: Target): number[] {
   const { dev: _, ...programs } = platform.ready().pids;
   const hosts = programs.workers === undefined ? [] : childrenOf(programs.workers, 'workerd');
   if (target === 'workerd') return hosts;

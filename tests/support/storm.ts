@@ -1,15 +1,11 @@
 // A platform with failpoints, and sessions that play stories on it at the same time while its processes are killed.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { Effects } from './effects.ts';
 import { FailpointServer } from './failpoint-server.ts';
 import { type Outcome, play, type Stage, setStage } from './player.ts';
 import { kill, type Target } from './processes.ts';
 import { ResumeTimes } from './resume-times.ts';
 import type { Story } from './story.ts';
+import { TestPlatform } from './test-platform.ts';
 
 /** A program that died is back about as soon as the runtime is. */
 const RESTART_AFTER_MS = 200;
@@ -19,15 +15,11 @@ export class Storm {
   server: FailpointServer;
   resumes: ResumeTimes;
   kills = new Map<Target, number>();
-  stateDir: string;
-  #dir: string;
-  #platform: Platform;
+  #platform: TestPlatform;
   #stage: Stage;
   #playing = new Map<string, Story>();
 
-  private constructor(parts: { dir: string; platform: Platform; stage: Stage }) {
-    this.#dir = parts.dir;
-    this.stateDir = join(parts.dir, 'state');
+  private constructor(parts: { platform: TestPlatform; stage: Stage }) {
     this.#platform = parts.platform;
     this.#stage = parts.stage;
     this.server = parts.stage.server;
@@ -39,22 +31,17 @@ export class Storm {
   }
 
   static async begin(): Promise<Storm> {
-    const dir = mkdtempSync(join(tmpdir(), 'capstan-storm-'));
-    const state = join(dir, 'state');
-    mkdirSync(state);
     const server = await FailpointServer.start();
-    const vars = join(dir, 'vars');
-    writeFileSync(vars, `FAILPOINTS=${server.url}\n`);
-    const platform = await startPlatform(state, [
-      '--vars',
-      vars,
-      '--restart-after',
-      String(RESTART_AFTER_MS),
-    ]);
+    const vars = { FAILPOINTS: server.url };
+    const platform = await TestPlatform.open({ vars, restartAfterMs: RESTART_AFTER_MS });
     // Players ask again by themselves, sooner than the client would.
-    const client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 0 });
-    const stage = await setStage(client, { server, effects: new Effects(state) });
-    return new Storm({ dir, platform, stage });
+    const client = platform.connect({ maxRetries: 0 });
+    const stage = await setStage(client, { server, effects: new Effects(platform.state) });
+    return new Storm({ platform, stage });
+  }
+
+  get stateDir(): string {
+    return this.#platform.state;
   }
 
   get stage(): Stage {
@@ -87,8 +74,7 @@ export class Storm {
   }
 
   async end(): Promise<void> {
-    await this.#platform.stop();
+    await this.#platform.close();
     this.server.stop();
-    rmSync(this.#dir, { recursive: true, force: true });
   }
 }

@@ -1,30 +1,23 @@
 // workerd killed between a change and what webhooks tell of it, again and again: every event arrives, under one id.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openReceiver, type Receiver } from '../../packages/api/src/testing/receiver.ts';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { kill } from '../support/processes.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'capstan-webhooks-'));
 let receiver: Receiver;
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 
 beforeAll(async () => {
   receiver = await openReceiver();
-  const vars = join(dir, 'vars');
-  writeFileSync(vars, `PRIVATE_HOSTS=${receiver.host}\n`);
-  platform = await startPlatform(join(dir, 'state'), ['--vars', vars, '--restart-after', '100']);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open({ vars: { PRIVATE_HOSTS: receiver.host }, restartAfterMs: 100 });
+  client = platform.connect();
 }, 240_000);
 
 afterAll(async () => {
-  await platform.stop();
+  await platform.close();
   await receiver.close();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 const told = () =>

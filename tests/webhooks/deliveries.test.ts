@@ -1,14 +1,11 @@
 // workerd killed at every step of a delivery: the event arrives at least once under one id, the log says what is known of its
 // attempts, and no endpoint is left with something that nobody sends.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Anthropic from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openReceiver, type Receiver } from '../../packages/api/src/testing/receiver.ts';
-import { type Platform, startPlatform } from '../../scripts/platform.ts';
 import { FailpointServer } from '../support/failpoint-server.ts';
 import { kill } from '../support/processes.ts';
+import { TestPlatform } from '../support/test-platform.ts';
 
 interface Delivery {
   event_id: string;
@@ -18,26 +15,24 @@ interface Delivery {
 }
 
 const WITHIN = { timeout: 90_000, interval: 100 };
-const dir = mkdtempSync(join(tmpdir(), 'capstan-deliveries-'));
 let server: FailpointServer;
 let receiver: Receiver;
-let platform: Platform;
+let platform: TestPlatform;
 let client: Anthropic;
 
 beforeAll(async () => {
-  mkdirSync(join(dir, 'state'));
   [server, receiver] = await Promise.all([FailpointServer.start(), openReceiver()]);
-  const vars = join(dir, 'vars');
-  writeFileSync(vars, `PRIVATE_HOSTS=${receiver.host}\nFAILPOINTS=${server.url}\n`);
-  platform = await startPlatform(join(dir, 'state'), ['--vars', vars, '--restart-after', '100']);
-  client = new Anthropic({ apiKey: platform.apiKey, baseURL: platform.url, maxRetries: 8 });
+  platform = await TestPlatform.open({
+    vars: { PRIVATE_HOSTS: receiver.host, FAILPOINTS: server.url },
+    restartAfterMs: 100,
+  });
+  client = platform.connect();
 }, 240_000);
 
 afterAll(async () => {
-  await platform.stop();
+  await platform.close();
   server.stop();
   await receiver.close();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 const die = () => expect(kill(platform, 'workerd')).toBe(true);
