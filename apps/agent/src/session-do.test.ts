@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openD1 } from '@capstan/db/d1';
 import { stores } from '@capstan/db/stores';
+import { plainAgent } from '@capstan/db/testing-agent';
 import type { SessionAddress } from '@capstan/session/address';
 import type { Sessions } from '@capstan/session/service';
 import { newId } from '@capstan/shared/ids';
@@ -50,17 +51,7 @@ beforeAll(async () => {
   db = openD1((await agent.getEnv()).DB);
   sessions = (await harness.getWorker<{ AGENT: Sessions }>('caller').getEnv()).AGENT;
   const created = await stores(db, TENANT).agents.create({
-    settings: {
-      name: 'tester',
-      description: null,
-      model: { id: 'any-model' },
-      system: null,
-      tools: [],
-      mcp_servers: [],
-      skills: [],
-      multiagent: null,
-      execution_identity: { type: 'service_account' },
-    },
+    settings: plainAgent('tester', { model: { id: 'any-model' } }),
     metadata: {},
     now: Date.now(),
   });

@@ -1,9 +1,9 @@
 import type { Tool } from '@capstan/schema/tools';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AgentOverrides, overridden } from './agent-overrides.ts';
-import type { AgentSettings } from './agent-settings.ts';
 import { type Stores, stores } from './stores.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { plainAgent } from './testing-agent.ts';
 
 const now = Date.parse('2026-11-21T07:00:00Z');
 const always = { enabled: true, permission_policy: { type: 'always_allow' as const } };
@@ -11,17 +11,13 @@ const toolset: Tool = { type: 'agent_toolset_20260401', default_config: always, 
 const remote: Tool = { type: 'mcp_toolset', mcp_server_name: 'wiki', default_config: always, configs: [] };
 const server = { type: 'url' as const, name: 'wiki', url: 'https://wiki.example/mcp' };
 const skill = { type: 'custom' as const, skill_id: 'skill_1', version: '1' };
-const settings: AgentSettings = {
-  name: 'Writer',
+const settings = plainAgent('Writer', {
   description: 'Writes',
   model: { id: 'some-model', effort: { type: 'high' }, inference_geo: 'us' },
   system: 'Write well.',
   tools: [toolset, remote],
   mcp_servers: [server],
-  skills: [],
-  multiagent: null,
-  execution_identity: { type: 'service_account' },
-};
+});
 
 let database: TestDatabase;
 let ours: Stores;

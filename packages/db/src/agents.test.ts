@@ -7,19 +7,15 @@ import type { AgentChange, AgentSettings } from './agent-settings.ts';
 import { AgentStore } from './agents.ts';
 import { ReceiptStore } from './receipts.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { plainAgent } from './testing-agent.ts';
 
 const now = Date.parse('2026-11-21T07:00:00Z');
-const settings: AgentSettings = {
-  name: 'Writer',
+const settings = plainAgent('Writer', {
   description: 'Writes',
   model: { id: 'some-model', effort: { type: 'high' }, speed: 'fast' },
   system: 'Write well.',
   tools: [{ type: 'custom', name: 't', description: 'd', input_schema: { type: 'object', a: 1, b: 2 } }],
-  mcp_servers: [],
-  skills: [],
-  multiagent: null,
-  execution_identity: { type: 'service_account' },
-};
+});
 
 let database: TestDatabase;
 let ours: AgentStore;

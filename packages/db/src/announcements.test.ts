@@ -1,24 +1,14 @@
 // What is told of agents, environments and new sessions, and what is not.
 import { asc, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AgentSettings } from './agent-settings.ts';
 import { OPEN_CLOUD } from './environments.ts';
 import { type Stores, stores } from './stores.ts';
 import { outbox } from './tables/outbox.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { plainAgent } from './testing-agent.ts';
 
 const now = Date.parse('2026-11-21T07:00:00Z');
-const settings: AgentSettings = {
-  name: 'Writer',
-  description: null,
-  model: { id: 'some-model' },
-  system: null,
-  tools: [],
-  mcp_servers: [],
-  skills: [],
-  multiagent: null,
-  execution_identity: { type: 'service_account' },
-};
+const settings = plainAgent('Writer');
 const environment = {
   name: 'Open',
   description: null,

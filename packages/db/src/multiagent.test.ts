@@ -3,19 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentSettings } from './agent-settings.ts';
 import { type Stores, stores } from './stores.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { plainAgent } from './testing-agent.ts';
 
 const now = Date.parse('2026-11-21T07:00:00Z');
-const plain: AgentSettings = {
-  name: 'Writer',
-  description: null,
-  model: { id: 'some-model' },
-  system: null,
-  tools: [],
-  mcp_servers: [],
-  skills: [],
-  multiagent: null,
-  execution_identity: { type: 'service_account' },
-};
+const plain = plainAgent('Writer');
 const type = 'multiagent_20261001' as const;
 const enabled = { type: 'enabled' as const };
 const disabled = { type: 'disabled' as const };

@@ -3,26 +3,19 @@ import { ZERO_USAGE } from '@capstan/schema/usage';
 import { count, eq } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AgentSettings } from './agent-settings.ts';
 import { OPEN_CLOUD } from './environments.ts';
 import { type Stores, stores } from './stores.ts';
 import { receipts } from './tables/receipts.ts';
 import { sessions } from './tables/sessions.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { plainAgent } from './testing-agent.ts';
 
 const now = Date.parse('2026-11-21T07:00:00Z');
 const DAY_MS = 24 * 3_600_000;
-const settings: AgentSettings = {
-  name: 'Writer — ünïcode "quoted" \\ \u2028',
-  description: null,
-  model: { id: 'some-model' },
+const settings = plainAgent('Writer — ünïcode "quoted" \\ \u2028', {
   system: 'Write well.\n',
   tools: [{ type: 'custom', name: 't', description: 'd', input_schema: { type: 'object', n: 1.5e21 } }],
-  mcp_servers: [],
-  skills: [],
-  multiagent: null,
-  execution_identity: { type: 'service_account' },
-};
+});
 
 let database: TestDatabase;
 let ours: Stores;

@@ -6,19 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentSettings } from './agent-settings.ts';
 import { type Stores, stores } from './stores.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { plainAgent } from './testing-agent.ts';
 
 const now = Date.parse('2026-11-21T07:00:00Z');
-const plain: AgentSettings = {
-  name: 'Writer — ünïcode "quoted" \\ \u2028',
-  description: null,
-  model: { id: 'some-model' },
+const plain = plainAgent('Writer — ünïcode "quoted" \\ \u2028', {
   system: 'Write well.\n',
   tools: [{ type: 'custom', name: 't', description: 'd', input_schema: { type: 'object', n: 1.5e21 } }],
-  mcp_servers: [],
-  skills: [],
-  multiagent: null,
-  execution_identity: { type: 'service_account' },
-};
+});
 
 let database: TestDatabase;
 let ours: Stores;

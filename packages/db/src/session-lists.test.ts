@@ -8,18 +8,9 @@ import type { SessionFilter } from './session-lists.ts';
 import { type Stores, stores } from './stores.ts';
 import { sessionResources } from './tables/resources.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { plainAgent } from './testing-agent.ts';
 
-const SETTINGS = {
-  name: 'Writer',
-  description: null,
-  model: { id: 'some-model' },
-  system: null,
-  tools: [],
-  mcp_servers: [],
-  skills: [],
-  multiagent: null,
-  execution_identity: { type: 'service_account' as const },
-};
+const SETTINGS = plainAgent('Writer');
 
 describe('pages of a list of sessions', () => {
   const TENANT = 'tnt_pages';

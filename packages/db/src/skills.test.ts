@@ -5,6 +5,7 @@ import { OPEN_CLOUD } from './environments.ts';
 import { type Stores, stores } from './stores.ts';
 import { agentVersions } from './tables/agents.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { plainAgent } from './testing-agent.ts';
 
 const content = { sizeBytes: 3, digest: 'd'.repeat(64) };
 let now = Date.parse('2026-11-21T07:00:00Z');
@@ -53,17 +54,7 @@ describe('a version of a skill', () => {
 
   it('is given to no session of another tenant, whatever its agent says', async () => {
     const { id: skill_id, first } = await make(strange, 'theirs');
-    const settings = {
-      name: 'Borrower',
-      description: null,
-      model: { id: 'some-model' },
-      system: null,
-      tools: [],
-      mcp_servers: [],
-      skills: [],
-      multiagent: null,
-      execution_identity: { type: 'service_account' as const },
-    };
+    const settings = plainAgent('Borrower');
     const begin = async (owner: Stores) => {
       const agent = await owner.agents.create({ settings, metadata: {}, now });
       // No request could say so.

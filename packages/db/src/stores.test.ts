@@ -3,19 +3,10 @@ import { ApiKeyStore } from './api-keys.ts';
 import { LoginCodeStore } from './login-codes.ts';
 import { type Stores, stores } from './stores.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { plainAgent } from './testing-agent.ts';
 
 const now = Date.parse('2026-11-21T07:00:00Z');
-const settings = {
-  name: 'Writer',
-  description: null,
-  model: { id: 'some-model' },
-  system: 'Write well.',
-  tools: [],
-  mcp_servers: [],
-  skills: [],
-  multiagent: null,
-  execution_identity: { type: 'service_account' as const },
-};
+const settings = plainAgent('Writer', { system: 'Write well.' });
 const plain = { environmentId: null, title: null, metadata: {}, now };
 
 let database: TestDatabase;

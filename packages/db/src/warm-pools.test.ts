@@ -6,6 +6,7 @@ import { OPEN_CLOUD } from './environments.ts';
 import { type Stores, stores } from './stores.ts';
 import { environments } from './tables/environments.ts';
 import { openTestDatabase, type TestDatabase } from './testing.ts';
+import { plainAgent } from './testing-agent.ts';
 import { readsOf, sortsOf, watchPlans } from './testing-plans.ts';
 import { nextPools } from './warm-pools.ts';
 
@@ -77,17 +78,7 @@ describe('the pool of an environment', () => {
   });
 
   it('is known to the sessions that are opened while there is one', async () => {
-    const settings = {
-      name: 'Scribe',
-      description: null,
-      model: { id: 'any' },
-      system: null,
-      tools: [],
-      mcp_servers: [],
-      skills: [],
-      multiagent: null,
-      execution_identity: { type: 'service_account' as const },
-    };
+    const settings = plainAgent('Scribe', { model: { id: 'any' } });
     const agent = await own.agents.create({ settings, metadata: {}, now: NOW });
     const environmentId = await make(1);
     const begun = { agent: { id: agent.id }, environmentId, title: null, metadata: {}, now: NOW };

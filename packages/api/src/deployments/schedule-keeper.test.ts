@@ -2,6 +2,7 @@ import { OPEN_CLOUD } from '@capstan/db/environments';
 import { stores } from '@capstan/db/stores';
 import { outbox } from '@capstan/db/tables/outbox';
 import { openTestDatabase, type TestDatabase } from '@capstan/db/testing';
+import { plainAgent } from '@capstan/db/testing-agent';
 import type { MissedRuns } from '@capstan/schema/deployments';
 import { ApiError } from '@capstan/schema/error';
 import { newId } from '@capstan/shared/ids';
@@ -21,17 +22,7 @@ let agent: { id: string; version: number };
 
 beforeAll(async () => {
   database = await openTestDatabase();
-  const settings = {
-    name: 'Reporter',
-    description: null,
-    model: { id: 'some-model' },
-    system: null,
-    tools: [],
-    mcp_servers: [],
-    skills: [],
-    multiagent: null,
-    execution_identity: { type: 'service_account' as const },
-  };
+  const settings = plainAgent('Reporter');
   const store = stores(database.db, tenantId);
   const { id, version } = await store.agents.create({ settings, metadata: {}, now: began });
   agent = { id, version };

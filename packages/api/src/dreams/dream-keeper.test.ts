@@ -3,6 +3,7 @@ import { OPEN_CLOUD } from '@capstan/db/environments';
 import { stores } from '@capstan/db/stores';
 import { files } from '@capstan/db/tables/files';
 import { openTestDatabase, type TestDatabase } from '@capstan/db/testing';
+import { plainAgent } from '@capstan/db/testing-agent';
 import { ApiError } from '@capstan/schema/error';
 import { ZERO_USAGE } from '@capstan/schema/usage';
 import { newId } from '@capstan/shared/ids';
@@ -21,17 +22,7 @@ let talk: string;
 
 beforeAll(async () => {
   database = await openTestDatabase();
-  const settings = {
-    name: 'Talker',
-    description: null,
-    model: { id: 'some-model' },
-    system: null,
-    tools: [],
-    mcp_servers: [],
-    skills: [],
-    multiagent: null,
-    execution_identity: { type: 'service_account' as const },
-  };
+  const settings = plainAgent('Talker');
   const agent = await mine().agents.create({ settings, metadata: {}, now: began });
   const cloud = { name: 'Cloud', description: null, config: OPEN_CLOUD, metadata: {} };
   const environment = await mine().environments.create({ ...cloud, scope: 'organization', now: began });

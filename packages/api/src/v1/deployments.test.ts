@@ -2,6 +2,7 @@ import { ApiKeyStore, DEFAULT_TENANT } from '@capstan/db/api-keys';
 import { OPEN_CLOUD } from '@capstan/db/environments';
 import { stores } from '@capstan/db/stores';
 import { openTestDatabase, type TestDatabase } from '@capstan/db/testing';
+import { plainAgent } from '@capstan/db/testing-agent';
 import { silentLogger } from '@capstan/shared/logger';
 import { createSealer } from '@capstan/shared/seal';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -23,17 +24,7 @@ beforeAll(async () => {
   const named = { tenantId: DEFAULT_TENANT, name: 'Test', lastFour: '-key' };
   await new ApiKeyStore(database.db).create({ ...named, hash: await sha256Hex(KEY), now });
   const { agents, environments } = stores(database.db, DEFAULT_TENANT);
-  const settings = {
-    name: 'Reporter',
-    description: null,
-    model: { id: 'some-model' },
-    system: null,
-    tools: [],
-    mcp_servers: [],
-    skills: [],
-    multiagent: null,
-    execution_identity: { type: 'service_account' as const },
-  };
+  const settings = plainAgent('Reporter');
   const agent = await agents.create({ settings, metadata: {}, now });
   const scope = 'organization' as const;
   const about = { name: 'Cloud', description: null, metadata: {}, scope, now };
