@@ -1,5 +1,4 @@
 // Sessions in workerd, called as main calls them: the RPC entrypoint, the Durable Object, its storage.
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openD1 } from '@capstan/db/d1';
@@ -9,9 +8,8 @@ import type { SessionAddress } from '@capstan/session/address';
 import type { Sessions } from '@capstan/session/service';
 import { newId } from '@capstan/shared/ids';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestHarness } from 'wrangler';
+import { type AgentHarness, openAgentHarness } from './testing/agent-harness.ts';
 
-const ROOT = `${import.meta.dirname}/../../..`;
 const TENANT = 'tnt_default';
 
 /** Says the same to everything, as a Chat Completions stream. */
@@ -28,28 +26,17 @@ function startModel(): Promise<Server> {
 }
 
 let model: Server;
-let harness: ReturnType<typeof createTestHarness>;
+let harness: AgentHarness<Sessions>;
 let sessions: Sessions;
 let db: ReturnType<typeof openD1>;
 let agentId: string;
 
 beforeAll(async () => {
   model = await startModel();
-  process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false';
-  const services = [{ binding: 'AGENT', service: 'capstan-agent', entrypoint: 'AgentService' }];
-  const main = './apps/agent/src/testing/caller.ts';
-  harness = createTestHarness({
-    root: ROOT,
-    workers: [
-      { config: { name: 'caller', main, compatibility_date: '2026-10-01', services } },
-      { config: agentConfig((model.address() as AddressInfo).port) },
-    ],
-  });
-  await harness.listen();
-  const agent = harness.getWorker<{ DB: D1Database }>('capstan-agent');
-  await agent.applyD1Migrations('DB');
-  db = openD1((await agent.getEnv()).DB);
-  sessions = (await harness.getWorker<{ AGENT: Sessions }>('caller').getEnv()).AGENT;
+  const { port } = model.address() as AddressInfo;
+  harness = await openAgentHarness({ OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1` });
+  sessions = harness.agent;
+  db = openD1(harness.env.DB);
   const created = await stores(db, TENANT).agents.create({
     settings: plainAgent('tester', { model: { id: 'any-model' } }),
     metadata: {},
@@ -62,22 +49,6 @@ afterAll(async () => {
   await harness.close();
   model.close();
 });
-
-function agentConfig(modelPort: number) {
-  const text = readFileSync(`${ROOT}/apps/agent/wrangler.jsonc`, 'utf8');
-  const own = JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, ''));
-  return {
-    ...own,
-    main: './apps/agent/src/index.ts',
-    d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
-    vars: {
-      ENVIRONMENT: 'development',
-      OPENAI_BASE_URL: `http://127.0.0.1:${modelPort}/v1`,
-      GATEWAY_URL: 'http://127.0.0.1:9',
-      GATEWAY_SECRET: 'a secret for tests, 32 characters and more',
-    },
-  };
-}
 
 async function created(): Promise<SessionAddress> {
   const session = await stores(db, TENANT).sessions.create({

@@ -1,39 +1,27 @@
 // Warm pools in workerd, called as main and jobs call them: the RPC entrypoint, the Durable Object, its storage and its alarm.
 // Their sandboxes are scripted, behind a gateway that answers in its own frames.
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openD1 } from '@capstan/db/d1';
 import { OPEN_CLOUD } from '@capstan/db/environments';
 import { type Stores, stores } from '@capstan/db/stores';
 import { ScriptedSandboxes } from '@capstan/harness/testing/scripted-sandboxes';
-import type { WarmSandbox } from '@capstan/harness/warm-pool';
 import { isSandboxError, SANDBOX_ERRORS } from '@capstan/sandbox/error';
 import { decodeFrame, encodeFrame } from '@capstan/sandbox/frame';
-import type { SandboxKind } from '@capstan/sandbox/warm-pool';
 import type { EnvironmentKey } from '@capstan/schema/environment-images';
 import type { WarmPools } from '@capstan/schema/warm-pools';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestHarness } from 'wrangler';
+import { type AgentHarness, openAgentHarness } from './testing/agent-harness.ts';
 
-const ROOT = `${import.meta.dirname}/../../..`;
 const TENANT = 'tnt_default';
 const soon = { timeout: 20_000, interval: 50 };
 const USUAL = { imageId: null, cpu: null, memoryMiB: null, gpu: null };
 const made: EnvironmentKey[] = [];
 
-interface Pools {
-  getByName(name: string): {
-    claim(at: EnvironmentKey, sessionId: string, kind: SandboxKind): Promise<WarmSandbox | null>;
-    settle(at: EnvironmentKey, sessionId: string, kept: string | null): Promise<void>;
-  };
-}
-
 let world: ScriptedSandboxes;
 let gateway: Server;
-let harness: ReturnType<typeof createTestHarness>;
+let harness: AgentHarness<WarmPools>;
 let pools: WarmPools;
-let objects: Pools;
 let own: Stores;
 
 /** Answers with what the scripted sandboxes do. */
@@ -60,23 +48,13 @@ function startGateway(): Promise<Server> {
 
 beforeAll(async () => {
   gateway = await startGateway();
-  process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false';
-  const services = [{ binding: 'AGENT', service: 'capstan-agent', entrypoint: 'AgentService' }];
-  const main = './apps/agent/src/testing/caller.ts';
-  harness = createTestHarness({
-    root: ROOT,
-    workers: [
-      { config: { name: 'caller', main, compatibility_date: '2026-10-01', services } },
-      { config: agentConfig((gateway.address() as AddressInfo).port) },
-    ],
+  const { port } = gateway.address() as AddressInfo;
+  harness = await openAgentHarness({
+    GATEWAY_URL: `http://127.0.0.1:${port}`,
+    SANDBOX_CPU_USD_PER_HOUR: '0.1',
   });
-  await harness.listen();
-  const agent = harness.getWorker<{ DB: D1Database; POOLS: Pools }>('capstan-agent');
-  await agent.applyD1Migrations('DB');
-  const env = await agent.getEnv();
-  objects = env.POOLS;
-  own = stores(openD1(env.DB), TENANT);
-  pools = (await harness.getWorker<{ AGENT: WarmPools }>('caller').getEnv()).AGENT;
+  own = stores(openD1(harness.env.DB), TENANT);
+  pools = harness.agent;
 }, 60_000);
 
 beforeEach(() => {
@@ -98,22 +76,6 @@ afterAll(async () => {
   gateway.close();
 });
 
-function agentConfig(port: number) {
-  const text = readFileSync(`${ROOT}/apps/agent/wrangler.jsonc`, 'utf8');
-  const own = JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, ''));
-  return {
-    ...own,
-    main: './apps/agent/src/index.ts',
-    d1_databases: [{ ...own.d1_databases[0], migrations_dir: './migrations/d1' }],
-    vars: {
-      ENVIRONMENT: 'development',
-      GATEWAY_URL: `http://127.0.0.1:${port}`,
-      GATEWAY_SECRET: 'a secret for tests, 32 characters and more',
-      SANDBOX_CPU_USD_PER_HOUR: '0.1',
-    },
-  };
-}
-
 async function wanted(warmSandboxes: number): Promise<EnvironmentKey> {
   const rest = { name: 'Warm', description: null, metadata: {}, scope: 'organization' as const };
   const input = { ...rest, config: OPEN_CLOUD, warmSandboxes, now: Date.now() };
@@ -123,7 +85,7 @@ async function wanted(warmSandboxes: number): Promise<EnvironmentKey> {
   return environment;
 }
 
-const poolOf = (at: EnvironmentKey) => objects.getByName(`${at.tenantId}/${at.environmentId}`);
+const poolOf = (at: EnvironmentKey) => harness.env.POOLS.getByName(`${at.tenantId}/${at.environmentId}`);
 const readyIn = async (at: EnvironmentKey) => (await pools.countPool(at)).ready;
 describe('a warm pool in workerd', () => {
   it('makes what its environment wants, gives each session one, and makes others in their place', async () => {

@@ -1,15 +1,13 @@
 // Java through the proxy, with the variables and files a sandbox is given, where there is a JDK to run.
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { RequestListener } from 'node:http';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SandboxCredential } from '../port.ts';
 import { JAVA_RELAY } from './attachment.ts';
 import { javaKeystore } from './java-keystore.ts';
-import { credentialFor, openWorld, upstreamAuthority, type World } from './testing.ts';
+import { openProgramGround, type ProgramGround } from './testing/program-ground.ts';
+import { upstreamAuthority } from './testing.ts';
 
 const jdk = /^javac (\d+)/.exec(spawnSync('javac', ['-version'], { encoding: 'utf8' }).stdout ?? '')?.[1];
 
@@ -32,51 +30,30 @@ public class Probe {
 }`;
 
 describe.skipIf(jdk === undefined)('java', () => {
-  let world: World;
+  let ground: ProgramGround;
   let dir: string;
   let env: NodeJS.ProcessEnv;
-  let credential: SandboxCredential;
-  let hosts: { own: string; other: string; plain: string };
   const authorizations: (string | undefined)[] = [];
   const run = promisify(execFile);
   const java = (...args: string[]) => run('java', args, { env, cwd: dir, timeout: 60_000 });
 
   beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'capstan-java-'));
-    world = await openWorld();
-    const listener: RequestListener = (request, response) => {
+    ground = await openProgramGround(() => (request, response) => {
       authorizations.push(request.headers.authorization);
       response.end(`hello ${request.url}`);
-    };
-    const own = await world.serveTls('own.test', listener);
-    const other = await world.serveTls('other.test', listener);
-    const plain = await world.serve(listener);
-    hosts = { own: `own.test:${own}`, other: `other.test:${other}`, plain: `plain.test:${plain}` };
-    credential = credentialFor([hosts.own]);
-    const policy = {
-      network: { type: 'limited', allowedHosts: Object.values(hosts) },
-      credentials: [credential],
-    } as const;
-    const needs = world.egresses.needs('sbx-1', policy, true);
-    await world.egresses.change('sbx-1', policy);
-    mkdirSync(join(dir, 'ca'));
+    });
+    dir = ground.dir;
+    env = { PATH: process.env.PATH, ...ground.env };
     writeFileSync(join(dir, 'ca', basename(JAVA_RELAY.path)), JAVA_RELAY.content);
     // Hosts that are tunnelled show what servers of tests show.
-    const trusted = [world.proxy.authority.certificate, upstreamAuthority.certificate];
+    const trusted = [ground.world.proxy.authority.certificate, upstreamAuthority.certificate];
     writeFileSync(join(dir, 'ca', 'ca.jks'), javaKeystore(trusted));
-    const here = Object.entries(needs.env).map(([name, value]) => [
-      name,
-      value.replaceAll('/etc/capstan/egress', join(dir, 'ca')),
-    ]);
-    env = { PATH: process.env.PATH, HOME: dir, TOKEN: credential.placeholder, ...Object.fromEntries(here) };
     writeFileSync(join(dir, 'Probe.java'), PROBE);
   });
-  afterAll(async () => {
-    await world.close();
-    rmSync(dir, { recursive: true, force: true });
-  });
+  afterAll(() => ground.close());
 
   it('reaches hosts with a credential, without one, and in the clear, with each of its clients', async () => {
+    const { hosts, credential } = ground;
     const urls = [`https://${hosts.own}/own`, `https://${hosts.other}/other`, `http://${hosts.plain}/plain`];
     const { stdout } = await java('Probe.java', ...urls);
     const answers = ['own', 'other', 'plain'].flatMap((path) => Array(4).fill(`hello /${path}`));
@@ -101,7 +78,7 @@ describe.skipIf(jdk === undefined)('java', () => {
       await run('mvn', ['-q', `-Dmaven.repo.local=${join(dir, 'm2')}`, 'compile'], { env, cwd: dir }).catch(
         (refused: unknown) => refused,
       );
-      expect(world.denied.map(({ target }) => target)).toContain('repo.maven.apache.org:443');
+      expect(ground.world.denied.map(({ target }) => target)).toContain('repo.maven.apache.org:443');
     },
     90_000,
   );

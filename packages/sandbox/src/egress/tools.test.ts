@@ -1,33 +1,31 @@
 // Programs people run in sandboxes, with the variables and files a sandbox is given, through the proxy to servers on loopback.
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SandboxCredential } from '../port.ts';
+import { openProgramGround, type ProgramGround } from './testing/program-ground.ts';
 import { gitServer, wheelOf } from './testing/servers.ts';
-import { credentialFor, openWorld, upstreamAuthority, type World } from './testing.ts';
+import { upstreamAuthority } from './testing.ts';
 
-let world: World;
+let ground: ProgramGround;
 let dir: string;
 let env: NodeJS.ProcessEnv;
 let credential: SandboxCredential;
 /** Hosts with a credential, and without: TLS ended here, and tunnelled. */
-let hosts: { own: string; other: string; plain: string };
+let hosts: ProgramGround['hosts'];
 let authorizations: (string | undefined)[] = [];
 
 const run = promisify(execFile);
 const ask = async (file: string, ...args: string[]) =>
   (await run(file, args, { env, cwd: dir, timeout: 25_000 })).stdout;
 
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'capstan-tools-'));
-  world = await openWorld();
-  const { repository, answer: git } = gitServer(dir);
+function answer(directory: string): RequestListener {
+  const { repository, answer: git } = gitServer(directory);
   const wheel = wheelOf('capstan_probe');
-  const listener: RequestListener = (request, response) => {
+  return (request, response) => {
     authorizations.push(request.headers.authorization);
     if (request.url?.startsWith(repository)) return git(request, response);
     if (request.url?.startsWith('/simple/'))
@@ -35,37 +33,17 @@ beforeAll(async () => {
     if (request.url?.startsWith('/wheel/')) return void response.end(wheel.content);
     response.end(`hello ${request.url}`);
   };
-  const own = await world.serveTls('own.test', listener);
-  const other = await world.serveTls('other.test', listener);
-  const plain = await world.serve(listener);
-  hosts = { own: `own.test:${own}`, other: `other.test:${other}`, plain: `plain.test:${plain}` };
-  credential = credentialFor([hosts.own]);
-  const policy = {
-    network: { type: 'limited', allowedHosts: Object.values(hosts) },
-    credentials: [credential],
-  } as const;
-  const needs = world.egresses.needs('sbx-1', policy, true);
-  await world.egresses.change('sbx-1', policy);
-  mkdirSync(join(dir, 'ca'));
+}
+
+beforeAll(async () => {
+  ground = await openProgramGround(answer);
+  ({ dir, credential, hosts } = ground);
   // Where a sandbox has them is not ours to write here. Hosts that are tunnelled show what servers of tests show.
-  for (const { path, content } of needs.files)
+  for (const { path, content } of ground.needs.files)
     writeFileSync(join(dir, 'ca', basename(path)), `${Buffer.from(content)}${upstreamAuthority.certificate}`);
-  const here = Object.entries(needs.env).map(([name, value]) => [
-    name,
-    value.replace('/etc/capstan/egress', join(dir, 'ca')),
-  ]);
-  env = {
-    PATH: process.env.PATH,
-    HOME: dir,
-    GIT_TERMINAL_PROMPT: '0',
-    TOKEN: credential.placeholder,
-    ...Object.fromEntries(here),
-  };
+  env = { PATH: process.env.PATH, GIT_TERMINAL_PROMPT: '0', ...ground.env };
 });
-afterAll(async () => {
-  await world.close();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => ground.close());
 
 describe.each(['own', 'other'] as const)('at a host of kind "%s"', (kind) => {
   const url = (path: string) => `https://${hosts[kind]}${path}`;
@@ -142,7 +120,7 @@ print(u.urlopen(u.Request('${url('/python')}', headers={'Authorization': 'Bearer
     const args = [
       's_client',
       '-proxy',
-      `127.0.0.1:${world.port}`,
+      `127.0.0.1:${ground.world.port}`,
       '-proxy_user',
       user,
       '-proxy_pass',
