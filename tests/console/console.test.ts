@@ -135,9 +135,11 @@ describe('the list', () => {
   it('starts a session, making its agent first when there is none', async () => {
     await signIn('/sessions/new');
     await page.getByLabel('Name').fill('Gardener');
-    await page.getByText('Ask me before each tool call').click();
+    await page.getByRole('radio', { name: /^Judge it/ }).click();
     await page.getByRole('button', { name: 'Create agent' }).click();
     await page.getByRole('radio', { name: /Gardener/ }).waitFor();
+    const judged = { enabled: true, permission_policy: { type: 'auto' } };
+    expect(platform.asked[0]?.tools).toMatchObject([{ configs: Array.from({ length: 6 }, () => judged) }]);
     await page.getByLabel('First message').fill('Run: uname -a');
     await page.getByRole('button', { name: 'Start session' }).click();
     await page.getByRole('heading', { name: 'Run: uname -a' }).waitFor();

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { extname, join, normalize } from 'node:path';
-import { type Agent, agent, createAgent } from '../../packages/schema/src/agents.ts';
+import { type Agent, agent, type CreateAgent, createAgent } from '../../packages/schema/src/agents.ts';
 import { consoleRoutes, type ModelNotice } from '../../packages/schema/src/console-login.ts';
 import {
   eventRoutes,
@@ -45,6 +45,8 @@ export class FakePlatform {
   isolation: Isolation | null = 'container';
   model: ModelNotice = { provider: 'dev', message: MODEL_MESSAGE };
   agents: Agent[] = [];
+  /** What agents were asked for. */
+  readonly asked: CreateAgent[] = [];
   sessions: Live[] = [];
   /** Events clients sent, in order. */
   sent: SessionEvent[] = [];
@@ -185,6 +187,7 @@ export class FakePlatform {
 
   async #createAgent(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = createAgent.parse(await read(request));
+    this.asked.push(body);
     const model = typeof body.model === 'string' ? body.model : body.model.id;
     const made = makeAgent(body.name, { model, system: body.system ?? null });
     this.agents.unshift(made);

@@ -4,12 +4,11 @@ import type { Agent } from '@capstan/schema/agents';
 import { Button } from '@cloudflare/kumo/components/button';
 import { Checkbox } from '@cloudflare/kumo/components/checkbox';
 import { Input, InputArea } from '@cloudflare/kumo/components/input';
-import { Switch } from '@cloudflare/kumo/components/switch';
 import { useMutation } from '@tanstack/react-query';
 import { type SubmitEvent, useState } from 'react';
 import { api } from '../api.ts';
 import { FailureNotice } from '../ui/notice.tsx';
-import { OFFERED, type Offered, toToolset } from './tools.ts';
+import { OFFERED, type Offered, POLICIES, type Policy, toToolset } from './tools.ts';
 
 interface Props {
   onCreated: (agent: Agent) => void;
@@ -21,7 +20,7 @@ interface Draft {
   model: string;
   system: string;
   tools: Offered[];
-  ask: boolean;
+  policy: Policy;
 }
 
 const BLANK: Draft = {
@@ -29,7 +28,7 @@ const BLANK: Draft = {
   model: 'claude-sonnet-4-6',
   system: '',
   tools: OFFERED.map(({ name }) => name),
-  ask: false,
+  policy: 'always_allow',
 };
 
 export function AgentForm({ onCreated, onCancel }: Props) {
@@ -74,6 +73,7 @@ export function AgentForm({ onCreated, onCancel }: Props) {
         className="w-full"
       />
       <Tools draft={draft} change={change} />
+      {draft.tools.length > 0 && <Policies value={draft.policy} onChange={(policy) => change({ policy })} />}
       {create.error !== null && <FailureNotice error={create.error} />}
       <div className="flex gap-2">
         <Button type="submit" variant="primary" loading={create.isPending}>
@@ -112,25 +112,42 @@ function Tools({ draft, change }: { draft: Draft; change: (part: Partial<Draft>)
           />
         ))}
       </div>
-      <div className="mt-4">
-        <Switch
-          label="Ask me before each tool call"
-          checked={draft.ask}
-          disabled={draft.tools.length === 0}
-          onCheckedChange={(ask) => change({ ask })}
-        />
+    </fieldset>
+  );
+}
+
+function Policies({ value, onChange }: { value: Policy; onChange: (policy: Policy) => void }) {
+  return (
+    <fieldset>
+      <legend className="mb-2 font-medium text-kumo-default">When it calls a tool</legend>
+      <div className="grid gap-x-4 gap-y-2.5 sm:grid-cols-3">
+        {POLICIES.map(({ type, label, what }) => (
+          <label key={type} className="flex cursor-pointer items-start gap-2">
+            <input
+              type="radio"
+              name="policy"
+              className="mt-0.5 size-4 shrink-0 accent-accent"
+              checked={type === value}
+              onChange={() => onChange(type)}
+            />
+            <span>
+              <span className="block text-kumo-strong">{label}</span>
+              <span className="block text-xs text-kumo-subtle">{what}</span>
+            </span>
+          </label>
+        ))}
       </div>
     </fieldset>
   );
 }
 
-function createAgent({ name, model, system, tools, ask }: Draft): Promise<Agent> {
+function createAgent({ name, model, system, tools, policy }: Draft): Promise<Agent> {
   return api.agents.create({
     body: {
       name: name.trim(),
       model: model.trim(),
       system: system.trim() || null,
-      tools: toToolset(tools, ask),
+      tools: toToolset(tools, policy),
     },
   });
 }

@@ -7,15 +7,15 @@ const allow = { enabled: true, permission_policy: { type: 'always_allow' } } as 
 
 describe('tools of an agent', () => {
   it('asks for the chosen tools and no others', () => {
-    const [toolset] = toToolset(['bash', 'grep'], true);
+    const [toolset] = toToolset(['bash', 'grep'], 'auto');
     expect(agentToolsetParam.parse(toolset)).toMatchObject({
       default_config: { enabled: false },
       configs: [
-        { name: 'bash', enabled: true, permission_policy: { type: 'always_ask' } },
-        { name: 'grep', enabled: true, permission_policy: { type: 'always_ask' } },
+        { name: 'bash', enabled: true, permission_policy: { type: 'auto' } },
+        { name: 'grep', enabled: true, permission_policy: { type: 'auto' } },
       ],
     });
-    expect(toToolset([], false)).toEqual([]);
+    expect(toToolset([], 'always_allow')).toEqual([]);
   });
 
   it('names what is on, whichever way the toolset says it', () => {

@@ -1,6 +1,6 @@
 // Tools as the Console speaks of them.
 import type { Agent, AgentSnapshot } from '@capstan/schema/agents';
-import type { BuiltInTool, ToolParam } from '@capstan/schema/tools';
+import type { BuiltInTool, PermissionPolicy, ToolParam } from '@capstan/schema/tools';
 
 /** The built-in tools a form offers; the schema's list has others that this server does not run. */
 export const OFFERED = [
@@ -14,15 +14,27 @@ export const OFFERED = [
 
 export type Offered = (typeof OFFERED)[number]['name'];
 
+/** What may happen to a tool call, as a form offers it. */
+export const POLICIES = [
+  { type: 'always_allow', label: 'Run it', what: 'without asking anybody' },
+  {
+    type: 'auto',
+    label: 'Judge it',
+    what: 'the model runs what is harmless, refuses what is not, and asks you in doubt',
+  },
+  { type: 'always_ask', label: 'Ask me', what: 'and wait for the answer' },
+] as const satisfies { type: PermissionPolicy['type']; label: string; what: string }[];
+
+export type Policy = (typeof POLICIES)[number]['type'];
+
 /** One toolset with just the chosen tools; none chosen: no toolset. */
-export function toToolset(chosen: readonly Offered[], ask: boolean): ToolParam[] {
+export function toToolset(chosen: readonly Offered[], policy: Policy): ToolParam[] {
   if (chosen.length === 0) return [];
-  const policy = { type: ask ? 'always_ask' : 'always_allow' } as const;
   return [
     {
       type: 'agent_toolset_20260401',
       default_config: { enabled: false },
-      configs: chosen.map((name) => ({ name, enabled: true, permission_policy: policy })),
+      configs: chosen.map((name) => ({ name, enabled: true, permission_policy: { type: policy } })),
     },
   ];
 }
