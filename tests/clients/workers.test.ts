@@ -204,7 +204,7 @@ describe('a work item', () => {
 });
 
 describe('a worker whose work was given to another', () => {
-  it('sends nothing more with the token it had', async () => {
+  it('sends and reads nothing more with the token it had', async () => {
     const session = await Conversation.begin(client, ground, `${bash('echo mine')} [[say ok]]`);
     await until(async () => (await stats()).depth === 1);
     const { environment_id } = ground;
@@ -224,6 +224,9 @@ describe('a worker whose work was given to another', () => {
         events: [{ type: 'user.tool_result', tool_use_id: use?.id ?? '', content: [{ type: 'text', text }] }],
       });
     await expect(answer(one, 'of the first')).rejects.toMatchObject({ status: 409 });
+    await expect(one.beta.sessions.retrieve(session.id)).rejects.toMatchObject({ status: 403 });
+    await expect(one.beta.sessions.events.stream(session.id)).rejects.toMatchObject({ status: 403 });
+    expect((await other.beta.sessions.retrieve(session.id)).id).toBe(session.id);
     await answer(other, 'of the second');
     expect(results(await session.until(hasEnded)).join()).toContain('of the second');
   }, 60_000);

@@ -17,10 +17,12 @@ const db = new Proxy({} as Database, {
   },
 });
 
+const work = { findWork: () => Promise.reject(new Error('the queue was asked')) };
+
 describe('a worker', () => {
   it('is refused by whatever names nothing, or something that nobody looks at', async () => {
     for (const named of [{}, { vault_id: 'vlt_1' }, { session_id: 'sesn_1', thread_id: 'sthr_1' }])
-      await expect(requireOwn({ db }, principal, { named, write: false })).rejects.toEqual(refused);
+      await expect(requireOwn({ db, work }, principal, { named, write: false })).rejects.toEqual(refused);
   });
 
   it('is let in by no route that names nothing', () => {
@@ -56,6 +58,25 @@ describe('a worker', () => {
     await expect(send(given(offered, 9))).rejects.toEqual(lost);
     await expect(send({ ...offered, state: 'stopped' })).rejects.toEqual(lost);
     await send(given(offered, 9), 2);
+  });
+
+  it('reads neither session nor skill once its work is another’s, or over', async () => {
+    const offered = given(newItem({ id: 'work_1', sessionId: 'sesn_1', now: 0 }), 0);
+    const item = { workId: 'work_1', sessionId: 'sesn_1', offer: 1 };
+    const read = (found: typeof offered, named: Record<string, string>, write = false) => {
+      const ports = { db, work: { findWork: async () => found } };
+      return requireOwn(ports, { ...principal, worker: { ...worker, item } }, { named, write });
+    };
+    const asked = 'the database was asked';
+    for (const found of [given(offered, 9), { ...offered, state: 'stopped' as const }]) {
+      await expect(read(found, { session_id: 'sesn_1' })).rejects.toEqual(refused);
+      await expect(read(found, { skill_id: 'skill_1', version: 'latest' })).rejects.toEqual(refused);
+      // Of these the next says what is wrong: a send, the item's own calls, and the last words of a memory store.
+      await read(found, { session_id: 'sesn_1' }, true).catch(({ message }) => expect(message).toBe(asked));
+      await expect(read(found, { memory_store_id: 'memstore_1' })).rejects.toThrow(asked);
+      await read(found, { environment_id: 'env_1', work_id: 'work_1' });
+    }
+    await read(offered, { session_id: 'sesn_1' }).catch(({ message }) => expect(message).toBe(asked));
   });
 
   it('with a key of its environment is asked for no work', async () => {

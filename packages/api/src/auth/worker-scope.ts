@@ -7,10 +7,11 @@ import type { Principal, Worker } from '../call.ts';
 import type { ApiPorts } from '../ports.ts';
 
 type Named = Record<string, string | undefined>;
+type Work = { work: Pick<ApiPorts['work'], 'findWork'> };
 
 /** Refuses (`not_found`) what the path names when it is not the worker's. Callers that are no workers may touch all of their tenant's. */
 export async function requireOwn(
-  { db }: Pick<ApiPorts, 'db'>,
+  { db, work }: Pick<ApiPorts, 'db'> & Work,
   { tenantId, worker }: Principal,
   { named, write }: { named: Named; write: boolean },
 ): Promise<void> {
@@ -25,6 +26,8 @@ export async function requireOwn(
   refuseOther('environment', environmentId, worker.environmentId);
   refuseOther('work item', workId, item?.workId);
   refuseOther('session', sessionId, item?.sessionId);
+  if (!write && (sessionId ?? skillId) !== undefined && !(await holds(work, tenantId, worker)))
+    throw new ApiError('forbidden', `${item?.workId} is not yours any more: poll for work again`);
   const { sessions, resources } = stores(db, tenantId);
   if (sessionId !== undefined && item === null) {
     const place = await sessions.placeOf(sessionId);
@@ -83,11 +86,19 @@ export async function requireHeld(
   work: Pick<ApiPorts['work'], 'findWork'>,
   { tenantId, worker }: Principal,
 ): Promise<void> {
-  if (worker?.item == null) return;
-  const { environmentId, item } = worker;
+  if (worker === undefined || (await holds(work, tenantId, worker))) return;
+  throw new ApiError('conflict', `${worker.item?.workId} is not yours any more: poll for work again`);
+}
+
+/** A key of the environment holds whatever is in it. */
+async function holds(
+  work: Work['work'],
+  tenantId: string,
+  { environmentId, item }: Worker,
+): Promise<boolean> {
+  if (item === null) return true;
   const { offer, state } = await work.findWork({ tenantId, environmentId }, item.workId);
-  if (offer === item.offer && state !== 'stopped') return;
-  throw new ApiError('conflict', `${item.workId} is not yours any more: poll for work again`);
+  return offer === item.offer && state !== 'stopped';
 }
 
 function isFile(source: unknown): boolean {
