@@ -26,7 +26,7 @@ export async function readSandboxFile(located: Located): Promise<ReadableStream<
 /** Resolves with its size. What was there is replaced once everything has come. */
 export async function writeSandboxFile(located: Located, body: ReadableStream<Uint8Array>): Promise<number> {
   const { sandboxes, sandboxId, path } = located;
-  const part = `${path}.capstan-${crypto.randomUUID().slice(0, 8)}`;
+  const part = `${path.slice(0, path.lastIndexOf('/'))}/.capstan-${crypto.randomUUID()}`;
   const run = (script: string, args: string[], stdin?: Uint8Array) =>
     command(located, { script, args, ...(stdin && { stdin }) });
   let size = 0;
@@ -70,7 +70,7 @@ const MOVE = `[[ -d $2 ]] && exit 23; exec mv -fT -- "$1" "$2"`;
 const REMOVE = `exec rm -f -- "$1"`;
 const TAR = `[[ -e $1 ]] || exit 22; [[ -d $1 ]] || exit 24; cd -- "$1" || exit 21
 [[ $(du -sxb . 2>/dev/null | cut -f1) -le $3 ]] || exit 25
-tar --one-file-system -cf "$2" . 2>/dev/null; [[ $? -le 1 ]] || { rm -f -- "$2"; exit 26; }`;
+LC_ALL=C tar --one-file-system -cf "$2" .; [[ $? -le 1 ]] || { rm -f -- "$2"; exit 26; }`;
 
 const EXITS: Record<number, [ErrorCode, string]> = {
   21: ['invalid_request', 'permission denied'],
@@ -88,10 +88,17 @@ async function command(
 ): Promise<void> {
   const argv = ['bash', '-c', script, 'bash', ...args];
   const request = { sandboxId, command: argv, cwd: '/', timeoutMs: COMMAND_MS, ...(stdin && { stdin }) };
-  const { exitCode } = await telling(() => persist(() => sandboxes.exec(request)));
+  const { exitCode, stderr, timedOut } = await telling(() => persist(() => sandboxes.exec(request)));
   if (exitCode === 0) return;
-  const [code, why] = EXITS[exitCode] ?? ['invalid_request', 'could not be done; the disk may be full'];
+  const said = timedOut ? `it took longer than ${COMMAND_MS / 1000} seconds` : firstLine(stderr);
+  const [code, why] = EXITS[exitCode] ?? ['invalid_request', `could not be done: ${said}`];
   throw new ApiError(code, `path: ${path} ${why}`);
+}
+
+/** What a program of the sandbox complained of first. */
+function firstLine(stderr: Uint8Array): string {
+  const [line = ''] = new TextDecoder().decode(stderr.subarray(0, 500)).trim().split('\n');
+  return line === '' ? 'the sandbox gave no reason' : line;
 }
 
 function readPiece({ sandboxes, sandboxId, path }: Located, offset: number) {
@@ -153,5 +160,5 @@ function toApiError({ code, message }: SandboxError): ApiError {
       'conflict',
       'The sandbox of the session has ended; write a file or send a message, and it is restored',
     );
-  return new ApiError(CODES[code] ?? 'internal', `path: ${message}`);
+  return new ApiError(CODES[code] ?? 'internal', `path: ${message.replace(/^path: /, '')}`);
 }

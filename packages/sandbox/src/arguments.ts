@@ -12,6 +12,11 @@ const sandboxId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be the id of 
 const runId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1-128 letters, digits, "_" or "-"');
 const shell = z.string().regex(/^[a-z0-9_-]{1,32}$/, 'must be 1-32 lower-case letters, digits, "_" or "-"');
 const path = text.max(4096).regex(/^\//, 'must be an absolute path');
+/** Where something may come to be: no Linux file system takes longer names. */
+const newPath = path.refine(
+  (value) => value.split('/').every((name) => new TextEncoder().encode(name).length <= 255),
+  'has a name of more than 255 bytes',
+);
 const env = z.record(z.string(), z.string());
 const imageId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be the id of an image');
 const snapshotId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1-128 letters, digits, "_" or "-"');
@@ -100,7 +105,7 @@ export const args = {
   killRun: z.object({ sandboxId, runId }),
   resetShell: z.object({ sandboxId, shell }),
   readFile: z.object({ sandboxId, path, offset: offset.optional(), maxBytes }),
-  writeFile: z.object({ sandboxId, path, content: bytes }),
+  writeFile: z.object({ sandboxId, path: newPath, content: bytes }),
   listFiles: z.object({ sandboxId, path }),
   stat: z.object({ sandboxId, path }),
   buildImage: z.object({ base: imageReference.optional(), lines: z.array(imageLine).max(500).readonly() }),

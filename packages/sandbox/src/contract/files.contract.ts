@@ -30,6 +30,20 @@ export function describeFiles(world: World): void {
       });
     });
 
+    it('may have names as long as names can be, and no longer', async () => {
+      const { sandboxes, sandboxId } = world;
+      const content = new TextEncoder().encode('here');
+      const at = (name: string) => ({ sandboxId, path: `${WORKSPACE}/${name}`, content });
+      for (const name of ['n'.repeat(255), `-${'ü'.repeat(127)}`]) {
+        await sandboxes.writeFile(at(name));
+        expect(text((await sandboxes.readFile({ ...at(name) })).bytes)).toBe('here');
+      }
+      await expect(sandboxes.writeFile(at('n'.repeat(256)))).rejects.toMatchObject({
+        code: 'invalid',
+        message: 'path: has a name of more than 255 bytes',
+      });
+    });
+
     it('take several megabytes, and nothing', async () => {
       const content = new Uint8Array(5_000_000).fill(7);
       await world.sandboxes.writeFile({ sandboxId: world.sandboxId, path, content });

@@ -30,7 +30,7 @@ _file=$1
 [[ -d $_file ]] && fail is_directory
 [[ -e $_file && ! -f $_file ]] && fail invalid
 [[ -d \${_file%/*}/ ]] || mkdir -p -- "\${_file%/*}/" || { [[ -e \${_file%/*} && ! -d \${_file%/*} ]] && fail not_directory; fail forbidden; }
-_new=$_file.capstan-$BASHPID
+_new=\${_file%/*}/.capstan-$BASHPID
 trap 'rm -f -- "$_new"' EXIT
 if [[ $2 == - ]]; then printf %b "$3"; else head -c "$2" && { read -r _end || :; }; fi >"$_new" || {
   [[ -e $_new || -w \${_file%/*}/ ]] && fail quota_exceeded
