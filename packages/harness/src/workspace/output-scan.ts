@@ -5,7 +5,7 @@ import { MAX_CHUNK_BYTES, OUTPUTS, type Sandboxes } from '@capstan/sandbox/port'
 import { persist } from '../persistence.ts';
 
 export interface FoundOutput {
-  /** Relative to the directory. */
+  /** Relative to the directory. What is not UTF-8 in it is U+FFFD: it cannot be asked for then. */
   path: string;
   /** Changes with the content: size and time of modification. */
   signature: string;
@@ -60,8 +60,7 @@ export async function scanOutputs(
     .slice(0, -1);
   const outputs = rows.slice(0, MAX_OUTPUTS).flatMap((row) => {
     const [, size = '', modified = '', path = ''] = /^(\d+) ([\d.]+) (.+)$/s.exec(row) ?? [];
-    // A name that is not UTF-8 cannot be asked for again.
-    if (path === '' || path.includes('\ufffd')) return [];
+    if (path === '') return [];
     const ageMs = now - Number(modified) * 1000;
     return [{ path, signature: `${size} ${modified}`, sizeBytes: Number(size), ageMs }];
   });

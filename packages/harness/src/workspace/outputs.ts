@@ -5,13 +5,14 @@
 //   O3 Nothing here fails a tool call or delays one.
 //   O4 That there may be something to keep is written down before a call begins, and that there is nothing more after it:
 //      whoever wakes after a death looks.
+//   O5 What is not kept is named, with the reason, in a note to who left it.
 import { isSandboxError } from '@capstan/sandbox/error';
-import type { Sandboxes } from '@capstan/sandbox/port';
+import { OUTPUTS, type Sandboxes } from '@capstan/sandbox/port';
 import { MAX_FILE_BYTES } from '@capstan/schema/files';
 import type { Logger } from '@capstan/shared/logger';
 import { z } from 'zod';
 import { isLost } from '../lost.ts';
-import { type FoundOutput, readOutput, scanOutputs } from './output-scan.ts';
+import { type FoundOutput, MAX_OUTPUTS, readOutput, scanOutputs } from './output-scan.ts';
 import type { SessionFiles, WorkspaceRecord } from './session-files.ts';
 
 export interface OutputDeps {
@@ -32,6 +33,10 @@ const PAUSE_MS = 600;
 const WATCHED_MS = 30 * 60_000;
 /** What one session may leave. */
 const MAX_KEPT = 1_000;
+/** Many small files wait for one another's round trips otherwise. */
+const AT_ONCE = 6;
+/** The log has all of them. */
+const MOST_NOTES = 20;
 
 const kept = z.record(z.string(), z.string());
 
@@ -44,6 +49,9 @@ export class Outputs {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #calledAt = Number.NEGATIVE_INFINITY;
   #ended = true;
+  #notes: string[] = [];
+  /** What was said of what, once. */
+  #told = new Set<string>();
 
   constructor(deps: OutputDeps) {
     this.#deps = deps;
@@ -77,6 +85,11 @@ export class Outputs {
       if (!isLost(error)) throw error;
     }
     if (this.owes()) this.#deps.record.save('outputs_owed', 'paid');
+  }
+
+  /** For the agent; once. */
+  takeNotes(): string[] {
+    return this.#notes.splice(0);
   }
 
   /** One last look, at everything that is there: before the sandbox goes. */
@@ -125,29 +138,61 @@ export class Outputs {
 
   /** Keeps what has been unchanged for `settledMs`. `more`: there may be more before long. */
   async #look(sandboxId: string, settledMs: number): Promise<{ more: boolean; print: string }> {
-    const { sandboxes, logger, beside } = this.#deps;
+    const { sandboxes, beside } = this.#deps;
     const found = await scanOutputs(sandboxes(), sandboxId, beside?.paths);
     const { outputs, truncated, busy, print } = found;
-    if (truncated) logger.warn('outputs.truncated', {});
+    if (truncated) this.#tellOfMore();
     const before = this.#load();
     const changed = outputs.filter(({ path, signature }) => before.get(path) !== signature);
     // A clock that jumped makes a file young, or of the future, for long: what is that old by both is complete.
     const complete = changed.filter(({ ageMs }) => ageMs >= settledMs || ageMs < -PAUSE_MS);
+    const waiting = this.#within(complete).values();
     let left = changed.length - complete.length;
-    for (const output of complete) if (!(await this.#keep(sandboxId, output))) left += 1;
+    const keep = async () => {
+      for (const output of waiting) if (!(await this.#keep(sandboxId, output))) left += 1;
+    };
+    const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, keep));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
     return { more: busy || left > 0, print };
+  }
+
+  /** Those of them that are not beyond what may be kept. */
+  #within(complete: readonly FoundOutput[]): FoundOutput[] {
+    const before = this.#load();
+    let room = MAX_KEPT - before.size;
+    return complete.filter((output) => {
+      const isNew = !before.has(output.path);
+      const why = reasonAgainst(output) ?? (isNew && room <= 0 ? TOO_MANY : null);
+      if (why !== null) this.#refuse(output, why);
+      else if (isNew) room -= 1;
+      return why === null;
+    });
+  }
+
+  /** It is not kept as long as it stays as it is. */
+  #refuse({ path, signature, sizeBytes }: FoundOutput, why: string): void {
+    this.#deps.logger.warn('output.not_kept', { size_bytes: sizeBytes, why });
+    this.#remember(path, signature);
+    this.#note(`${OUTPUTS}/${path} is not kept as a file of the session: ${why}.`);
+  }
+
+  #tellOfMore(): void {
+    this.#deps.logger.warn('outputs.truncated', {});
+    this.#note(
+      `${OUTPUTS} has more than ${MAX_OUTPUTS} files; not all of them are kept as files of the session.`,
+    );
+  }
+
+  #note(text: string): void {
+    if (this.#told.has(text) || this.#notes.length >= MOST_NOTES) return;
+    this.#told.add(text);
+    this.#notes.push(`Note: ${text}`);
   }
 
   /** False: it is not what it was, and is looked at again. */
   async #keep(sandboxId: string, output: FoundOutput): Promise<boolean> {
-    const { sandboxes, files, logger } = this.#deps;
-    const before = this.#load();
-    const { path, signature, sizeBytes } = output;
-    if (sizeBytes > MAX_FILE_BYTES || (before.size >= MAX_KEPT && !before.has(path))) {
-      logger.warn('output.not_kept', { size_bytes: sizeBytes, kept: before.size });
-      this.#remember(path, signature);
-      return true;
-    }
+    const { sandboxes, files } = this.#deps;
+    const { path, signature } = output;
     try {
       await files.keep({ path, content: readOutput(sandboxes(), sandboxId, output) });
     } catch (error) {
@@ -174,4 +219,12 @@ export class Outputs {
     if (isLost(error)) return;
     this.#deps.logger.warn('outputs.not_looked_at', { cause: error instanceof Error ? error.message : '' });
   }
+}
+
+const TOO_MANY = `the session has kept ${MAX_KEPT} of them`;
+
+/** Null: nothing speaks against keeping it. */
+function reasonAgainst({ path, sizeBytes }: FoundOutput): string | null {
+  if (sizeBytes > MAX_FILE_BYTES) return 'it has more than 500 MiB';
+  return path.includes('\ufffd') ? 'its name is not UTF-8' : null;
 }

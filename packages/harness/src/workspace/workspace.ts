@@ -105,7 +105,7 @@ export class Workspace {
   }
 
   takeNotes(): string[] {
-    const notes = [...this.#mounts.takeNotes(), ...this.#skills.takeNotes()];
+    const notes = [...this.#mounts.takeNotes(), ...this.#skills.takeNotes(), ...this.#outputs.takeNotes()];
     return [...notes, ...(this.#memories?.takeNotes() ?? [])];
   }
 }
