@@ -28,9 +28,10 @@ beforeAll(async () => {
 afterAll(() => platform.close());
 
 type Param = Anthropic.Beta.Sessions.BetaManagedAgentsEventParams;
+type Outcome = Anthropic.Beta.Sessions.BetaManagedAgentsUserDefineOutcomeEventParams;
 
 const say = (text: string): Param => ({ type: 'user.message', content: [{ type: 'text', text }] });
-const define = (description: string, rubric: string): Param => ({
+const define = (description: string, rubric: string): Outcome => ({
   type: 'user.define_outcome',
   description,
   rubric: { type: 'text', content: rubric },
@@ -70,6 +71,18 @@ describe('an outcome', () => {
     ]);
     await conversation.say('Run: cat /mnt/session/outputs/poem');
     expect(textOf(await conversation.ended(2), 'agent.tool_result')).toContain('roses');
+  });
+
+  it('that a session is created with is in the answer, and the same when the creation is repeated', async () => {
+    const initial_events = [define('[[say ROSES]]', '[[grade satisfied]]')];
+    const once = { headers: { 'idempotency-key': 'begun-with-an-outcome' } };
+    const create = () => client.beta.sessions.create({ ...ground, initial_events }, once);
+    const { id, outcome_evaluations: shown } = await create();
+    expect(shown).toMatchObject([{ iteration: 0, result: 'pending', explanation: null, completed_at: null }]);
+    const events = await new Conversation(client, id).ended();
+    const defined = events.find((event) => event.type === 'user.define_outcome');
+    expect(defined).toMatchObject({ outcome_id: shown[0]?.outcome_id });
+    expect((await create()).outcome_evaluations).toEqual(shown);
   });
 
   it('ends with a last turn when it is not met in time', async () => {

@@ -2,9 +2,11 @@
 import { toSession } from '@capstan/db/session-resource';
 import { stores } from '@capstan/db/stores';
 import { ApiError } from '@capstan/schema/error';
+import type { EventParam } from '@capstan/schema/events/user-events';
+import type { OutcomeEvaluation } from '@capstan/schema/outcomes';
 import { type CreateSession, type ForkSession, sessionRoutes } from '@capstan/schema/sessions';
 import type { SessionAddress } from '@capstan/session/address';
-import type { Sessions } from '@capstan/session/service';
+import type { Sessions, SessionView } from '@capstan/session/service';
 import type { Reach } from '@capstan/shared/safe-fetch';
 import { answer } from '../claim.ts';
 import { mount } from '../mount.ts';
@@ -23,9 +25,10 @@ export function mountNewSessions(surface: Surface): void {
     const made = await stores(db, tenantId).receipts.once(claim, now, (kept) =>
       createSession(surface.ports, wanted, kept),
     );
-    if (wanted.initialEvents.length > 0)
-      await beginSession(sessions, { tenantId, sessionId: made.reply.id }, made);
-    return answer(made, head);
+    if (wanted.initialEvents.length === 0) return answer(made, head);
+    const view = await beginSession(sessions, { tenantId, sessionId: made.reply.id }, made);
+    const outcome_evaluations = definedAtFirst(wanted, view);
+    return answer({ ...made, reply: { ...made.reply, outcome_evaluations } }, head);
   });
 
   mount(surface, sessionRoutes.fork, async ({ principal: { tenantId }, params, body, claim, head, now }) => {
@@ -53,6 +56,16 @@ export function mountNewSessions(surface: Surface): void {
     await beginSession(sessions, { tenantId, sessionId: made.reply.id }, made);
     return answer(made, head);
   });
+}
+
+/** The outcome that the session begins with, as it was before anything was done for it: the same whenever it is looked at. */
+function definedAtFirst(
+  { initialEvents }: { initialEvents: readonly EventParam[] },
+  view: SessionView | null,
+): OutcomeEvaluation[] {
+  const [first] = view?.outcomeEvaluations ?? [];
+  if (first === undefined || !initialEvents.some(({ type }) => type === 'user.define_outcome')) return [];
+  return [{ ...first, iteration: 0, result: 'pending', explanation: null, completed_at: null }];
 }
 
 async function requireTaken(sessions: Sessions, source: SessionAddress, { at }: ForkSession): Promise<void> {

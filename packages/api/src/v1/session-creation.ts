@@ -9,7 +9,7 @@ import { isApiError } from '@capstan/schema/error';
 import type { Claim } from '@capstan/schema/idempotency';
 import type { Session } from '@capstan/schema/sessions';
 import type { SessionAddress } from '@capstan/session/address';
-import type { Sessions } from '@capstan/session/service';
+import type { Sessions, SessionView } from '@capstan/session/service';
 import { newId } from '@capstan/shared/ids';
 import type { ApiPorts } from '../ports.ts';
 import { requireBudgetable } from './budgetable.ts';
@@ -63,11 +63,12 @@ export async function beginSession(
   sessions: Sessions,
   address: SessionAddress,
   { replayed }: { replayed: boolean },
-): Promise<void> {
+): Promise<SessionView | null> {
   try {
-    await sessions.view(address);
+    return await sessions.view(address);
   } catch (error) {
     // Deleted since it was made: the answer of that time stands.
     if (!replayed || !isApiError(error) || error.code !== 'not_found') throw error;
+    return null;
   }
 }
