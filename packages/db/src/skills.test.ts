@@ -41,6 +41,7 @@ describe('a version of a skill', () => {
     const unknown = { code: 'not_found' };
     await expect(own.skills.removeVersion(one.id, other.first, ++now)).rejects.toMatchObject(unknown);
     await expect(strange.skills.removeVersion(one.id, one.first, ++now)).rejects.toMatchObject(unknown);
+    await expect(own.skills.removeVersion(one.id, 'latest', ++now)).rejects.toThrow(/by its id/);
     expect((await own.skills.versions(one.id, { limit: 10 })).data).toHaveLength(2);
     expect((await own.skills.versions(other.id, { limit: 10 })).data).toHaveLength(2);
     const { owed } = await own.skills.removeVersion(one.id, one.first, ++now);

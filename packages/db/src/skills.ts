@@ -57,6 +57,9 @@ export interface PageWanted {
 
 const MIME_TYPE = 'application/zip';
 
+/** What is the latest may have changed since it was looked at. */
+const NAME_IT = `version: name the version to be deleted by its id; "${LATEST}" is for reading`;
+
 export class SkillStore {
   #scope: Scope;
 
@@ -207,6 +210,7 @@ export class SkillStore {
   ): Promise<{ id: string; owed: string[] }> {
     const { db, tenantId } = this.#scope;
     const { id: internal } = await this.row(skillId);
+    if (version === LATEST) throw new ApiError('invalid_request', NAME_IT);
     const others = sql`(SELECT count(*) FROM skill_versions AS v WHERE v.skill_id = ${internal}) > 1`;
     const named = and(
       eq(skillVersions.tenantId, tenantId),
