@@ -244,6 +244,8 @@ describe('a download', () => {
       expect(await part(whole)).toEqual([200, null, '0123456789']);
     expect(await part('bytes=2-4', { 'if-range': etag })).toEqual([206, 'bytes 2-4/10', '234']);
     expect(await part('bytes=2-4', { 'if-range': '"other"' })).toEqual([200, null, '0123456789']);
+    expect((await get(body.id, { 'if-match': '"other"' })).status).toBe(412);
+    expect(await part('bytes=2-4', { 'if-match': `"other", ${etag}` })).toEqual([206, 'bytes 2-4/10', '234']);
     expect((await get(body.id, { 'if-none-match': `"x", W/${etag}` })).status).toBe(304);
   });
 

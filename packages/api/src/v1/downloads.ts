@@ -10,7 +10,7 @@ export interface Downloadable {
   open(range?: { offset: number; length: number }): Promise<ReadableStream<Uint8Array>>;
 }
 
-/** Refuses (`range_not_satisfiable`) a range that lies beyond the end. */
+/** Refuses a range beyond the end (`range_not_satisfiable`) and a content that is not the one wanted (`precondition_failed`). */
 export async function download(request: Request, content: Downloadable): Promise<Response> {
   const { sizeBytes } = content;
   const etag = `"${content.digest}"`;
@@ -21,6 +21,9 @@ export async function download(request: Request, content: Downloadable): Promise
     'cache-control': 'private, no-cache, no-transform',
     etag,
   });
+  const wanted = request.headers.get('if-match');
+  if (wanted !== null && !names(wanted, etag))
+    throw new ApiError('precondition_failed', `if-match: the content is ${etag} now`);
   if (names(request.headers.get('if-none-match'), etag)) return new Response(null, { status: 304, headers });
   const range = rangeOf(request, { etag, sizeBytes });
   headers.set('content-length', String(range?.length ?? sizeBytes));
