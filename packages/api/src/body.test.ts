@@ -14,6 +14,13 @@ function request(body: ReadableStream<Uint8Array> | string | null, type = 'appli
   return new Request('http://capstan.test/', init);
 }
 
+const packed = (coding: string) =>
+  new Request('http://capstan.test/', {
+    method: 'POST',
+    headers: { 'content-encoding': coding },
+    body: '{"a":1}',
+  });
+
 function inPieces(bytes: Uint8Array, size: number): ReadableStream<Uint8Array> {
   let at = 0;
   return new ReadableStream({
@@ -26,6 +33,12 @@ function inPieces(bytes: Uint8Array, size: number): ReadableStream<Uint8Array> {
 }
 
 describe('a body', () => {
+  it('that is compressed is refused by the name of its coding, before it is read', async () => {
+    const refused = { code: 'unsupported_media_type', message: expect.stringContaining('gzip') };
+    await expect(readJson(packed('gzip'), 1_000)).rejects.toMatchObject(refused);
+    expect(await readJson(packed('identity'), 1_000)).toEqual({ a: 1 });
+  });
+
   it('reads any JSON, wherever the bytes are cut', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -4,11 +4,16 @@ import { MAX_NESTING, nestsWithin } from '@capstan/shared/nesting';
 
 const FORMS = /^(multipart\/|application\/octet-stream|image\/|audio\/|video\/)/i;
 
-/** The body's text. Refuses what cannot be JSON by its type, is longer than `maxBytes`, or is not UTF-8. */
+/** The body's text. Refuses what cannot be JSON by its type or coding, is longer than `maxBytes`, or is not UTF-8. */
 export async function readBody(request: Request, maxBytes: number): Promise<string> {
   const type = request.headers.get('content-type');
   if (type !== null && FORMS.test(type)) {
     throw new ApiError('unsupported_media_type', `content-type: expected application/json, received ${type}`);
+  }
+  const coding = request.headers.get('content-encoding');
+  if (coding !== null && coding.toLowerCase() !== 'identity') {
+    const how = 'send the body as it is';
+    throw new ApiError('unsupported_media_type', `content-encoding: ${coding} is not read here; ${how}`);
   }
   return readText(request, maxBytes);
 }

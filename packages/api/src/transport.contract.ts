@@ -42,7 +42,7 @@ export function itKeepsTheRulesOfTransport(route: RouteSpec, wire: () => Wire): 
         'x-stainless-retry-count': '1',
         accept: 'application/binary',
       };
-      const odd = { authorization: `bearer   ${key}`, 'anthropic-version': '1999-01-01' };
+      const odd = { authorization: `bearer   ${key}`, 'x-api-key': '', 'anthropic-version': '1999-01-01' };
       for (const headers of [older, newer, odd])
         expect(await told(await ask(`${idle}?beta=true`, { headers, ...text }))).toBe(first);
     });

@@ -1,5 +1,5 @@
 // Who calls: a key in `Authorization: Bearer` or `x-api-key`, or the Console's cookie, which counts as its API key.
-// A key that is sent decides alone; a cookie may write only from the Console's own origin. Workers of self-hosted
+// A key that is sent decides alone (an empty header sends none); a cookie may write only from the Console's own origin. Workers of self-hosted
 // environments show keys and tokens of their own, which only the routes take that say so.
 import { ApiError } from '@capstan/schema/error';
 import type { Credential } from '@capstan/schema/route';
@@ -86,8 +86,8 @@ export function requireSameOrigin(request: Request): void {
 }
 
 function sentKey(request: Request): string | null {
-  const key = request.headers.get('x-api-key');
-  if (key !== null) return key.trim();
+  const key = request.headers.get('x-api-key')?.trim();
+  if (key) return key;
   const authorization = request.headers.get('authorization');
   if (authorization === null) return null;
   const [scheme = '', value = ''] = authorization.trim().split(/\s+/, 2);
