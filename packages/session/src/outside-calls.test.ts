@@ -5,12 +5,13 @@ import { initialState, type State } from './state.ts';
 
 const idle = initialState({ threadId: 'sthr_1', name: 'Agent', createdAt: 0 });
 const over: State = { ...idle, status: 'terminated' };
+const tooLate = { code: 'conflict', message: expect.stringContaining('is over') };
 
 describe('a port of the sandbox', () => {
   it('is reached while a sandbox runs, and never once the session is over', async () => {
     const harness = Object.assign(new ScriptedHarness(), { held: true });
     expect(await expose(idle, harness, 3000)).toEqual({ url: 'http://sandbox.test:3000', headers: {} });
-    await expect(expose(over, harness, 3000)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(expose(over, harness, 3000)).rejects.toMatchObject(tooLate);
   });
 
   it('is refused while none runs', async () => {
@@ -27,7 +28,8 @@ describe('work in the sandbox', () => {
     await expect(place(idle, harness)).rejects.toMatchObject({ code: 'conflict' });
     expect(await work(idle, harness, async (sandboxId) => `in ${sandboxId}`)).toBe('in sb-scripted');
     expect(await place(idle, harness)).toBe('sb-scripted');
-    await expect(work(over, harness, async () => 'done')).rejects.toMatchObject({ code: 'conflict' });
+    await expect(work(over, harness, async () => 'done')).rejects.toMatchObject(tooLate);
+    await expect(place(over, harness)).rejects.toMatchObject(tooLate);
   });
 });
 
@@ -35,7 +37,7 @@ describe('prewarming', () => {
   it('is for sessions that are not over', () => {
     const harness = new ScriptedHarness();
     prewarm(idle, harness);
-    expect(() => prewarm(over, harness)).toThrow(expect.objectContaining({ code: 'conflict' }));
+    expect(() => prewarm(over, harness)).toThrow(expect.objectContaining(tooLate));
     expect(harness.warmed).toBe(1);
   });
 });

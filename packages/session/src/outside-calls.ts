@@ -5,8 +5,7 @@ import type { State } from './state.ts';
 
 /** Gets the sandbox ready for what comes. Refuses (`conflict`) when the session is over. */
 export function prewarm({ status }: State, holding: Holding): void {
-  if (status === 'terminated')
-    throw new ApiError('conflict', 'The session is over: it has no sandbox any more.');
+  if (status === 'terminated') throw over();
   holding.prewarm();
 }
 
@@ -15,16 +14,18 @@ export function refresh({ status }: State, holding: Holding): void {
   if (status !== 'terminated') holding.refresh();
 }
 
-/** How the server side reaches a port of the sandbox. Refuses (`conflict`) when none runs. */
+/** How the server side reaches a port of the sandbox. Refuses (`conflict`) when none runs, or the session is over. */
 export async function expose({ status }: State, holding: Holding, port: number): Promise<Exposed> {
-  const exposed = status === 'terminated' ? null : await holding.expose(port);
+  if (status === 'terminated') throw over();
+  const exposed = await holding.expose(port);
   if (exposed !== null) return exposed;
   throw noneRuns();
 }
 
 /** The sandbox that runs. Refuses (`conflict`) when none does, or the session is over. */
 export async function place({ status }: State, holding: Holding): Promise<string> {
-  const sandboxId = status === 'terminated' ? null : await holding.place();
+  if (status === 'terminated') throw over();
+  const sandboxId = await holding.place();
   if (sandboxId !== null) return sandboxId;
   throw noneRuns();
 }
@@ -35,8 +36,12 @@ export async function work<T>(
   holding: Holding,
   job: (sandboxId: string) => Promise<T>,
 ): Promise<T> {
-  if (status === 'terminated') throw noneRuns();
+  if (status === 'terminated') throw over();
   return holding.work(job);
+}
+
+function over(): ApiError {
+  return new ApiError('conflict', 'The session is over: it has no sandbox any more.');
 }
 
 function noneRuns(): ApiError {
