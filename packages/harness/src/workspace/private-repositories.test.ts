@@ -214,6 +214,18 @@ git push -q origin HEAD:refs/heads/pushed && git fetch -q && git ls-remote origi
     );
   });
 
+  it('whose host the network does not reach, or that is not there, is named so', async () => {
+    const at = (id: string, host: string) =>
+      ({ ...repository(), id, url: `https://${host}/name`, mountPath: `/workspace/${id}` }) as const;
+    files.change([at('hidden', '10.0.0.1'), at('absent', 'absent.invalid')]);
+    const told = await bash('echo works');
+    expect(told).toMatch(
+      /10\.0\.0\.1\/name could not .*: the environment's network does not reach its host\./,
+    );
+    expect(told).toMatch(/absent\.invalid\/name could not .*: its host cannot be reached\./);
+    expect(told).toContain('works');
+  });
+
   it('gives its token to no sandbox that was made before it had one, and says so', async () => {
     files.mountables = [repository()];
     await bash('true');

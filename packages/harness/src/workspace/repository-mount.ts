@@ -73,6 +73,17 @@ function decode({ bytes }: RunChunk): string {
 }
 
 const KINDS: readonly [RegExp, CloneFailure['type'], string][] = [
+  // What the egress proxy says to git is not what the host says.
+  [
+    /CONNECT tunnel failed, response 403|HTTP code 403 from proxy/,
+    'repository_clone_error',
+    "the environment's network does not reach its host",
+  ],
+  [
+    /CONNECT tunnel failed, response 50\d|HTTP code 50\d from proxy|Could not resolve host/,
+    'repository_clone_error',
+    'its host cannot be reached',
+  ],
   [
     /could not read (Username|Password)|Authentication failed|terminal prompts disabled/i,
     'repository_authentication_error',
