@@ -3,7 +3,7 @@
 // 1. A sandbox is in its groups before anything of it runs. 2. What a killed emulator left is removed by the next one.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -90,11 +90,7 @@ export class SandboxCgroup {
   /** Those of its children that it makes from here on are in it too. */
   async add(pid: number): Promise<void> {
     await Promise.all(
-      this.#directories.map(async (directory) => {
-        const file = join(directory, 'cgroup.procs');
-        const members = await readFile(file, 'utf8');
-        if (!members.split('\n').includes(String(pid))) await writeFile(file, String(pid));
-      }),
+      this.#directories.map((directory) => writeFile(join(directory, 'cgroup.procs'), String(pid))),
     );
   }
 

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import type { ModalClient, Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { confinement, type Interpreter } from './confinement.ts';
+import { confinement } from './confinement.ts';
+import type { Interpreter } from './interpreters.ts';
 import { isFiltered } from './system-call-filter.ts';
 import { bash, connect, type Program, startProgram, temporaryState } from './testing.ts';
 
@@ -15,6 +16,7 @@ const NUMBERS = {
     unshare: 272,
     bpf: 321,
     syslog: 103,
+    prctl: 157,
   },
   arm64: {
     add_key: 217,
@@ -25,6 +27,7 @@ const NUMBERS = {
     unshare: 97,
     bpf: 280,
     syslog: 116,
+    prctl: 167,
   },
 };
 const IO_URING_SETUP = 425;
@@ -95,7 +98,7 @@ describe('a confined sandbox', { timeout: 30_000 }, () => {
     ]);
     // Programs with the set-user-ID bit, a filter that allows all, and the way out that prctl would be.
     const allowAll = 'my $i = pack("SCCL", 6, 0, 0, 0x7fff0000); my $p = pack("S x6 P", 1, $i);';
-    const prctl = confinement()[confinement().length - 4];
+    const { prctl } = numbers;
     const undo = `${allowAll} print syscall(${prctl}, 22, 2, $p), " "; print syscall(${prctl}, 22, 0, 0), " ", syscall(${prctl}, 38, 0, 0, 0, 0), " "; print syscall(${numbers.socket}, 40, 1, 0) < 0 ? 0 + $! : "made"`;
     expect(await perl(undo)).toBe(`0 -1 -1 ${EAFNOSUPPORT}`);
     // PR_GET_SECUREBITS: no privilege for being root, for good.
@@ -148,7 +151,7 @@ describe.each(['perl', 'python3'] as const)('confinement by %s', (interpreter: I
   const confined = (argv: string[], change = (words: string[]) => words) =>
     execFileSync(
       'perl',
-      ['-e', WITH_KEY, 'setpriv', '--no-new-privs', ...change(confinement({ interpreter })), ...argv],
+      ['-e', WITH_KEY, 'setpriv', '--no-new-privs', ...change(confinement(interpreter)), ...argv],
       {
         env: { PATH: '/usr/bin:/bin' },
         stdio: 'pipe',

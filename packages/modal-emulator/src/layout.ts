@@ -1,10 +1,11 @@
 // Which of the two layouts this machine allows: it lays one out as for a sandbox, mounts it as the kind of user a sandbox
 // runs as, and does there what only writable layers allow.
 import { execFile } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PROGRAM_PATHS } from './confinement.ts';
+import { PROGRAM_PATHS } from './interpreters.ts';
+import { toTable } from './mount-table.ts';
 import { asOwner, canShift } from './ownership.ts';
 import { type Base, type Layout, prepareRoot } from './root-filesystem.ts';
 import { removeTrees } from './tree-removal.ts';
@@ -12,7 +13,6 @@ import { removeTrees } from './tree-removal.ts';
 const PROBE_USER = 231_071;
 /** New files, a file of a lower layer that goes away, and a directory of one that comes anew: what marks need. */
 const SCRIPT = `set -e
-grep '^overlay ' fstab >overlays.fstab
 mount --all --fstab overlays.fstab --no-canonicalize
 touch root/probe root/usr/probe
 rm root/etc/hosts
@@ -38,7 +38,7 @@ export async function chooseLayout(stateDir: string, base: Base): Promise<Layout
   mkdirSync(join(stateDir, 'programs'), { recursive: true });
   try {
     const runDirectory = join(parent, 'run');
-    const shifts = prepareRoot(directory, {
+    const { shifts, lines } = prepareRoot(directory, {
       base,
       layout: 'layers',
       runDirectory,
@@ -46,6 +46,8 @@ export async function chooseLayout(stateDir: string, base: Base): Promise<Layout
       layers: [],
       isPlanted: false,
     });
+    const overlays = lines.filter((line) => line.startsWith('overlay '));
+    writeFileSync(join(directory, 'overlays.fstab'), toTable(overlays));
     const argv = ['unshare', '--user', '--map-root-user', '--mount', 'bash', '-c', SCRIPT];
     const { program, args, uid, gid } = asOwner(ownerId, argv, shifts);
     const env = { PATH: PROGRAM_PATHS.join(':') };

@@ -10,7 +10,7 @@ import type { SandboxProcess } from './sandbox-process.ts';
 import type { Resources } from './wire.ts';
 
 const MIB = 1024 * 1024;
-/** As setup.sh has it for where there is no control group. */
+/** As start-order.ts has it for where there is no control group. */
 const PROCESSES = 640;
 const MOST_MEMORY_UNASKED = 8192 * MIB;
 const MOST_DISK_UNASKED = 16_384 * MIB;

@@ -1,5 +1,5 @@
-// What is mounted for a sandbox, as lines of a table that `mount --all` works through. Paths go through the working
-// directory of the one who mounts: the sandbox's own, whose parents its user may be unable to walk.
+// What is mounted for a sandbox, as lines of a table for `mount --all` or as the system calls that come to the same. Paths go
+// through the working directory of the one who mounts: the sandbox's own, whose parents its user may be unable to walk.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasPackages, PACKAGES } from './host-etc.ts';
@@ -67,6 +67,34 @@ function parts(): readonly Part[] {
 
 export function toTable(lines: readonly string[]): string {
   return lines.map((line) => `${line} 0 0\n`).join('');
+}
+
+const [BIND, RECURSIVE, REMOUNT] = [0x1000, 0x4000, 0x20];
+/** Flags of mount(2) by the options they are; all other options are for the kind of file system. */
+const FLAGS: Readonly<Record<string, number>> = {
+  ro: 1,
+  nosuid: 2,
+  nodev: 4,
+  noexec: 8,
+  remount: REMOUNT,
+  bind: BIND,
+  rbind: BIND | RECURSIVE,
+};
+
+/** The calls of mount(2), five words each: source, target, type, flags and options. */
+export function mountWords(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => {
+    const [source = '', target = '', type = '', options = ''] = line.split(' ');
+    const names = options.split(',');
+    const flags = names.reduce((set, name) => set | (FLAGS[name] ?? 0), 0);
+    const others = names.filter((name) => FLAGS[name] === undefined).join(',');
+    const kind = type === 'none' ? '' : type;
+    const call = (set: number) => [unescaped(source), unescaped(target), kind, String(set), others];
+    const binding = flags & (BIND | RECURSIVE);
+    if (binding === 0 || binding === flags || (flags & REMOUNT) !== 0) return call(flags);
+    // To bind takes no other flags: what it made is then given them.
+    return [...call(binding), ...call((flags & ~RECURSIVE) | REMOUNT)];
+  });
 }
 
 function readOnlyLines(name: string): string[] {

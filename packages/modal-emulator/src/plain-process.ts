@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { type Interpreter, presentInterpreter, script } from './confinement.ts';
+import { interpreted } from './interpreters.ts';
 import {
   AGENT,
   PLAIN,
@@ -14,13 +14,8 @@ import {
   SandboxStartError,
   type StartOptions,
 } from './sandbox-process.ts';
-import { confinementArguments, isFiltered } from './system-call-filter.ts';
 import { UnisolatedError } from './unisolated.ts';
 
-const SUBREAPER: Readonly<Record<Interpreter, string[]>> = {
-  perl: ['-e', script('subreaper.pl')],
-  python3: ['-I', '-S', '-c', script('subreaper.py')],
-};
 /** Each kills what there is; what is left after so many makes more of itself faster than it is killed. */
 const KILL_ROUNDS = 100;
 
@@ -34,10 +29,9 @@ export async function startPlainProcess({
 }: PlainOptions): Promise<SandboxProcess> {
   const home = join(directory, 'home');
   for (const path of [directory, home, runDirectory]) mkdirSync(path, { mode: 0o700 });
-  const interpreter = presentInterpreter();
-  const [prctl = ''] = confinementArguments(isFiltered(process.arch) ? process.arch : 'x64', false);
+  const [interpreter = '', ...subreaper] = interpreted(['subreaper']);
   const agent = ['bash', ...PLAIN, '-c', AGENT, 'agent', runDirectory];
-  const child = spawn(interpreter, [...SUBREAPER[interpreter], prctl, ...agent], {
+  const child = spawn(interpreter, [...subreaper, ...agent], {
     cwd: home,
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore', 'pipe'],

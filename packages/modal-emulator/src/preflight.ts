@@ -3,7 +3,8 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { ConfinementError, confinement, isInstalled, PROGRAM_PATHS } from './confinement.ts';
+import { confinement } from './confinement.ts';
+import { ConfinementError, isInstalled, PROGRAM_PATHS } from './interpreters.ts';
 import { workspaceProblem } from './unisolated.ts';
 
 export interface IsolationProblem {

@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { copyEtc, copyPackageRecord, hasPackages, OWN_ETC, PACKAGES } from './host-etc.ts';
-import { commonLines, DEVICES, HERE, overlayLines, partNames, plainLines, toTable } from './mount-table.ts';
+import { commonLines, DEVICES, HERE, overlayLines, partNames, plainLines } from './mount-table.ts';
 import type { Shift } from './ownership.ts';
 
 export type Layout = 'layers' | 'copies';
@@ -114,18 +114,24 @@ export interface RootOptions {
   isPlanted: boolean;
 }
 
+export interface PreparedRoot {
+  /** What root has to show the sandbox as its own. */
+  shifts: Shift[];
+  /** Its mount table. */
+  lines: string[];
+}
+
 /**
- * Lays out one sandbox's directory, beside others in one next to the base: `root/`, `run` for its runs, the `fstab` that
- * setup.sh mounts and, with layers, `upper/`, where the sandbox's changes go. Returns what root has to show it as its own.
+ * Lays out one sandbox's directory, beside others in one next to the base: `root/`, `run` for its runs and, with layers,
+ * `upper/`, where the sandbox's changes go.
  */
-export function prepareRoot(directory: string, options: RootOptions): Shift[] {
+export function prepareRoot(directory: string, options: RootOptions): PreparedRoot {
   const { base, runDirectory, ownerId, layers } = options;
   const created = [directory, runDirectory];
   for (const path of created) mkdirSync(path, { mode: 0o700 });
   symlinkSync(runDirectory, join(directory, 'run'));
   const isLayered = options.layout === 'layers';
   const lines = [...(isLayered ? overlayLines(layers) : plainLines()), ...base.lines];
-  created.push(makeFile(join(directory, 'fstab'), toTable(lines)));
   const root = join(directory, 'root');
   if (isLayered) {
     for (const name of ['root', 'lower']) created.push(makeDirectory(join(directory, name)));
@@ -137,7 +143,7 @@ export function prepareRoot(directory: string, options: RootOptions): Shift[] {
     for (const name of base.links) linkSync(join(base.directory, 'links', name), join(root, name));
   }
   if (ownerId !== undefined) for (const path of created) lchownSync(path, ownerId, ownerId);
-  return isLayered ? placeLower(directory, options) : [];
+  return { shifts: isLayered ? placeLower(directory, options) : [], lines };
 }
 
 /** Where a sandbox's changes are, as the sandbox's user reads and writes them: all its image adds to the base, too. */

@@ -1,17 +1,16 @@
-// One sandbox as a set of Linux processes: a host-side parent (`unshare`) and an agent that is PID 1 inside.
+// One sandbox as a set of Linux processes: a host-side parent (start.pl) and an agent that is PID 1 inside.
 // 1. No process of it has the emulator's user, environment or descriptors, nor a system call that gets round
-// its namespaces. 2. It ends when the emulator does, twice over:
+// its namespaces. 2. It is in its control groups before it is anything. 3. It ends when the emulator does, twice over:
 // the kernel kills the parent with the emulator and the agent with the parent, and the agent ends with its order pipe.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Server } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { SandboxCgroup } from './cgroups.ts';
-import { PROGRAM_PATHS } from './confinement.ts';
-import { asOwner, type Shift } from './ownership.ts';
-import { loopbackSetup, type Namespaces } from './sandbox-sockets.ts';
+import { PROGRAM_PATHS } from './interpreters.ts';
+import type { Namespaces } from './sandbox-sockets.ts';
+import { type StartOrder, startArgv, startOrder } from './start-order.ts';
 
-const SETUP = readFileSync(new URL('./setup.sh', import.meta.url), 'utf8');
 export const AGENT = readFileSync(new URL('./agent.sh', import.meta.url), 'utf8');
 export const SANDBOX_ENV = {
   PATH: PROGRAM_PATHS.join(':'),
@@ -20,7 +19,7 @@ export const SANDBOX_ENV = {
 };
 /** Bash takes a socket on stdin for a remote login, and would read the startup files of that user. */
 export const PLAIN = ['--norc', '--noprofile'];
-const NAMESPACES = ['--user', '--map-root-user', '--mount', '--pid', '--uts', '--ipc', '--net', '--cgroup'];
+const AGENT_ARGV = ['bash', ...PLAIN, '-c', AGENT, 'agent'];
 
 export interface SandboxProcess {
   /** It has namespaces of its own. */
@@ -45,69 +44,32 @@ export interface SandboxProcess {
   stop(): Promise<void>;
 }
 
-export interface StartOptions {
+export interface StartOptions extends StartOrder {
   /** Where the sandbox is laid out. */
   directory: string;
   runDirectory: string;
-  /** The sandbox's host uid; absent: this user. */
-  ownerId: number | undefined;
-  /** What is shown to that user as its own. */
-  shifts: readonly Shift[];
-  /** From `volumeWords`. */
-  volumes: readonly string[];
-  /** From `confinement`. */
-  confinement: readonly string[];
-  /** Listened on inside, on 127.0.0.1. */
-  listenPorts: readonly number[];
   group: SandboxCgroup;
-  /** For each process alone, where no group bounds them together. */
-  memoryBytesPerProcess: number | undefined;
 }
 
-/** Throws SandboxStartError with what setup complained of. */
+/** Throws SandboxStartError with what its start complained of. */
 export async function startSandboxProcess(options: StartOptions): Promise<SandboxProcess> {
-  const { directory, runDirectory, ownerId, shifts, volumes, confinement, listenPorts, group } = options;
-  const network = loopbackSetup(listenPorts);
-  const unshare = [
-    'unshare',
-    '--fork',
-    '--kill-child',
-    ...NAMESPACES,
-    'bash',
-    ...PLAIN,
-    '-c',
-    SETUP,
-    'setup',
-    String(network.length),
-    ...network,
-    String(volumes.length),
-    ...volumes,
-    ...confinement,
-    'bash',
-    ...PLAIN,
-    '-c',
-    AGENT,
-    'agent',
-    '/__modal/run',
-  ];
-  const argv = [...closingDescriptors(), 'setpriv', '--pdeathsig', 'KILL', ...unshare];
-  const { program, args, uid, gid } = asOwner(ownerId, argv, shifts);
+  const { directory, runDirectory, listenPorts } = options;
+  const [program = '', ...args] = startArgv();
   const child = spawn(program, args, {
     cwd: directory,
-    uid,
-    gid,
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...SANDBOX_ENV, DATA_KIB: kibibytes(options.memoryBytesPerProcess) },
+    env: SANDBOX_ENV,
   });
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
   });
-  const listeners = await started(child, { group, listeners: listenPorts.length });
   const orders = child.stdin;
   if (orders === null) throw new TypeError('A sandbox starts with an order pipe; spawn gave none.');
   orders.on('error', () => {});
+  const begun = begin(child, orders, options);
+  const listeners = await started(child, { begun, listeners: listenPorts.length });
   return {
     isIsolated: true,
     home: SANDBOX_ENV.HOME,
@@ -126,34 +88,34 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
   };
 }
 
-/** Resolves with the listeners once the agent takes orders, in its group. What setup complained of goes before other failures. */
-async function started(
-  child: ChildProcess,
-  expected: { group: SandboxCgroup; listeners: number },
-): Promise<Map<number, Server>> {
-  const { group } = expected;
-  const entering = child.pid === undefined ? undefined : group.add(child.pid);
-  const [setup, handed, entered] = await Promise.allSettled([
-    ready(child),
-    handedListeners(child, expected.listeners),
-    entering,
-  ]);
-  const listeners = handed.status === 'fulfilled' ? handed.value : new Map<number, Server>();
+/** Nothing of the sandbox is made before it is told what to be. */
+async function begin(child: ChildProcess, orders: Writable, options: StartOptions): Promise<void> {
   try {
-    for (const step of [setup, handed, entered]) if (step.status === 'rejected') throw step.reason;
-    // It may have been made before its parent was in the group.
-    const agent = child.pid === undefined ? undefined : agentOf(child.pid);
-    if (agent !== undefined) await group.add(agent);
-    return listeners;
+    if (child.pid !== undefined) await options.group.add(child.pid);
+    orders.write(startOrder(options, [...AGENT_ARGV, '/__modal/run']));
   } catch (cause) {
-    for (const listener of listeners.values()) listener.close();
-    killTree(child);
-    throw cause;
+    child.kill('SIGKILL');
+    // Of its own end it has said itself why.
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ESRCH')) throw cause;
   }
 }
 
-function kibibytes(bytes: number | undefined): string {
-  return bytes === undefined ? 'unlimited' : String(Math.ceil(bytes / 1024));
+/** Resolves with the listeners once the agent takes orders. */
+async function started(
+  child: ChildProcess,
+  expected: { begun: Promise<void>; listeners: number },
+): Promise<Map<number, Server>> {
+  const handing = handedListeners(child, expected.listeners);
+  const steps = await Promise.allSettled([expected.begun, ready(child), handing]);
+  const [, , handed] = steps;
+  const listeners = handed.status === 'fulfilled' ? handed.value : new Map<number, Server>();
+  for (const step of steps) {
+    if (step.status === 'fulfilled') continue;
+    for (const listener of listeners.values()) listener.close();
+    killTree(child);
+    throw step.reason;
+  }
+  return listeners;
 }
 
 function order(orders: Writable, line: string): void {
@@ -175,7 +137,7 @@ function ready(child: ChildProcess): Promise<void> {
     child.once('exit', (code) => {
       const explain = () => {
         const text = Buffer.concat(complaints).toString('utf8').trim();
-        reject(new SandboxStartError(`The sandbox's setup ended with code ${code}: ${text}`));
+        reject(new SandboxStartError(`The sandbox's start ended with code ${code}: ${text}`));
       };
       if (child.stderr === null || child.stderr.closed) explain();
       else child.stderr.once('close', explain);
@@ -183,7 +145,7 @@ function ready(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Takes `count` listeners from the setup, then closes the channel they came over; keeps none if they do not all come. */
+/** Takes `count` listeners from the start, then closes the channel they came over; keeps none if they do not all come. */
 function handedListeners(child: ChildProcess, count: number): Promise<Map<number, Server>> {
   const listeners = new Map<number, Server>();
   return new Promise((resolve, reject) => {
@@ -244,34 +206,5 @@ function openNamespaces(child: ChildProcess): Namespaces {
   } catch (cause) {
     closeSync(network);
     throw cause;
-  }
-}
-
-/** Descriptors this process was started with would pass to children, unless they say close-on-exec; `bash` closes them. */
-function closingDescriptors(): string[] {
-  const inherited = inheritedDescriptors();
-  if (inherited.length === 0) return [];
-  return ['bash', ...PLAIN, '-c', `exec ${inherited.map((fd) => `${fd}>&-`).join(' ')}; exec "$@"`, 'close'];
-}
-
-const CLOSE_ON_EXEC = 0o2000000;
-
-function inheritedDescriptors(): number[] {
-  const open: number[] = [];
-  for (const name of readdirSync('/proc/self/fd')) {
-    const info = readDescriptor(name);
-    const flags = /^flags:\s*(\d+)/m.exec(info)?.[1];
-    if (Number(name) > 4 && flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0)
-      open.push(Number(name));
-  }
-  return open;
-}
-
-/** The listing's own descriptor is gone by the time it is read: that one has no flags to tell. */
-function readDescriptor(name: string): string {
-  try {
-    return readFileSync(`/proc/self/fdinfo/${name}`, 'utf8');
-  } catch {
-    return '';
   }
 }

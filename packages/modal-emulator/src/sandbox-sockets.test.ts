@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { openSync, readdirSync, readFileSync } from 'node:fs';
 import { Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Interpreter } from './confinement.ts';
-import { loopbackSetup, SandboxSockets } from './sandbox-sockets.ts';
+import { type Interpreter, interpreted } from './interpreters.ts';
+import { SandboxSockets } from './sandbox-sockets.ts';
 
 const LISTENED = 8792;
 const FREE = 8793;
@@ -21,16 +21,7 @@ describe.each(['perl', 'python3'] as const)(
       const script = '"$@" && exec sleep 600';
       namespace = spawn(
         'unshare',
-        [
-          '--user',
-          '--map-root-user',
-          '--net',
-          'sh',
-          '-c',
-          script,
-          'sh',
-          ...loopbackSetup([LISTENED], interpreter),
-        ],
+        ['--user', '--map-root-user', '--net', 'sh', '-c', script, 'sh', ...broughtUp(interpreter)],
         { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
       );
       const [message, handle] = await once(namespace, 'message');
@@ -122,6 +113,14 @@ describe.each(['perl', 'python3'] as const)(
     });
   },
 );
+
+/** A program that brings up the loopback and listens, as the start of a sandbox does. */
+function broughtUp(interpreter: Interpreter): string[] {
+  const [name = '', ...words] = interpreted(['sockets'], interpreter);
+  const ports = interpreter === 'perl' ? LISTENED : `[${LISTENED}]`;
+  const text = `${words.at(-2)}\ntake_channel();\nbring_up(${ports});`;
+  return [name, ...words.with(-2, text)];
+}
 
 /** The programs that make sockets for this process. */
 function makersOf(pid: number): string[] {

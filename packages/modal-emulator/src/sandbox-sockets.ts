@@ -6,23 +6,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { Server, Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { type Interpreter, PROGRAM_PATHS, presentInterpreter, script } from './confinement.ts';
-import { isFiltered } from './system-call-filter.ts';
+import { type Interpreter, interpreted, PROGRAM_PATHS } from './interpreters.ts';
 
 const IDLE_MS = 30_000;
 const MAX_COMPLAINT = 1000;
 const ENDED = 'The sandbox has ended.';
-const INTERPRETERS: Readonly<Record<Interpreter, string[]>> = {
-  perl: ['-e', script('sockets.pl')],
-  python3: ['-I', '-S', '-c', script('sockets.py')],
-};
-/** sendmsg, which perl has to call by its number. */
-const SENDMSG = { x64: '46', arm64: '211' } as const;
-
-/** The words of the program that brings up the loopback and listens on `ports`; its channel is in NODE_CHANNEL_FD. */
-export function loopbackSetup(ports: readonly number[], interpreter?: Interpreter): string[] {
-  return [...program(interpreter), 'up', ...ports.map(String)];
-}
 
 /** Descriptors of a sandbox's network and user namespaces; whoever opened them closes them. */
 export interface Namespaces {
@@ -132,9 +120,9 @@ export class SandboxSockets implements SandboxConnections {
         'nsenter',
         '--net=/proc/self/fd/4',
         ...identity(ownerId),
-        ...program(interpreter),
+        ...interpreted(['sockets', 'serve'], interpreter),
       ];
-      const maker = spawn(name ?? 'nsenter', [...args, 'serve'], {
+      const maker = spawn(name ?? 'nsenter', args, {
         cwd: '/',
         env: { PATH: PROGRAM_PATHS.join(':') },
         stdio: ['ignore', 'ignore', 'pipe', 'ipc', network, user],
@@ -191,11 +179,6 @@ export class SandboxSockets implements SandboxConnections {
     for (const { reject } of this.#orders.values()) reject(new SandboxSocketError('ENDED', why));
     this.#orders.clear();
   }
-}
-
-function program(interpreter: Interpreter = presentInterpreter()): string[] {
-  const architecture = isFiltered(process.arch) ? process.arch : 'x64';
-  return [interpreter, ...INTERPRETERS[interpreter], SENDMSG[architecture]];
 }
 
 /** Root enters the network alone, and becomes the sandbox's user; another user has to be root of its namespaces first. */

@@ -1,8 +1,8 @@
 // What it takes to start one sandbox: its files laid out, its image planted, its processes begun.
 import { basename, join } from 'node:path';
-import { confinement } from './confinement.ts';
 import type { ImageRecord } from './image-store.ts';
 import type { ImageTrees, SandboxPlace } from './image-trees.ts';
+import { mountWords } from './mount-table.ts';
 import { startPlainProcess } from './plain-process.ts';
 import { type Base, type Layout, prepareRoot } from './root-filesystem.ts';
 import { type SandboxProcess, type StartOptions, startSandboxProcess } from './sandbox-process.ts';
@@ -39,10 +39,10 @@ export async function startSandbox(places: SandboxPlaces, start: SandboxStart): 
     await places.programs;
     const layers = trees.layersOf(image);
     const isPlanted = image.tree !== undefined;
-    const shifts = prepareRoot(directory, { base, layout, runDirectory, ownerId, layers, isPlanted });
+    const prepared = prepareRoot(directory, { base, layout, runDirectory, ownerId, layers, isPlanted });
+    const { shifts, lines } = prepared;
     shifts.push(...placeVolumes(directory, { volumes, ownerId }));
     if (image.tree !== undefined) await trees.plant(image.tree, place, signal);
-    const confined = confinement({ entrance: true });
     return await startSandboxProcess({
       ...options,
       directory,
@@ -50,7 +50,7 @@ export async function startSandbox(places: SandboxPlaces, start: SandboxStart): 
       ownerId,
       shifts,
       volumes: volumeWords(volumes),
-      confinement: confined,
+      mounts: mountWords(lines),
     });
   } catch (cause) {
     void places.removals.add(directory, runDirectory);

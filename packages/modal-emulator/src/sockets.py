@@ -1,8 +1,16 @@
 # Does what sockets.pl does, where there is no perl.
-import fcntl, os, re, socket, struct, sys
+import fcntl, re, socket, struct
 
-mode, ports = sys.argv[2], sys.argv[3:]
-channel = socket.socket(fileno=int(os.environ["NODE_CHANNEL_FD"]))
+channel = None
+
+
+def take_channel():
+    global channel
+    channel = socket.socket(fileno=int(os.environ.pop("NODE_CHANNEL_FD")))
+
+
+def close_channel():
+    channel.close()
 
 
 def hand(kind, number, made):
@@ -41,12 +49,14 @@ def follow(number, verb, port):
         channel.sendall(b'{"id":%d,"error":%d}\n' % (number, cause.errno))
 
 
-if mode == "up":
+def bring_up(ports):
     with stream() as made:
         fcntl.ioctl(made, 0x8914, struct.pack("16sh22x", b"lo", 1))
     for port in map(int, ports):
         hand("net.Server", port, listening(port))
-else:
+
+
+def serve():
     for order in channel.makefile("r"):
         match = re.match(r'\{"id":(\d+),"verb":"(dial|listen)","port":(\d+)\}$', order)
         if match:

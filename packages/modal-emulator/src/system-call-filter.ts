@@ -4,11 +4,9 @@
 /** The numbers of x64 and arm64, from the kernel's own tables; null where there is no such call. */
 type Numbers = readonly [x64: number | null, arm64: number | null];
 
-/** What a sandbox comes to its root directory with, before it is confined. */
-const ENTRANCE = { pivot_root: [155, 41], umount2: [166, 39] } as const;
-
 const REFUSED: Readonly<Record<string, Numbers>> = {
-  ...ENTRANCE,
+  pivot_root: [155, 41],
+  umount2: [166, 39],
   add_key: [248, 217],
   request_key: [249, 218],
   keyctl: [250, 219],
@@ -64,8 +62,8 @@ const CHECKED = { socket: [41, 198], socketpair: [53, 199], clone: [56, 220], un
 const LAST_KNOWN = 469;
 
 const ARCHITECTURES = {
-  x64: { column: 0, machine: 0xc000003e, prctl: 157, keyctl: 250 },
-  arm64: { column: 1, machine: 0xc00000b7, prctl: 167, keyctl: 219 },
+  x64: { column: 0, machine: 0xc000003e },
+  arm64: { column: 1, machine: 0xc00000b7 },
 } as const;
 
 /** AF_UNIX, AF_INET, AF_INET6: within the sandbox's own network namespace, as is AF_NETLINK with these protocols. */
@@ -156,12 +154,9 @@ export function systemCallFilter(architecture: Architecture): Instruction[] {
   ];
 }
 
-/** What `confine` is told: the numbers of the calls it makes, and the program in the kernel's form, in hex. */
-export function confinementArguments(architecture: Architecture, entrance: boolean): string[] {
-  const { column, prctl, keyctl } = ARCHITECTURES[architecture];
-  const entry = entrance ? Object.values(ENTRANCE).map((numbers) => numbers[column]) : ['stay'];
-  const filter = encode(systemCallFilter(architecture)).toString('hex');
-  return [String(prctl), String(keyctl), entry.join(','), filter];
+/** In the kernel's form, in hex. */
+export function filterProgram(architecture: Architecture): string {
+  return encode(systemCallFilter(architecture)).toString('hex');
 }
 
 /** struct sock_filter, one after another, of a little-endian machine. */

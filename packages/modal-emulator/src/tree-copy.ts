@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import { PROGRAM_PATHS } from './confinement.ts';
+import { PROGRAM_PATHS } from './interpreters.ts';
 import { HERE, toTable } from './mount-table.ts';
 import { asOwner, type Shift } from './ownership.ts';
 import { type Base, IMAGE_USER } from './root-filesystem.ts';

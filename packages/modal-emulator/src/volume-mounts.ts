@@ -1,4 +1,4 @@
-// Where a sandbox sees its volumes. What is asked for is judged here; the way down each path is gone by setup.sh, where
+// Where a sandbox sees its volumes. What is asked for is judged here; the way down each path is gone by start.pl, where
 // nothing that a sandbox left in an image or a volume can lead it elsewhere.
 import { lchownSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -92,7 +92,7 @@ export function placeVolumes(
   });
 }
 
-/** For setup.sh: four words each. */
+/** As start.pl reads them: four words each. */
 export function volumeWords(volumes: readonly VolumeMount[]): string[] {
   return volumes.flatMap(({ path, subPath, isReadOnly }, index) => [
     String(index),

@@ -1,0 +1,3 @@
+# After sockets.pl.
+take_channel();
+serve();

@@ -1,0 +1,3 @@
+# Does what serve.pl does, where there is no perl.
+take_channel()
+serve()
