@@ -1,7 +1,7 @@
 // What starts sandboxes, by both interpreters, with a program of the tests' own in place of the agent.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, closeSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
+import { chownSync, closeSync, mkdirSync, openSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import { Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -110,7 +110,8 @@ PATH=${PROGRAM_PATHS.join(':')}
 proc /proc/sys proc ro,nosuid,nodev,noexec,relatime 0 0
 lo:
 /proc/1
-0
+1 root
+secure bits 3
 `;
 
 /** Perl that holds a key in the session keyring it becomes its arguments with, and perl that says why it has none. */
@@ -140,9 +141,11 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
     // The fourth descriptor is of the directory that is listed.
     const look = `hostname; cat /proc/self/oom_score_adj /proc/sys/user/max_user_namespaces; id -u; echo $$; umask
       grep -E '^(Cap|NoNewPrivs|Seccomp:|SigIgn|SigBlk)' /proc/self/status; ls /proc/self/fd; ulimit -H -c -f -u -d; tr '\\0' '\\n' </proc/1/environ | sort
-      grep ' /proc/sys ' /proc/self/mounts; tail -n +3 /proc/net/dev | tr -d ' ' | cut -c-3; ls -d /proc/[0-9]*; grep -cE ' (master|shared):' /proc/self/mountinfo; :`;
+      grep ' /proc/sys ' /proc/self/mounts; tail -n +3 /proc/net/dev | tr -d ' ' | cut -c-3; ls -d /proc/[0-9]*; echo "$(cut -d' ' -f5 /proc/self/mountinfo | grep -cx /) root"
+      perl -e 'print "secure bits ", syscall(${systemCall('prctl')}, 27, 0, 0, 0, 0), "\n"'`;
     const { directory, order } = laidOut();
-    const child = begin(directory, startArgv(interpreter), ['perl', '-e', 'umask 077; exec @ARGV']);
+    const careless = ['perl', '-e', 'umask 077; exec @ARGV'];
+    const child = begin(directory, startArgv(interpreter), careless);
     child.stdin?.end(startOrder(order, ['bash', '-c', look]));
     const { code, stdout, stderr } = await outputOf(child);
     expect([code, stderr]).toEqual([0, '']);
@@ -163,14 +166,17 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
     const [message, server] = await once(child, 'message');
     expect(message).toEqual({ id: 8795 });
     if (!(server instanceof Server)) throw new TypeError('no listener came');
+    // Nobody inside holds the channel by then.
+    await once(child, 'disconnect');
     server.once('connection', (peer) => peer.end('from outside'));
     expect(await ended).toMatchObject({ code: 0, stdout: 'from outside' });
     server.close();
   });
 
-  it('runs as the user of the sandbox, in its groups alone', async () => {
+  it('runs as the user of the sandbox, in its groups and namespaces alone', async () => {
     const { directory, order } = laidOut();
-    const child = begin(directory, startArgv(interpreter));
+    const grouped = OWNER === undefined ? [] : ['setpriv', '--groups', '1,2'];
+    const child = begin(directory, startArgv(interpreter), grouped);
     child.stdin?.write(startOrder(order, ['sleep', '600']));
     const agent = await sleeping(() => child.pid);
     for (const pid of [child.pid, agent]) {
@@ -180,6 +186,8 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
       expect(status).toMatch(new RegExp(`^Gid:(\\s+${OWNER ?? process.getgid?.()}){4}$`, 'm'));
       if (OWNER !== undefined) expect(status).toMatch(/^Groups:\s*$/m);
     }
+    for (const kind of ['user', 'mnt', 'pid', 'ipc', 'uts', 'net', 'cgroup'])
+      expect(readlinkSync(`/proc/${agent}/ns/${kind}`)).not.toBe(readlinkSync(`/proc/self/ns/${kind}`));
   });
 
   it('ends the sandbox with its parent', async () => {
@@ -193,7 +201,9 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
 
   it('ends the sandbox, and the parent, with the emulator', async () => {
     const { directory, order } = laidOut();
+    const shared = OWNER === undefined ? [] : ['unshare', '--mount', '--propagation', 'shared'];
     const emulator = begin(directory, startArgv(interpreter).slice(0, -1), [
+      ...shared,
       'bash',
       ...PLAIN,
       '-c',
@@ -203,6 +213,8 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
     emulator.stdin?.write(startOrder(order, ['sleep', '600']));
     const parent = () => childrenOf(emulator.pid)[0];
     const agent = await sleeping(parent);
+    // No mount of the host comes in later.
+    expect(readFileSync(`/proc/${agent}/mountinfo`, 'utf8')).not.toMatch(/ (master|shared):/);
     const processes = [agent, parent() ?? 0];
     emulator.kill('SIGKILL');
     await vi.waitFor(() => expect(processes.map(isRunning)).toEqual([false, false]));
