@@ -212,7 +212,7 @@ function endThread(thread: ThreadState, { text, stamp }: { text: string; stamp: 
 
 export function remove({ state, stamp }: Context): Entry[] {
   refuseWhileWorking(state);
-  return state.deleted ? [] : [made(stamp, 'session.deleted', {})];
+  return [made(stamp, 'session.deleted', {})];
 }
 
 function refuseWhileWorking({ status }: State): void {

@@ -50,6 +50,8 @@ export type Command =
   | { kind: 'delete' };
 
 export function decide(command: Command, context: Context): Entry[] {
+  // Asked for before it was deleted, and come to only now: whoever asked is told that there is no such session.
+  if (context.state.deleted) return [];
   switch (command.kind) {
     case 'tick':
       return tick(context);

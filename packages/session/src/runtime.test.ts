@@ -519,6 +519,23 @@ describe('delete', () => {
     expect(() => runtime.view).toThrow(expect.objectContaining({ code: 'not_found' }));
   });
 
+  it('is the last word: what was asked for in the same moment is told that there is no session', async () => {
+    const world = new World();
+    world.indexFails = true;
+    const runtime = await world.open();
+    const gone = { code: 'not_found' };
+    await Promise.all([
+      runtime.delete(),
+      expect(runtime.archive()).rejects.toMatchObject(gone),
+      expect(runtime.update({ title: 'late' })).rejects.toMatchObject(gone),
+      expect(runtime.archiveThread(world.spec.threadId)).rejects.toMatchObject(gone),
+      expect(runtime.send([hello])).rejects.toMatchObject(gone),
+      expect(runtime.workerLost(world.now)).resolves.toBe(false),
+      expect(runtime.delete()).resolves.toBeUndefined(),
+    ]);
+    expect(await world.types()).toEqual(['session.deleted']);
+  });
+
   it('is finished by the next process when this one dies half way', async () => {
     const world = new World();
     world.indexFails = true;
