@@ -177,7 +177,7 @@ export function describeRuns(world: World): void {
     it('is lost, and stopped, when what watches it is killed', async () => {
       const runId = newRunId();
       await start('echo begun; sleep 4444', { runId, waitMs: 200 });
-      await sh(`read -r _ _ watcher < /var/tmp/.capstan/runs/${runId}.pid && kill -9 "$watcher"`);
+      await sh(`read -r _ _ watcher _ < /var/tmp/.capstan/runs/${runId}.pid && kill -9 "$watcher"`);
       const chunk = await world.sandboxes.readRun({
         sandboxId: world.sandboxId,
         runId,

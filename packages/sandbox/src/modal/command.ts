@@ -5,8 +5,8 @@ import { type Command, MAX_COMMAND_BYTES } from '../port.ts';
 /** In characters: at most 90 kB of UTF-8. */
 const PART_LENGTH = 30_000;
 const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
-/** The SDK refuses argument lists of 64 KiB; the rest of the list and of the request need room too. */
-const MAX_INLINE_BYTES = 56_000;
+/** The SDK refuses argument lists of 64 KiB; the program, the rest of the list and of the request need room too. */
+const MAX_INLINE_BYTES = 48_000;
 
 /** KIND and PARTs for command.sh. Throws `invalid` or `too_large`. */
 export function toParts(command: Command): string[] {

@@ -1,19 +1,14 @@
 // Tasks as attendant.sh reads them, and the program that reads them.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { PROGRAMS, type Program, type Task } from './programs.ts';
-import { RUN_SCRIPT } from './scripts.ts';
+import { PROGRAMS, type Task } from './programs.ts';
 
 /** Bash takes an order a character at a time: what is longer is quicker on its own. */
 const MAX_LENGTH = 64_000;
 const LOOP = readFileSync(new URL('./attendant.sh', import.meta.url), 'utf8');
 
-const nameOf = (program: Program) => `__capstan_${program}`;
-const FUNCTIONS = Object.entries(PROGRAMS).map(([program, text]) => {
-  // run.sh finds command.sh beside itself.
-  const place = program === 'run' ? `BASH_ARGV0=${RUN_SCRIPT}\n` : '';
-  return `__capstan_${program}() {\n${place}${text}\n}\n`;
-});
+const nameOf = (program: string) => `__capstan_${program}`;
+const FUNCTIONS = Object.entries(PROGRAMS).map(([program, text]) => `${nameOf(program)}() {\n${text}\n}\n`);
 
 /** The command that is an attendant, which ends when it has had no order for that long. */
 export function attendantArgv(patienceMs: number): string[] {

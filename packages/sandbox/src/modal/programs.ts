@@ -1,6 +1,6 @@
 // What the gateway has done inside a sandbox: bash programs that take arguments and answer on stdout. Each runs as a process of
 // its own, or in a subshell of an attendant that knows it as a function; names that could be the sandbox's own begin with _.
-import { RUN, RUN_SCRIPT, STATE } from './scripts.ts';
+import { RUN, STATE } from './scripts.ts';
 
 // Programs that load no locale start sooner.
 const FAIL = 'fail() { printf "capstan !%s\\n" "$1"; exit; }; exec 2>/dev/null; export LC_ALL=C';
@@ -23,7 +23,7 @@ const SIZE = `${FAIL}
 exec stat -L -c 'capstan %s' -- "$1"`;
 
 // Content that fits is an argument of printf, which is no process; the rest comes as input. A link keeps pointing where it
-// does, and a file keeps its permissions. A line behind the input says that it came whole.
+// does, and a file keeps its permissions: mv starts beside chmod, and waits to be told. A line behind the input says that it came whole.
 const WRITE = `${FAIL}
 _file=$1
 [[ -L $_file ]] && _file=$(readlink -f -- "$_file")
@@ -37,8 +37,17 @@ if [[ $2 == - ]]; then printf %b "$3"; else head -c "$2" && { read -r _end || :;
   fail forbidden
 }
 [[ $2 == - || $_end == whole ]] || fail internal
-[[ -e $_file ]] && { chmod --reference="$_file" -- "$_new"; [[ -O $_file ]] || chown --reference="$_file" -- "$_new"; }
-mv -f -- "$_new" "$_file" || fail forbidden
+if [[ -e $_file ]]; then
+  trap '' PIPE
+  coproc _mv { exec mv -i -- "$_new" "$_file"; }
+  _pid=$!
+  chmod --reference="$_file" -- "$_new"
+  [[ -O $_file ]] || chown --reference="$_file" -- "$_new"
+  echo y >&"\${_mv[1]}"
+  wait "$_pid"
+else
+  mv -f -- "$_new" "$_file"
+fi && [[ ! -e $_new ]] || fail forbidden
 trap - EXIT
 echo capstan written`;
 
@@ -126,7 +135,6 @@ export interface Invoked {
 
 /** The command that performs a task as a process of its own. */
 export function toArgv({ program, args, stdin }: Task): string[] {
-  if (program === 'run') return ['bash', RUN_SCRIPT, ...args];
   // Closing an unused input is a call to Modal; opening /dev/null is none.
   const text = stdin === undefined ? `exec </dev/null\n${PROGRAMS[program]}` : PROGRAMS[program];
   return ['bash', '-c', text, 'bash', ...args];

@@ -1,5 +1,5 @@
 # Starts, joins, reads and stops runs inside a sandbox; needs bash 5 and GNU coreutils. Called as
-#   bash run.sh OP RUN_ID WAIT_SECONDS UNTIL OFFSET MAX_BYTES [start: KEY LIMIT_SECONDS SHELL ARGUMENT...]
+#   run.sh OP RUN_ID WAIT_SECONDS UNTIL OFFSET MAX_BYTES [start: KEY LIMIT_SECONDS SHELL ARGUMENT...]
 # with the ARGUMENTs of command.sh, or `@` when they are in RUN.args, each ended by NUL,
 # and answers one line `capstan STATE EXIT_CODE CUT`, then output from OFFSET.
 #  1. mkfifo RUN.live is the claim: whoever makes it starts the command, everybody else joins.
@@ -24,9 +24,7 @@ main() {
 
 start() {
   _key=$1
-  # Without what its command needs nothing is started: an answer that says nothing has it installed.
-  [[ -e ${0%/*}/command.sh ]] || exit
-  if claim || { [[ ! -p $_run.live ]] && mkdir -p "$_base/runs" "$_base/shells" && claim; }; then
+  if claim || { [[ ! -p $_run.live ]] && mkdir -p -m 700 "$_base" "$_base/runs" "$_base/shells" && claim; }; then
     exec 8<>"$_run.live"
     : >"$_run.out"
     if ! { printf '%64s' '' >"$_run.exit" && printf '%s\n' "$_key" >"$_run.key"; }; then
@@ -54,9 +52,10 @@ claim() { LC_ALL=C mkfifo "$_run.live"; }
 # Where a claim should succeed and does not, there is no room for it.
 roomless() { [[ ! -e $_run.live && -d $_base/runs && -w $_base/runs ]]; }
 
-# The command's output goes through a pump that keeps the first 64 MiB and swallows the rest.
+# The command's output goes through a pump that keeps the first 64 MiB and swallows the rest. Its parent is a keeper, which leads
+# its group and may be killed by it: what the command does to its parent does not lose the run.
 supervise() {
-  local _limit=$1 _shell=$2 _args _pid _line _code _state=exited _size=- _begun
+  local _limit=$1 _shell=$2 _args _pid _child _line _code _late _state=exited _size=-
   shift 2
   if [[ $1 == @ ]]; then
     mapfile -d '' -t _args <"$_run.args"
@@ -64,7 +63,7 @@ supervise() {
   fi
   # Redirections of a compound command keep hidden copies of what they replace; `exec` does not.
   exec </dev/null >/dev/null 2>&1
-  coproc PUMP {
+  coproc _pump {
     exec 8>&-
     ulimit -f 65536
     trap '' XFSZ
@@ -74,32 +73,56 @@ supervise() {
       exec cat >/dev/null
     }
   }
-  exec 9>&"${PUMP[1]}" {PUMP[1]}>&- # subshells do not get a coprocess's own descriptors
-  _begun=${EPOCHREALTIME/[.,]/}
-  {
-    ulimit -Su 4096
-    exec >&9 2>&9 8>&- 9>&-
-    exec timeout -k 5 "$_limit" bash -c '. "$1"; eval -- "$__capstan_script"' bash "${0%/*}/command.sh" "$_run" "${_shell:+$_base/shells/$_shell}" "$@"
-  } &
+  exec 9>&"${_pump[1]}" {_pump[1]}>&- # subshells do not get a coprocess's own descriptors
+  # Its output is a pipe that ends when it does.
+  set -m
+  coproc _keeper {
+    exec 8>&-
+    trap : HUP INT QUIT TERM
+    (
+      echo "$BASHPID"
+      ulimit -Su 4096
+      exec </dev/null >&9 2>&9 9>&-
+      exec bash -c 'eval -- "$1"; eval -- "$__capstan_script"' bash "$_stage" "$_run" "${_shell:+$_base/shells/$_shell}" "$@"
+    )
+    exit
+  }
   _pid=$!
+  set +m
+  exec 6<&"${_keeper[0]}" 9>&-
+  read -r _child <&6
   read -r _line <"/proc/$_pid/stat"
   born "$_line"
-  printf '%s %s %s\n' "$_pid" "$REPLY" "$BASHPID" >"$_run.pid"
-  exec 9>&-
-  [[ -e $_run.kill ]] && kill -TERM "$_pid"
+  printf '%s %s %s %s\n' "$_pid" "$REPLY" "$BASHPID" "$_child" >"$_run.pid"
+  if [[ -e $_run.kill ]] || late; then end 6; fi
   wait "$_pid"
   _code=$?
   if [[ -e $_run.kill ]]; then
     _state=killed
-  elif ((_code == 124 || _code == 137)) && ((${EPOCHREALTIME/[.,]/} - _begun >= 10#${_limit/./}000)); then
+  elif [[ $_late ]]; then
     _state=timed_out
+    ((_code == 137)) || _code=124
   fi
   # What a stopped command leaves in its group goes with it; a finished one may leave a server running.
   if [[ $_state != exited ]] || ((_code == 137)); then kill -KILL -- "-$_pid"; fi
   # The pump ends once every writer is gone. A background process that keeps writing is not waited for.
-  read -r -t 0.5 -u "${PUMP[0]}"
+  read -r -t 0.5 -u "${_pump[0]}"
   (($? > 128)) && _size=$(stat -c %s "$_run.out")
   printf '%s %s %s\n' "$_state" "$_code" "$_size" 1<>"$_run.exit"
+}
+
+# Whether the limit comes before the command's end.
+late() {
+  read -r -t "$_limit" -u 6
+  (($? > 128)) && _late=1
+}
+
+# Asks the command and its group to end, and kills them when what the descriptor waits for has not come 5 s later.
+end() {
+  kill -TERM -- "$_child" "-$_pid"
+  kill -CONT -- "$_child" "-$_pid"
+  read -r -t 5 -u "$1"
+  (($? > 128)) && kill -KILL -- "$_child" "-$_pid"
 }
 
 # When a process was born: field 22 of its stat line, counted behind its name, which may hold anything.
@@ -170,14 +193,20 @@ lost() {
 # The process that leads the command's group, if it lives.
 leader() {
   local _line _birth
-  read -r _pid _birth _ <"$_run.pid" && read -r _line <"/proc/$_pid/stat" && born "$_line" && [[ $REPLY == "$_birth" ]]
+  read -r _pid _birth _ _child <"$_run.pid" && read -r _line <"/proc/$_pid/stat" && born "$_line" && [[ $REPLY == "$_birth" ]]
 }
 
 stop() {
   [[ -p $_run.live ]] || say missing
   if ! ended; then
     : >"$_run.kill"
-    leader && kill -TERM "$_pid"
+    # Whoever called may be gone before it has ended.
+    set -m
+    leader && {
+      exec 6<>"$_run.live" 7<"$_run.live" 6>&- </dev/null >/dev/null
+      end 7
+    } &
+    set +m
   fi
   join
 }

@@ -1,28 +1,33 @@
-// The programs that runs need inside a sandbox: installed when it is made, and again by whoever finds them missing.
-// Their directory carries the hash of their text, so sandboxes of another version keep theirs.
-import { createHash } from 'node:crypto';
+// What runs need inside a sandbox: their program, which goes there with each call, and directories, made when the sandbox is made
+// and again by whoever gets no answer.
 import { readFileSync } from 'node:fs';
 import { OUTPUTS, UPLOADS, WORKSPACE } from '../port.ts';
 
-export const RUN = readFileSync(new URL('./run.sh', import.meta.url), 'utf8');
-const COMMAND = readFileSync(new URL('./command.sh', import.meta.url), 'utf8');
+const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8');
+
+/** run.sh, which hands command.sh to the shell that a command runs in. */
+export const RUN = `_stage='${read('./command.sh').replaceAll("'", `'\\''`)}'\n${read('./run.sh')}`;
 
 export const STATE = '/var/tmp/.capstan';
-const DIRECTORY = `${STATE}/${createHash('sha256').update(RUN).update(COMMAND).digest('hex').slice(0, 12)}`;
-export const RUN_SCRIPT = `${DIRECTORY}/run.sh`;
 
-// Paths and contents, for printf's %b, follow the programs. run.sh comes last and at once: whoever finds it finds all.
+// `-m` is for the last part of a path alone: the state is nobody else's from its first moment, and what is made in front of `/.` has
+// ordinary permissions. A file that is not there is written by whoever makes it; one that is there is replaced at once.
 const INSTALL = `
-mkdir -p "$1" ${STATE}/runs ${STATE}/shells ${WORKSPACE} ${OUTPUTS} ${UPLOADS} && chmod 700 ${STATE} || exit
-home=$1 run=$2 command=$3
-shift 3
+[[ ! -e ${STATE} ]] || chmod 700 ${STATE} || exit
+files=("$@") directories=()
 while (($#)); do
-  mkdir -p -- "\${1%/*}" && printf %b "$2" >"$1.$$" && mv -- "$1.$$" "$1" || exit
+  [[ -d \${1%/*} ]] || directories+=("\${1%/*}/.")
   shift 2
 done
-printf %s "$command" >"$home/command.sh" && printf %s "$run" >"$home/run.$$" && mv "$home/run.$$" "$home/run.sh" && echo installed`;
+mkdir -p -m 700 -- ${STATE} ${STATE}/{runs,shells} {${WORKSPACE},${OUTPUTS},${UPLOADS}}/. "\${directories[@]}" || exit
+set -C -- "\${files[@]}"
+while (($#)); do
+  printf %b "$2" >"$1" || { printf %b "$2" >|"$1.$$" && mv -f -- "$1.$$" "$1"; } || exit
+  shift 2
+done
+echo installed`;
 
 /** `files`: path and content each, as printf's %b takes it. */
 export function installArgv(files: readonly string[]): string[] {
-  return ['bash', '-c', INSTALL, 'bash', DIRECTORY, RUN, COMMAND, ...files];
+  return ['bash', '-c', INSTALL, 'bash', ...files];
 }
