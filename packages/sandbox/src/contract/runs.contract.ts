@@ -104,6 +104,25 @@ export function describeRuns(world: World): void {
       expect(chunk.outcome).toEqual({ state: 'timed_out', exitCode: 137 });
     }, 20_000);
 
+    it.each([
+      ['is suspended', 'echo begun; kill -STOP $$'],
+      ['left its group', ['bash', '-c', 'echo begun; exec setsid sleep 4545']],
+    ])('stops a command that %s, at its limit', async (_, command) => {
+      const chunk = await start(command, { timeoutMs: 500 });
+      expect(chunk.outcome).toEqual({ state: 'timed_out', exitCode: 124 });
+      expect(text(chunk.bytes)).toBe('begun\n');
+      expect(await sh('pgrep -f "sleep 454[5]" || echo none')).toBe('none\n');
+    });
+
+    it('may signal everything in its group', async () => {
+      const chunk = await start(
+        'trap "echo told" HUP INT TERM; for s in HUP INT TERM; do kill -$s 0; done; exit 4',
+      );
+      expect(chunk.outcome).toEqual({ state: 'exited', exitCode: 4 });
+      expect(text(chunk.bytes)).toBe('told\n'.repeat(3));
+      expect((await start('kill 0')).outcome).toEqual({ state: 'exited', exitCode: 143 });
+    });
+
     it('is killed with everything it started, once', async () => {
       const runId = newRunId();
       await start('sleep 4242 & sleep 4242', { runId, waitMs: 0 });

@@ -13,7 +13,7 @@ import type { Task } from './programs.ts';
 const PATIENCE_MS = 60_000;
 const exec = (...argv: string[]): Task => ({
   program: 'exec',
-  args: [directory, '30', '0', 'argv', ...argv],
+  args: [directory, '30.000', '0', 'argv', ...argv],
   maxBytes: 1_000_000,
   complete: true,
 });

@@ -36,3 +36,32 @@ describe('a file system without room', () => {
     expect(await sh(`cat ${path}; ls -A /dev/shm`)).toBe('oldfile\nrest');
   });
 });
+
+describe('a file that is replaced', () => {
+  it('is seen whole and with its permissions at every moment', async () => {
+    const path = '/workspace/seen';
+    const write = (letter: string) =>
+      sandboxes.writeFile({ sandboxId, path, content: Buffer.from(letter.repeat(1000)) });
+    await write('a');
+    await sh(`chmod 2640 ${path}`);
+    const look = `until [[ -e stop ]]; do stat -c '%a %s' ${path}; done | sort -u >looks; touch looked`;
+    await sandboxes.startRun({ sandboxId, runId: 'look', command: look, timeoutMs: 60_000 });
+    for (let round = 0; round < 40; round++) await write(round % 2 === 0 ? 'b' : 'c');
+    await sh('touch stop; until [[ -e looked ]]; do sleep 0.02; done');
+    expect(await sh('cat looks; ls -A | grep capstan')).toBe('2640 1000');
+    expect(await sh(`cat ${path}`)).toBe('c'.repeat(1000));
+  });
+
+  it.each([0, 1])('is left as it was, and is alone, when mv does nothing and exits with %i', async (code) => {
+    const path = '/workspace/left';
+    const env = { PATH: '/workspace/bin:/usr/bin:/bin' };
+    const { sandboxId: other } = await sandboxes.create({ name: `left-${code}`, env });
+    const there = async (command: string) =>
+      new TextDecoder().decode((await sandboxes.exec({ sandboxId: other, command })).stdout).trim();
+    await sandboxes.writeFile({ sandboxId: other, path, content: Buffer.from('old') });
+    await there(`mkdir bin; printf '#!/bin/sh\nexit ${code}\n' >bin/mv; chmod +x bin/mv`);
+    const write = sandboxes.writeFile({ sandboxId: other, path, content: Buffer.from('new') });
+    await expect(write).rejects.toMatchObject({ code: 'forbidden' });
+    expect(await there(`cat ${path}; ls -A`)).toBe('oldbin\nleft');
+  });
+});

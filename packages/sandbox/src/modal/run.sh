@@ -2,8 +2,9 @@
 #   run.sh OP RUN_ID WAIT_SECONDS UNTIL OFFSET MAX_BYTES [start: KEY LIMIT_SECONDS SHELL ARGUMENT...]
 # with the ARGUMENTs of command.sh, or `@` when they are in RUN.args, each ended by NUL,
 # and answers one line `capstan STATE EXIT_CODE CUT`, then output from OFFSET.
-#  1. mkfifo RUN.live is the claim: whoever makes it starts the command, everybody else joins.
-#  2. Only the supervisor holds RUN.live open for writing. Readers that see its end know that it is gone, however it
+#  1. RUN.live is the claim: whoever makes it, which one alone can, starts the command, and everybody else joins. It names a fifo
+#     that is no other run's.
+#  2. Only the supervisor holds that fifo open for writing. Readers that see its end know that it is gone, however it
 #     went: they wait in the kernel and never poll.
 #  3. RUN.exit is one write of one line, and counts once the line is whole. The supervisor writes it before it goes: a supervisor
 #     that is gone without it is a lost run. Room for the line is taken before the command starts, so that a full disk
@@ -24,18 +25,18 @@ main() {
 
 start() {
   _key=$1
-  if claim || { [[ ! -p $_run.live ]] && mkdir -p -m 700 "$_base" "$_base/runs" "$_base/shells" && claim; }; then
-    exec 8<>"$_run.live"
+  if claim || { [[ ! -e $_run.live ]] && mkdir -p -m 700 "$_base" "$_base/runs" "$_base/shells" && claim; }; then
+    exec 8<>"$_fifo"
     : >"$_run.out"
-    if ! { printf '%64s' '' >"$_run.exit" && printf '%s\n' "$_key" >"$_run.key"; }; then
-      rm -f -- "$_run.live" "$_run.exit" "$_run.key" "$_run.out"
+    if ! { [[ -s $_run.live ]] && printf '%64s' '' >"$_run.exit" && printf '%s\n' "$_key" >"$_run.key"; }; then
+      rm -f -- "$_run.exit" "$_run.key" "$_run.out" "$_run.live"
       say full
     fi
     # Job control gives the supervisor a process group of its own: it outlives whoever called.
     set -m
     supervise "${@:2}" &
     set +m
-    exec 7<"$_run.live" 8>&-
+    exec 7<"$_fifo" 8>&-
     _started=1
     await
   else
@@ -46,8 +47,37 @@ start() {
   fi
 }
 
-# Our own programs load no locale: they start sooner.
-claim() { LC_ALL=C mkfifo "$_run.live"; }
+claim() { [[ ! -e $_run.live ]] && fifo && create "$_run.live" "$_fifo"; }
+
+# A fifo for one run. A start of mkfifo makes some more for runs to come, each of which belongs to whoever makes its `.taken`.
+fifo() {
+  local _spare _number
+  if read -r _spare <"$_base/fifos"; then
+    for _number in {1..15}; do
+      _fifo=$_spare.$_number
+      [[ -p $_fifo && ! -e $_fifo.taken ]] && create "$_fifo.taken" && return
+    done
+  fi
+  _fifo=$_run.fifo
+  LC_ALL=C mkfifo "$_fifo" "$_fifo".{1..15} # our own programs load no locale: they start sooner
+  [[ -p $_fifo ]] && printf '%s\n' "$_fifo" >"$_base/fifos"
+}
+
+# Makes a file with a line, and fails where there is one. Without room for the line the file is empty.
+create() {
+  local _made
+  set -C
+  { printf '%s\n' "$2" || :; } >"$1"
+  _made=$?
+  set +C
+  return "$_made"
+}
+
+# Finds the fifo of a claimed run, which itself is one in runs that older programs started.
+named() {
+  _fifo=$_run.live
+  [[ -p $_fifo ]] || { read -r _fifo <"$_run.live" && [[ -p $_fifo ]]; }
+}
 
 # Where a claim should succeed and does not, there is no room for it.
 roomless() { [[ ! -e $_run.live && -d $_base/runs && -w $_base/runs ]]; }
@@ -132,21 +162,25 @@ born() {
 }
 
 join() {
-  [[ -p $_run.live ]] || say missing
+  [[ -e $_run.live ]] || say missing
   local _tries
   for ((_tries = 0; _tries < 100; _tries++)); do
     ended && return
     local _claimed=
     [[ -s $_run.key ]] && _claimed=1
-    exec 6<>"$_run.live" # opening a fifo to read blocks until somebody writes
-    exec 7<"$_run.live" 6>&-
-    _started=$_claimed
-    await && return
+    if named; then
+      attend
+      _started=$_claimed
+      await && return
+    fi
     # Its claimer has not come to opening it yet.
-    read -r -t 0.02 <>"$_run.live"
+    sleep 0.02
   done
   lost
 }
+
+# Opening a fifo to read blocks until somebody writes.
+attend() { exec 6<>"$_fifo" 7<"$_fifo" 6>&-; }
 
 # Waits on descriptor 7. Fails when the run is neither running, nor ended, nor known to have been started.
 await() {
@@ -197,13 +231,14 @@ leader() {
 }
 
 stop() {
-  [[ -p $_run.live ]] || say missing
+  [[ -e $_run.live ]] || say missing
   if ! ended; then
     : >"$_run.kill"
     # Whoever called may be gone before it has ended.
     set -m
-    leader && {
-      exec 6<>"$_run.live" 7<"$_run.live" 6>&- </dev/null >/dev/null
+    named && leader && {
+      exec </dev/null >/dev/null
+      attend
       end 7
     } &
     set +m

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModalSandboxes, type ModalSandboxes } from '../modal.ts';
 import { type LocalModal, openLocalModal, TOKENS } from '../testing.ts';
+import { toArgv } from './programs.ts';
 
 let modal: LocalModal;
 let sandboxes: ModalSandboxes;
@@ -63,5 +64,59 @@ describe('a run on a full disk', () => {
     });
     await empty();
     expect(text((await start('three', 'echo $KEPT; pwd', 'main')).bytes)).toBe('1\n/tmp\n');
+  });
+});
+
+describe('a run', () => {
+  const read = (runId: string, waitMs = 0) => sandboxes.readRun({ sandboxId, runId, offset: 0, waitMs });
+
+  it('has a fifo that no other run has, however many start at once', async () => {
+    const ids = Array.from({ length: 40 }, (_, index) => `many-${index}`);
+    const chunks = await Promise.all(ids.map((runId) => start(runId, `echo ${runId}`)));
+    expect(chunks.map(({ bytes }) => text(bytes))).toEqual(ids.map((runId) => `${runId}\n`));
+    expect(
+      await sh('cd /var/tmp/.capstan/runs; cat many-*.live | sort -u | xargs stat -c %F | uniq -c'),
+    ).toBe('     40 fifo\n');
+    expect(await sh('ls /var/tmp/.capstan/runs/many-*.fifo | wc -l')).not.toBe('40\n');
+  });
+
+  it('is killed 5 s after it was told to end, though it refuses and whoever asked is gone', async () => {
+    const runId = 'refuses';
+    const begun = await sandboxes.startRun({
+      sandboxId,
+      runId,
+      command: 'trap "" TERM; echo begun; while :; do sleep 1; done',
+      timeoutMs: 60_000,
+      waitMs: 15_000,
+      until: 'output',
+    });
+    expect(text(begun.bytes)).toBe('begun\n');
+    const args = ['kill', runId, '0', 'end', '0', '0'];
+    const asked = await sandboxes.exec({
+      sandboxId,
+      command: toArgv({ program: 'run', args, maxBytes: 64 }),
+    });
+    expect(text(asked.stdout)).toBe('capstan running - whole\n');
+    expect((await read(runId, 15_000)).outcome).toEqual({ state: 'killed', exitCode: 137 });
+  }, 30_000);
+
+  it('is read and joined when another release began it, whose claim is the fifo itself', async () => {
+    const old = '/var/tmp/.capstan/runs/old';
+    const hold = `exec 8<>${old}.live; echo here; until [[ -e ${old}.go ]]; do sleep 0.02; done`;
+    await sh(`mkfifo ${old}.live; printf '%s\\n' key >${old}.key; echo out >${old}.out`);
+    await sandboxes.startRun({
+      sandboxId,
+      runId: 'holder',
+      command: hold,
+      timeoutMs: 20_000,
+      waitMs: 10_000,
+      until: 'output',
+    });
+    expect((await read('old', 200)).outcome).toEqual({ state: 'running' });
+    await sh(`touch ${old}.go`);
+    expect(await read('old', 10_000)).toMatchObject({ outcome: { state: 'lost' }, nextOffset: 4 });
+    await sh(`printf 'exited 6 -\\n' >${old}.exit`);
+    expect((await read('old')).outcome).toEqual({ state: 'exited', exitCode: 6 });
+    await expect(start('old', 'echo again')).rejects.toMatchObject({ code: 'conflict' });
   });
 });

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createModalSandboxes, type ModalSandboxes } from '../modal.ts';
+import { type LocalModal, openLocalModal, TOKENS } from '../testing.ts';
+import { toPrintable } from './files.ts';
+import { installArgv } from './scripts.ts';
+
+const FILE = { path: '/etc/capstan/given/file', content: Buffer.from([0, 1, 2, 200, 255, 37, 92, 110]) };
+
+let modal: LocalModal;
+let sandboxes: ModalSandboxes;
+let sandboxId: string;
+
+beforeAll(async () => {
+  modal = await openLocalModal();
+  process.env.MODAL_SERVER_URL = modal.emulator.url;
+  const { createModalClient } = await import('./sdk.ts');
+  const settings = { appName: 'scripts', image: 'debian:12', files: [FILE] };
+  sandboxes = createModalSandboxes({ ...createModalClient(TOKENS), ...settings });
+  ({ sandboxId } = await sandboxes.create({ name: 'scripts' }));
+});
+afterAll(async () => {
+  sandboxes.close();
+  await modal.close();
+});
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const sh = async (command: string) => text((await sandboxes.exec({ sandboxId, command })).stdout);
+const modes = () =>
+  sh(
+    'stat -c "%a %n" /var/tmp/.capstan{,/runs,/shells} /workspace /mnt/session{,/outputs,/uploads} /etc/capstan{,/given}',
+  );
+const MODES = `700 /var/tmp/.capstan
+700 /var/tmp/.capstan/runs
+700 /var/tmp/.capstan/shells
+755 /workspace
+755 /mnt/session
+755 /mnt/session/outputs
+755 /mnt/session/uploads
+755 /etc/capstan
+755 /etc/capstan/given
+`;
+const install = async () => {
+  const command = installArgv([FILE.path, toPrintable(FILE.content)]);
+  return text((await sandboxes.exec({ sandboxId, command, cwd: '/' })).stdout);
+};
+const given = async () => Buffer.from((await sandboxes.readFile({ sandboxId, path: FILE.path })).bytes);
+
+describe('what a sandbox is given', () => {
+  it('is there when it has been made: directories, the state for itself alone, and files', async () => {
+    expect(await modes()).toBe(MODES);
+    expect(await given()).toEqual(FILE.content);
+  });
+
+  it('has its permissions from the first moment: one program makes all of it', async () => {
+    await sh('rm -rf /var/tmp/.capstan /mnt/session /etc/capstan; mkdir /only; ln -s /bin/mkdir /only');
+    const command = ['/usr/bin/env', 'PATH=/only', `/bin/${installArgv([])[0]}`];
+    const argv = [...command, ...installArgv([FILE.path, toPrintable(FILE.content)]).slice(1)];
+    const { stdout } = await sandboxes.exec({ sandboxId, command: argv, cwd: '/' });
+    expect(text(stdout)).toBe('installed\n');
+    expect(await modes()).toBe(MODES);
+    expect(await given()).toEqual(FILE.content);
+  });
+
+  it('is made whole by whoever comes again: what is open to others, what is half there', async () => {
+    await sh(`chmod 777 /var/tmp/.capstan; rmdir /mnt/session/outputs; echo half >${FILE.path}`);
+    expect(await Promise.all(Array.from({ length: 5 }, install))).toEqual(Array(5).fill('installed\n'));
+    expect(await modes()).toBe(MODES);
+    expect(await given()).toEqual(FILE.content);
+    expect(await sh('ls -A /etc/capstan/given')).toBe('file\n');
+  });
+
+  it('does not come half', async () => {
+    await sh('rm -rf /mnt/session && touch /mnt/session');
+    expect(await install()).toBe('');
+    await sh('rm /mnt/session');
+    expect(await install()).toBe('installed\n');
+  });
+});
