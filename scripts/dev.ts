@@ -52,8 +52,13 @@ async function start(flags: Flags): Promise<void> {
   const site: Site = { root: ROOT, state, vars: flags.vars, tell };
   let url: string | undefined;
   const changed = () => {
-    lock.note(stack.marks());
-    if (url !== undefined) writeReady(flags, secrets, { url, stack });
+    try {
+      lock.note(stack.marks());
+      if (url !== undefined) writeReady(flags, secrets, { url, stack });
+    } catch (error) {
+      // A disk without room ends nothing that runs.
+      tell(`✗ ${reasonOf(error)}`);
+    }
   };
   const { restartAfterMs } = flags;
   const backoffMs = restartAfterMs === undefined ? SUPERVISION.backoffMs : () => restartAfterMs;

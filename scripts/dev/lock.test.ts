@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Lock } from './lock.ts';
@@ -24,6 +24,18 @@ describe('Lock', () => {
     lock.release();
     expect(existsSync(claim(dir))).toBe(false);
     new Lock(dir).take();
+  });
+
+  it('keeps its claim when there is no room to note a program', () => {
+    const dir = scratchDir();
+    const lock = new Lock(dir);
+    lock.take();
+    symlinkSync('/dev/full', `${claim(dir)}.${process.pid}`);
+    expect(() => lock.note([])).toThrow('ENOSPC');
+    expect(() => new Lock(dir).take()).toThrow('already runs');
+    lock.note([]);
+    lock.release();
+    expect(readdirSync(dir)).toEqual([]);
   });
 
   it('passes from an owner that died, and what it had started ends', async () => {

@@ -1,6 +1,6 @@
 // Lock: one platform per state directory. The file names its owner; an owner that died leaves no lasting claim,
 // and the programs it started are ended by the next owner.
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, Fault } from './fault.ts';
 import { isRunning, markOf, type ProcessMark, signalGroup } from './process-table.ts';
@@ -37,7 +37,14 @@ export class Lock {
 
   /** Notes the programs this owner started, so that its successor can end them if it dies. */
   note(programs: ProcessMark[]): void {
-    writeFileSync(this.#path, JSON.stringify({ ...this.#self, programs } satisfies Claim));
+    const draft = `${this.#path}.${process.pid}`;
+    try {
+      // In its place once it is whole: without room for it, what was noted before stays.
+      writeFileSync(draft, JSON.stringify({ ...this.#self, programs } satisfies Claim));
+      renameSync(draft, this.#path);
+    } finally {
+      rmSync(draft, { force: true });
+    }
   }
 
   release(): void {

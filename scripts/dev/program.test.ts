@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { groupIsAlive } from './process-table.ts';
@@ -54,6 +54,16 @@ describe('Program', () => {
     const log = readFileSync(join(file, '../sample.log'), 'utf8');
     expect(log).toContain('before');
     expect(log).toContain('aside');
+  });
+
+  it('goes on when there is no room for its log', async () => {
+    const file = writeProgram(
+      scratchDir(),
+      'unheard',
+      `console.log('before'); announce({ port: 7 }); ${STAY}`,
+    );
+    symlinkSync('/dev/full', join(file, '../sample.log'));
+    expect(await supervise({ file }, watched()).start()).toMatchObject({ port: 7 });
   });
 
   it('fails its start when it ends before it is ready, naming the log', async () => {

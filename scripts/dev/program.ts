@@ -3,7 +3,7 @@
 // P2 after a death it is started again, each time later, until it stays up; every death and return is told;
 // P3 it comes back with what it announced first (its port), so that programs that know its address keep it.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Fault } from './fault.ts';
 import { groupIsAlive, markOf, type ProcessMark, signalGroup } from './process-table.ts';
@@ -190,11 +190,20 @@ function onLines(child: ChildProcess, log: number, take: (line: string) => void)
   let rest = '';
   child.stdout?.setEncoding('utf8');
   child.stdout?.on('data', (text: string) => {
-    writeSync(log, text);
+    note(log, text);
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) take(line);
   });
+}
+
+/** A disk without room costs lines of the log, not the platform. */
+function note(log: number, text: string): void {
+  try {
+    writeSync(log, text);
+  } catch {
+    // What was not written is gone; the next line may find room.
+  }
 }
 
 async function endGroup(pid: number): Promise<void> {
@@ -205,5 +214,5 @@ async function endGroup(pid: number): Promise<void> {
 }
 
 function rotate(logFile: string): void {
-  if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`);
+  if (lstatSync(logFile, { throwIfNoEntry: false })?.isFile()) renameSync(logFile, `${logFile}.1`);
 }

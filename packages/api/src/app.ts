@@ -137,7 +137,7 @@ function frame({ app, ports }: Surface): void {
   });
   app.onError((thrown, context) => {
     const error = toApiError(thrown);
-    if (error.code === 'internal') context.get('logger').error('http.failed', {}, thrown);
+    if (error !== thrown || error.code === 'internal') context.get('logger').error('http.failed', {}, thrown);
     return refuse(error, context);
   });
   app.notFound((context) => refuse(noRoute(context.req.method, context.req.path), context));

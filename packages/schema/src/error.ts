@@ -68,9 +68,20 @@ export function isApiError(error: unknown): error is ApiError {
   );
 }
 
-/** Everything that is not an ApiError becomes `internal` with a fixed sentence; its cause is for the log. */
+/** Everything that is not an ApiError becomes one with a fixed sentence; its cause is for the log. */
 export function toApiError(error: unknown): ApiError {
-  return isApiError(error) ? error : new ApiError('internal', 'Internal server error', { cause: error });
+  if (isApiError(error)) return error;
+  if (!isWithoutRoom(error)) return new ApiError('internal', 'Internal server error', { cause: error });
+  return new ApiError('unavailable', 'The server has no room left to store this', {
+    reason: 'storage_full',
+    cause: error,
+  });
+}
+
+/** SQLite's and the system's words for a full disk, however often they were passed on as a cause. */
+function isWithoutRoom(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return /\bSQLITE_FULL\b|\bENOSPC\b/.test(error.message) || isWithoutRoom(error.cause);
 }
 
 export const errorEnvelope = z
