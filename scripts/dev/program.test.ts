@@ -51,16 +51,16 @@ describe('Program', () => {
     );
     const program = supervise({ file }, watched());
     expect(await program.start()).toMatchObject({ event: 'ready', port: 7 });
-    const log = readFileSync(join(file, '../sample.log'), 'utf8');
-    expect(log).toContain('before');
-    expect(log).toContain('aside');
+    const log = () => readFileSync(join(file, '../sample.log'), 'utf8');
+    expect(log()).toContain('before');
+    await until('what it said aside is there', () => log().includes('aside'));
   });
 
   it('goes on when there is no room for its log', async () => {
     const file = writeProgram(
       scratchDir(),
       'unheard',
-      `console.log('before'); announce({ port: 7 }); ${STAY}`,
+      `process.stderr.write('before'); announce({ port: 7 }); ${STAY}`,
     );
     symlinkSync('/dev/full', join(file, '../sample.log'));
     expect(await supervise({ file }, watched()).start()).toMatchObject({ port: 7 });

@@ -108,7 +108,8 @@ export class Program {
       ],
       {
         detached: true,
-        stdio: ['pipe', 'pipe', log],
+        // Not the log itself: a program dies of what it cannot write there.
+        stdio: 'pipe',
         env: { ...process.env, ...this.#plan.env(this.#announced) },
       },
     );
@@ -117,6 +118,7 @@ export class Program {
     this.#supervision.changed();
     // The pipe is held open and never written to: its closing is what the leash feels.
     child.stdin?.on('error', () => undefined);
+    child.stderr?.on('data', (bytes: Buffer) => note(log, bytes));
     child.once('close', () => closeSync(log));
     child.once('exit', (code, signal) => this.#died(child, signal ?? `exit ${code}`));
     this.#startedAt = performance.now();
@@ -198,9 +200,10 @@ function onLines(child: ChildProcess, log: number, take: (line: string) => void)
 }
 
 /** A disk without room costs lines of the log, not the platform. */
-function note(log: number, text: string): void {
+function note(log: number, said: string | Buffer): void {
   try {
-    writeSync(log, text);
+    if (typeof said === 'string') writeSync(log, said);
+    else writeSync(log, said);
   } catch {
     // What was not written is gone; the next line may find room.
   }
