@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { metadata, metadataPatch } from './metadata.ts';
-import { pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
+import { createdAtBounds, pageOf, pageQuery, queryBoolean, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 
 export const MAX_STORE_NAME_CHARS = 255;
@@ -64,8 +64,7 @@ export const memoryStoreRoutes = {
     tag,
     access: 'key',
     query: pageQuery({ default: 20, max: 100 }).extend({
-      'created_at[gte]': timestamp.optional(),
-      'created_at[lte]': timestamp.optional(),
+      ...createdAtBounds,
       include_archived: queryBoolean.default(false),
     }),
     response: pageOf(memoryStore),

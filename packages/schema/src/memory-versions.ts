@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { memoryView } from './memories.ts';
-import { pageOf, queryInteger, timestamp } from './page.ts';
+import { createdAtBounds, pageOf, queryInteger, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 
 /** How long a version is kept at least. */
@@ -69,8 +69,7 @@ export const memoryVersionRoutes = {
       session_id: id.optional(),
       api_key_id: id.optional(),
       service_account_id: id.optional(),
-      'created_at[gte]': timestamp.optional(),
-      'created_at[lte]': timestamp.optional(),
+      ...createdAtBounds,
       view: memoryView.default('basic'),
     }),
     response: pageOf(memoryVersion),
