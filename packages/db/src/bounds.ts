@@ -1,4 +1,5 @@
 // The part of an index by id that a page is read from: beyond its cursor, and of what was made within bounds.
+import { ApiError } from '@capstan/schema/error';
 import type { IdKind } from '@capstan/schema/ids';
 import type { CreatedAtBounds } from '@capstan/schema/page';
 import { firstId } from '@capstan/shared/ids';
@@ -12,14 +13,29 @@ export interface Made {
   bounds: CreatedAtBounds;
 }
 
-/** One bound on each side at most, the nearest: of several the database would take any, and read up to the others. */
+/**
+ * One bound on each side at most, the nearest: of several the database would take any, and read up to the others. Refuses
+ * (`invalid_request`) a cursor that stands where nothing was made within the bounds.
+ */
 export function span(id: SQLiteColumn, at: Pick<Seek, 'id' | 'order'>, made?: Made): SQL | undefined {
   const { above, below } = made === undefined ? { above: [], below: [] } : edges(made);
-  if (at.id !== null) (at.order === 'desc' ? below : above).push(at.id);
+  if (at.id !== null) {
+    requireWithin(at.id, { above, below });
+    (at.order === 'desc' ? below : above).push(at.id);
+  }
   const [lowest, highest] = [above.toSorted().at(-1), below.toSorted()[0]];
   return and(
     lowest === undefined ? undefined : gt(id, lowest),
     highest === undefined ? undefined : lt(id, highest),
+  );
+}
+
+function requireWithin(id: string, { above, below }: ReturnType<typeof edges>): void {
+  if (above.every((edge) => id > edge) && below.every((edge) => id < edge)) return;
+  const why = 'the created_at bounds leave out where it stands';
+  throw new ApiError(
+    'invalid_request',
+    `page: ${why}; leave it out, or keep the bounds of the request before`,
   );
 }
 

@@ -1,6 +1,8 @@
 // Every list is flat in the size of its tables: a page is a part of one index, in the index's own order, whatever it is
 // filtered by. The plan of the very statements that the stores send says so; without `ANALYZE` it does not depend on rows.
+import type { IdKind } from '@capstan/schema/ids';
 import { ROUTES } from '@capstan/schema/routes';
+import { newId } from '@capstan/shared/ids';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toPage } from './cursor.ts';
 import { openD1 } from './d1.ts';
@@ -48,8 +50,8 @@ interface Way {
   /** What its cursors are bound to; absent: it has none. */
   list?: string;
   order?: Order;
-  /** It is bound on both sides, by when the rows were made. */
-  bound?: boolean;
+  /** It is bound on both sides, by when its rows, of that kind, were made; absent: it is not. */
+  bound?: IdKind | undefined;
   /** The column that is its place; absent: the id. */
   place?: string;
 }
@@ -62,7 +64,7 @@ const agents = (filter: typeof OPEN, reads: Way['reads']): Way[] =>
   [{}, ONE_YEAR].map((created) => ({
     list: 'agents',
     reads,
-    bound: created === ONE_YEAR,
+    bound: created === ONE_YEAR ? 'agent' : undefined,
     ask: (asked) => own.agents.list({ ...asked, ...filter, created }),
   }));
 
@@ -72,7 +74,7 @@ const sessions = (filter: SessionFilter, reads: Way['reads']): Way[] =>
     list: 'sessions',
     order,
     reads,
-    bound: filter.created !== undefined,
+    bound: filter.created && 'session',
     ask: (asked) => own.sessions.list({ ...asked, ...none, ...OPEN, order, ...filter }, 1),
   }));
 
@@ -80,7 +82,7 @@ type DeploymentFilter = Partial<Parameters<Stores['deployments']['list']>[0]>;
 const deployments = (filter: DeploymentFilter, reads: Way['reads']): Way => ({
   list: 'deployments',
   reads,
-  bound: filter.created !== undefined,
+  bound: filter.created && 'deployment',
   ask: (asked) => own.deployments.list({ ...asked, ...none, ...OPEN, ...filter }, 1),
 });
 
@@ -88,7 +90,7 @@ type RunFilter = Partial<Parameters<Stores['deploymentRuns']['list']>[0]>;
 const runs = (filter: RunFilter, reads: Way['reads']): Way => ({
   list: 'deployment_runs',
   reads,
-  bound: filter.created !== undefined,
+  bound: filter.created && 'deploymentRun',
   ask: (asked) => own.deploymentRuns.list({ ...asked, ...none, ...filter }),
 });
 
@@ -96,7 +98,7 @@ type DreamFilter = Partial<Parameters<Stores['dreams']['list']>[0]>;
 const dreams = (filter: DreamFilter, reads: Way['reads']): Way => ({
   list: 'dreams',
   reads,
-  bound: filter.created !== undefined,
+  bound: filter.created && 'dream',
   ask: (asked) => own.dreams.list({ ...asked, ...none, ...OPEN, ...filter }),
 });
 
@@ -343,16 +345,17 @@ const WITH_EACH_ROW = [
   /^SEARCH v USING INDEX skill_versions_skill \(skill_id=\?\)$/,
 ];
 
-function cursorOf({ list, order = 'desc', place }: Way): string | undefined {
+function cursorOf({ list, order = 'desc', place, bound }: Way): string | undefined {
   if (list === undefined) return undefined;
   const listing = { list, tenantId: TENANT, order, limit: 1 };
-  const rows = place === 'version' ? [{ id: '5' }, { id: '4' }] : [{ id: 'x_5' }, { id: 'x_4' }];
+  const id = bound === undefined ? 'x_5' : newId(bound, Date.parse('2026-06-01T00:00:00Z'));
+  const rows = [{ id: place === 'version' ? '5' : id }, { id: '4' }];
   return toPage(listing, { id: null, backwards: false, order, take: 2 }, rows).next ?? undefined;
 }
 
 async function expectFlat(way: Way, page: string | undefined): Promise<void> {
   const steps = await watched.stepsOf(() => way.ask({ limit: 20, ...(page !== undefined && { page }) }));
-  const { place = 'id', order = 'desc', bound = false } = way;
+  const { place = 'id', order = 'desc', bound } = way;
   const beyond = page === undefined ? '' : ` AND ${place}${order === 'desc' ? '<' : '>'}?`;
   const part = `${way.reads}${bound ? ` AND ${place}>? AND ${place}<?` : beyond})`;
   const reads = readsOf(steps).filter((read) => !WITH_EACH_ROW.some((each) => each.test(read)));

@@ -261,6 +261,15 @@ describe('SessionStore', () => {
     const first = await mine.sessions.list({ ...base, agentId: agent.id }, now);
     expect(first.prev_page).toBeNull();
     const second = await mine.sessions.list({ ...base, agentId: agent.id, page: first.next_page ?? '' }, now);
+    const bounded = (created: object) =>
+      mine.sessions.list({ ...base, agentId: agent.id, page: first.next_page ?? '', created }, now);
+    const atIt = { 'created_at[gte]': at(1), 'created_at[lte]': at(4) };
+    expect((await bounded(atIt)).data.map(({ id }) => id)).toEqual(ids.slice(2, 4));
+    for (const elsewhere of [{ 'created_at[gt]': at(1) }, { 'created_at[lt]': at(1) }])
+      await expect(bounded(elsewhere)).rejects.toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringMatching(/^page: the created_at bounds/),
+      });
     expect([...first.data, ...second.data].map(({ id }) => id)).toEqual(ids);
     expect(second.next_page).toBeNull();
     const back = await mine.sessions.list({ ...base, agentId: agent.id, page: second.prev_page ?? '' }, now);
