@@ -2,6 +2,7 @@
 import { ERRORS, type ErrorCode, errorEnvelope } from '@capstan/schema/error';
 import { BODY_EXAMPLES } from '@capstan/schema/examples';
 import { IDEMPOTENCY_HEADER, idempotencyKey } from '@capstan/schema/idempotency';
+import { parameterNote } from '@capstan/schema/parameter-notes';
 import type { RouteSpec } from '@capstan/schema/route';
 import { ROUTES } from '@capstan/schema/routes';
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
@@ -23,11 +24,29 @@ export function openApiDocument(version: string): Document {
   });
   registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   for (const route of ROUTES) registry.registerPath(describe(route));
-  return getOpenAPI31Document({
+  const document = getOpenAPI31Document({
     openapi: '3.1.0',
     info: { title: 'Capstan', version, description: DESCRIPTION, license: { name: 'Apache-2.0' } },
     servers: [{ url: '/' }],
   });
+  explain(document);
+  return document;
+}
+
+/** Says of each parameter what it means; one whose schema says so itself keeps that. */
+function explain({ paths = {} }: Document): void {
+  const operations = Object.values(paths).flatMap(({ get, post, put, delete: remove }) => [
+    get,
+    post,
+    put,
+    remove,
+  ]);
+  for (const parameter of operations.flatMap((operation) => operation?.parameters ?? [])) {
+    if (!('in' in parameter)) continue;
+    const { in: place, name } = parameter;
+    if (place === 'cookie') continue;
+    parameter.description ??= parameterNote(place, name);
+  }
 }
 
 function describe(route: RouteSpec): RouteConfig {
@@ -67,7 +86,7 @@ const FORMS = {
 
 function success({ stream, lines, bytes, accepted, response, failing }: RouteSpec): Responses {
   const [type, description] = FORMS[stream ? 'stream' : lines ? 'lines' : bytes ? 'bytes' : 'json'];
-  const example = stream || lines || bytes ? undefined : answerExample(response);
+  const example = bytes ? undefined : answerExample(response);
   const content = { [type]: { schema: response, ...(example !== undefined && { example }) } };
   return {
     [accepted ? 202 : 200]: { description, content },
