@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Cgroups } from './cgroups.ts';
+import { Cgroups, withLimits } from './cgroups.ts';
 
 const GROUP = `capstan-${process.pid}-${createHash('sha256').update('/state').digest('hex').slice(0, 12)}`;
 const LIMITS = { memoryBytes: 1 << 28, processes: 640, milliCpu: 500, milliCpuMax: 250 };
@@ -44,7 +44,7 @@ describe('Cgroups of version 1', () => {
       ownGroups: all.map(({ own }) => own('/own')).join('\n'),
     });
     expect(cgroups.versions).toEqual({ cpu: 'cgroup1', memory: 'cgroup1', pids: 'cgroup1' });
-    await cgroups.create('sb-1', LIMITS);
+    await withLimits(cgroups.create('sb-1'), LIMITS);
     const of = (name: string) => settings(join(root, name, 'own', GROUP, 'sb-1'));
     expect([of('cpu'), of('memory'), of('pids')]).toEqual([
       { 'cpu.shares': '512', 'cpu.cfs_period_us': '100000', 'cpu.cfs_quota_us': '25000' },
@@ -81,7 +81,7 @@ describe('Cgroups of version 1', () => {
     group('cpu,cpuacct');
     const { mount, own } = first('cpu,cpuacct');
     const cgroups = new Cgroups('/state', { mountInfo: mount, ownGroups: own('/') });
-    await cgroups.create('sb-1', { memoryBytes: 1, processes: 1 });
+    await withLimits(cgroups.create('sb-1'), { memoryBytes: 1, processes: 1 });
     expect(settings(join(root, 'cpu,cpuacct', GROUP, 'sb-1'))).toEqual({ 'cpu.shares': '1024' });
   });
 });
@@ -102,7 +102,7 @@ describe('Cgroups of version 2', () => {
     group(`own/${GROUP}`, control('cpu memory pids'));
     const cgroups = new Cgroups('/state', source());
     expect(cgroups.versions).toEqual({ cpu: 'cgroup2', memory: 'cgroup2', pids: 'cgroup2' });
-    const made = await cgroups.create('sb-1', LIMITS);
+    const made = await withLimits(cgroups.create('sb-1'), LIMITS);
     const directory = join(root, 'own', GROUP, 'sb-1');
     expect(settings(directory)).toEqual({
       'cpu.weight': '50',
@@ -130,7 +130,7 @@ describe('Cgroups of version 2', () => {
 
 describe('a sandbox without control groups', () => {
   it('is in none, and leaves none', async () => {
-    const made = await new Cgroups('/state', { mountInfo: '', ownGroups: '' }).create('sb-1', LIMITS);
+    const made = await new Cgroups('/state', { mountInfo: '', ownGroups: '' }).create('sb-1');
     await made.add(1);
     await made.remove();
     expect(readdirSync(root)).toEqual([]);

@@ -28,7 +28,7 @@ export interface CgroupSource {
 
 /** Optional: not every kernel has the file. */
 type Settings = readonly (readonly [file: string, value: string | number, optional?: 'optional'])[];
-type Hierarchy = { version: CgroupVersion; directory: string };
+export type Hierarchy = { version: CgroupVersion; directory: string };
 
 const PERIOD_US = 100_000;
 const MIN_QUOTA_US = 1000;
@@ -53,24 +53,15 @@ export class Cgroups {
     this.versions = Object.fromEntries([...this.#hierarchies].map(([key, { version }]) => [key, version]));
   }
 
-  /** Rejects when the kernel takes a limit not: a sandbox without one would be worse than none. */
-  async create(name: string, limits: CgroupLimits): Promise<SandboxCgroup> {
-    const directories = [
-      ...new Set([...this.#hierarchies.values()].map(({ directory }) => join(directory, name))),
-    ];
-    await Promise.all(directories.map((directory) => mkdir(directory)));
-    const group = new SandboxCgroup(directories);
-    try {
-      await Promise.all(
-        [...this.#hierarchies].map(([controller, { version, directory }]) =>
-          apply(join(directory, name), SETTINGS[version][controller](limits)),
-        ),
-      );
-      return group;
-    } catch (cause) {
-      await group.remove();
-      throw cause;
-    }
+  /** Without limits, until it is given them. */
+  async create(name: string): Promise<SandboxCgroup> {
+    const places = [...this.#hierarchies].map(
+      ([controller, { version, directory }]) =>
+        [controller, { version, directory: join(directory, name) }] as const,
+    );
+    const group = new SandboxCgroup(new Map(places));
+    await Promise.all(group.directories.map((directory) => mkdir(directory)));
+    return group;
   }
 
   /** Removes the groups it made; all sandboxes have ended. */
@@ -79,24 +70,50 @@ export class Cgroups {
   }
 }
 
+/** Removes the group where it does not get its limits. Nobody has to be told that it fails. */
+export function withLimits(made: Promise<SandboxCgroup>, limits: CgroupLimits): Promise<SandboxCgroup> {
+  const group = made.then(async (each) => {
+    try {
+      await each.limit(limits);
+      return each;
+    } catch (cause) {
+      void each.remove();
+      throw cause;
+    }
+  });
+  group.catch(() => {});
+  return group;
+}
+
 /** The groups of one sandbox. */
 export class SandboxCgroup {
-  readonly #directories: readonly string[];
+  readonly directories: readonly string[];
+  readonly #hierarchies: ReadonlyMap<Controller, Hierarchy>;
 
-  constructor(directories: readonly string[]) {
-    this.#directories = directories;
+  constructor(hierarchies: ReadonlyMap<Controller, Hierarchy>) {
+    this.directories = [...new Set([...hierarchies.values()].map(({ directory }) => directory))];
+    this.#hierarchies = hierarchies;
+  }
+
+  /** Rejects when the kernel takes a limit not: a sandbox without one would be worse than none. */
+  async limit(limits: CgroupLimits): Promise<void> {
+    await Promise.all(
+      [...this.#hierarchies].map(([controller, { version, directory }]) =>
+        apply(directory, SETTINGS[version][controller](limits)),
+      ),
+    );
   }
 
   /** Those of its children that it makes from here on are in it too. */
   async add(pid: number): Promise<void> {
     await Promise.all(
-      this.#directories.map((directory) => writeFile(join(directory, 'cgroup.procs'), String(pid))),
+      this.directories.map((directory) => writeFile(join(directory, 'cgroup.procs'), String(pid))),
     );
   }
 
   /** All its processes have ended. What cannot be removed is left to the next start. */
   async remove(): Promise<void> {
-    await Promise.all(this.#directories.map((directory) => removeSoon(directory, REMOVAL_TRIES)));
+    await Promise.all(this.directories.map((directory) => removeSoon(directory, REMOVAL_TRIES)));
   }
 }
 

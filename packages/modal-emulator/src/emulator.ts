@@ -119,6 +119,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     await close();
     throw cause;
   }
+  sandboxes.prepare();
   return { port, url: `http://${HOST}:${port}`, limits: limitLevels(cgroups), stop: close };
 }
 

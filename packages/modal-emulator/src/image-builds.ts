@@ -12,7 +12,7 @@ import type { ImageRecord, ImageStore } from './image-store.ts';
 import type { CapturedTree, ImageTrees } from './image-trees.ts';
 import type { Layout } from './root-filesystem.ts';
 import type { Run } from './run.ts';
-import { SANDBOX_ENV } from './sandbox-process.ts';
+import { SANDBOX_ENV } from './sandbox-starts.ts';
 import type { LiveSandbox, Sandboxes } from './sandboxes.ts';
 import { CommandError, commandScript } from './shell-script.ts';
 import type { ImageDefinition } from './wire.ts';

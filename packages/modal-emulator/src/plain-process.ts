@@ -6,14 +6,8 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { interpreted } from './interpreters.ts';
-import {
-  AGENT,
-  PLAIN,
-  SANDBOX_ENV,
-  type SandboxProcess,
-  SandboxStartError,
-  type StartOptions,
-} from './sandbox-process.ts';
+import { AGENT, PLAIN, type SandboxProcess, type StartOptions } from './sandbox-process.ts';
+import { SANDBOX_ENV, SandboxStartError } from './sandbox-starts.ts';
 import { UnisolatedError } from './unisolated.ts';
 
 /** Each kills what there is; what is left after so many makes more of itself faster than it is killed. */
@@ -42,7 +36,7 @@ export async function startPlainProcess({
     child.once('error', () => resolve());
   });
   await ready(child);
-  if (child.pid !== undefined) await group.add(child.pid);
+  if (child.pid !== undefined) await (await group).add(child.pid);
   const orders = child.stdin;
   orders?.on('error', () => {});
   const order = (line: string) => orders?.write(`${line}\n`);

@@ -2,21 +2,16 @@
 // 1. No process of it has the emulator's user, environment or descriptors, nor a system call that gets round
 // its namespaces. 2. It is in its control groups before it is anything. 3. It ends when the emulator does, twice over:
 // the kernel kills the parent with the emulator and the agent with the parent, and the agent ends with its order pipe.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Server } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { SandboxCgroup } from './cgroups.ts';
-import { PROGRAM_PATHS } from './interpreters.ts';
 import type { Namespaces } from './sandbox-sockets.ts';
-import { type StartOrder, startArgv, startOrder } from './start-order.ts';
+import { SANDBOX_ENV, type SandboxStart, SandboxStartError } from './sandbox-starts.ts';
+import { type StartOrder, startOrder } from './start-order.ts';
 
 export const AGENT = readFileSync(new URL('./agent.sh', import.meta.url), 'utf8');
-export const SANDBOX_ENV = {
-  PATH: PROGRAM_PATHS.join(':'),
-  HOME: '/root',
-  LANG: 'C.UTF-8',
-};
 /** Bash takes a socket on stdin for a remote login, and would read the startup files of that user. */
 export const PLAIN = ['--norc', '--noprofile'];
 const AGENT_ARGV = ['bash', ...PLAIN, '-c', AGENT, 'agent'];
@@ -45,31 +40,21 @@ export interface SandboxProcess {
 }
 
 export interface StartOptions extends StartOrder {
-  /** Where the sandbox is laid out. */
-  directory: string;
   runDirectory: string;
-  group: SandboxCgroup;
+  /** From `SandboxStarts`; whoever took it discards it when this fails. */
+  start: SandboxStart;
+  /** The start's, with its limits. */
+  group: Promise<SandboxCgroup>;
 }
 
 /** Throws SandboxStartError with what its start complained of. */
 export async function startSandboxProcess(options: StartOptions): Promise<SandboxProcess> {
-  const { directory, runDirectory, listenPorts } = options;
-  const [program = '', ...args] = startArgv();
-  const child = spawn(program, args, {
-    cwd: directory,
-    detached: true,
-    stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'ipc'],
-    env: SANDBOX_ENV,
-  });
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-    child.once('error', () => resolve());
-  });
+  const { runDirectory, start } = options;
+  const { child } = start;
   const orders = child.stdin;
   if (orders === null) throw new TypeError('A sandbox starts with an order pipe; spawn gave none.');
-  orders.on('error', () => {});
-  const begun = begin(child, orders, options);
-  const listeners = await started(child, { begun, listeners: listenPorts.length });
+  const listeners = await started(options, begin(orders, options));
+  const exited = start.ended.then(() => {});
   return {
     isIsolated: true,
     home: SANDBOX_ENV.HOME,
@@ -89,12 +74,12 @@ export async function startSandboxProcess(options: StartOptions): Promise<Sandbo
 }
 
 /** Nothing of the sandbox is made before it is told what to be. */
-async function begin(child: ChildProcess, orders: Writable, options: StartOptions): Promise<void> {
+async function begin(orders: Writable, { start, group, ...order }: StartOptions): Promise<void> {
   try {
-    if (child.pid !== undefined) await options.group.add(child.pid);
-    orders.write(startOrder(options, [...AGENT_ARGV, '/__modal/run']));
+    await group;
+    orders.write(startOrder(order, [...AGENT_ARGV, '/__modal/run']));
   } catch (cause) {
-    child.kill('SIGKILL');
+    start.child.kill('SIGKILL');
     // Of its own end it has said itself why.
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'ESRCH')) throw cause;
   }
@@ -102,17 +87,17 @@ async function begin(child: ChildProcess, orders: Writable, options: StartOption
 
 /** Resolves with the listeners once the agent takes orders. */
 async function started(
-  child: ChildProcess,
-  expected: { begun: Promise<void>; listeners: number },
+  { start, listenPorts }: StartOptions,
+  begun: Promise<void>,
 ): Promise<Map<number, Server>> {
-  const handing = handedListeners(child, expected.listeners);
-  const steps = await Promise.allSettled([expected.begun, ready(child), handing]);
+  const handing = handedListeners(start.child, listenPorts.length);
+  const steps = await Promise.allSettled([begun, ready(start), handing]);
   const [, , handed] = steps;
   const listeners = handed.status === 'fulfilled' ? handed.value : new Map<number, Server>();
   for (const step of steps) {
     if (step.status === 'fulfilled') continue;
     for (const listener of listeners.values()) listener.close();
-    killTree(child);
+    killTree(start.child);
     throw step.reason;
   }
   return listeners;
@@ -122,9 +107,7 @@ function order(orders: Writable, line: string): void {
   if (orders.writable) orders.write(`${line}\n`);
 }
 
-function ready(child: ChildProcess): Promise<void> {
-  const complaints: Buffer[] = [];
-  child.stderr?.on('data', (chunk: Buffer) => complaints.push(chunk));
+function ready({ child, ended }: SandboxStart): Promise<void> {
   const signal = child.stdio[3] as Readable | null;
   return new Promise((resolve, reject) => {
     signal?.once('data', () => {
@@ -132,16 +115,7 @@ function ready(child: ChildProcess): Promise<void> {
       child.stderr?.destroy();
       resolve();
     });
-    child.once('error', reject);
-    // Not on `close`: a child whose channel was closed from here has none.
-    child.once('exit', (code) => {
-      const explain = () => {
-        const text = Buffer.concat(complaints).toString('utf8').trim();
-        reject(new SandboxStartError(`The sandbox's start ended with code ${code}: ${text}`));
-      };
-      if (child.stderr === null || child.stderr.closed) explain();
-      else child.stderr.once('close', explain);
-    });
+    void ended.then(reject);
   });
 }
 
@@ -154,24 +128,22 @@ function handedListeners(child: ChildProcess, count: number): Promise<Map<number
       if (listeners.size === count) child.disconnect();
     };
     child.on('message', take);
-    child.once('disconnect', () => {
+    const settle = () => {
       child.off('message', take);
       if (listeners.size === count) resolve(listeners);
       else {
         for (const listener of listeners.values()) listener.close();
         reject(new SandboxStartError('The sandbox ended before its network was up.'));
       }
-    });
-    if (count === 0) child.disconnect();
+    };
+    child.once('disconnect', settle);
+    if (!child.connected) settle();
+    else if (count === 0) child.disconnect();
   });
 }
 
 function idOf(message: unknown): number {
   return typeof message === 'object' && message !== null && 'id' in message ? Number(message.id) : 0;
-}
-
-export class SandboxStartError extends Error {
-  override readonly name = 'SandboxStartError';
 }
 
 /** Kills the agent first: its parent ends only after the kernel has emptied the agent's pid namespace. */

@@ -6,6 +6,7 @@ import { mountWords } from './mount-table.ts';
 import { startPlainProcess } from './plain-process.ts';
 import { type Base, type Layout, prepareRoot } from './root-filesystem.ts';
 import { type SandboxProcess, type StartOptions, startSandboxProcess } from './sandbox-process.ts';
+import type { SandboxStart } from './sandbox-starts.ts';
 import type { TreeRemovals } from './tree-removal.ts';
 import { type PlacedVolume, placeVolumes, volumeWords } from './volume-mounts.ts';
 
@@ -15,13 +16,13 @@ export interface SandboxPlaces {
   trees: ImageTrees;
   /** Resolves once the directories over the host's programs are there. */
   programs: Promise<void>;
-  /** False: the processes are this user's own, on this machine's files. */
-  isIsolated: boolean;
   volatilePath: string;
   removals: TreeRemovals;
 }
 
-export type SandboxStart = Pick<StartOptions, 'listenPorts' | 'group' | 'memoryBytesPerProcess'> & {
+export type SandboxBeginning = Pick<StartOptions, 'listenPorts' | 'group' | 'memoryBytesPerProcess'> & {
+  /** Absent: the processes are this user's own, on this machine's files. */
+  start: SandboxStart | undefined;
   place: SandboxPlace;
   image: ImageRecord;
   volumes: readonly PlacedVolume[];
@@ -29,13 +30,17 @@ export type SandboxStart = Pick<StartOptions, 'listenPorts' | 'group' | 'memoryB
 };
 
 /** Leaves nothing behind when it fails. */
-export async function startSandbox(places: SandboxPlaces, start: SandboxStart): Promise<SandboxProcess> {
-  const { base, layout, trees, isIsolated } = places;
-  const { place, image, volumes, signal, ...options } = start;
+export async function startSandbox(
+  places: SandboxPlaces,
+  beginning: SandboxBeginning,
+): Promise<SandboxProcess> {
+  const { base, layout, trees } = places;
+  const { place, image, volumes, signal, start, ...options } = beginning;
   const { directory, ownerId } = place;
   const runDirectory = join(places.volatilePath, basename(directory));
   try {
-    if (!isIsolated) return await startPlainProcess({ directory, runDirectory, group: options.group });
+    if (start === undefined)
+      return await startPlainProcess({ directory, runDirectory, group: options.group });
     await places.programs;
     const layers = trees.layersOf(image);
     const isPlanted = image.tree !== undefined;
@@ -45,6 +50,7 @@ export async function startSandbox(places: SandboxPlaces, start: SandboxStart): 
     if (image.tree !== undefined) await trees.plant(image.tree, place, signal);
     return await startSandboxProcess({
       ...options,
+      start,
       directory,
       runDirectory,
       ownerId,
@@ -53,6 +59,7 @@ export async function startSandbox(places: SandboxPlaces, start: SandboxStart): 
       mounts: mountWords(lines),
     });
   } catch (cause) {
+    await start?.discard();
     void places.removals.add(directory, runDirectory);
     throw cause;
   }

@@ -4,7 +4,7 @@
 import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '@capstan/shared/logger';
-import type { Cgroups, SandboxCgroup } from './cgroups.ts';
+import { type Cgroups, type SandboxCgroup, withLimits } from './cgroups.ts';
 import { DiskWatch, freeOf, type Watched } from './disk-watch.ts';
 import { freeHostUser } from './host-users.ts';
 import { newId } from './identifiers.ts';
@@ -17,8 +17,9 @@ import type { NetworkPolicy } from './network-policy.ts';
 import type { Base, Layout } from './root-filesystem.ts';
 import { Run, type RunOptions } from './run.ts';
 import { SandboxNetwork } from './sandbox-network.ts';
-import { SANDBOX_ENV, type SandboxProcess } from './sandbox-process.ts';
+import type { SandboxProcess } from './sandbox-process.ts';
 import { startSandbox } from './sandbox-start.ts';
+import { SANDBOX_ENV, type SandboxStart, SandboxStarts } from './sandbox-starts.ts';
 import { NameTakenError, type SandboxRecord, type Store } from './store.ts';
 import { TreeRemovals } from './tree-removal.ts';
 import { refuseUnisolated, UnisolatedError } from './unisolated.ts';
@@ -47,6 +48,8 @@ export interface SandboxOptions {
   resources?: Resources;
   volumes?: readonly VolumeMount[];
 }
+
+type BegunOptions = SandboxOptions & { start: SandboxStart | undefined };
 
 export interface LiveSandbox {
   readonly record: SandboxRecord;
@@ -101,6 +104,8 @@ export class Sandboxes {
   readonly #volatile: VolatileDirectory;
   readonly #directory: string;
   readonly #disk: DiskWatch;
+  /** Absent where sandboxes are not isolated. */
+  readonly #starts: SandboxStarts | undefined;
   readonly #byId = new Map<string, Entry>();
   readonly #byTask = new Map<string, Entry>();
   readonly #starting = new Map<string, Promise<LiveSandbox>>();
@@ -127,6 +132,7 @@ export class Sandboxes {
     chmodSync(this.#directory, 0o711);
     this.#volatile = makeVolatileDirectory(ports.stateDir);
     this.#pipes = new NamedPipes(join(this.#volatile.path, 'pipes'));
+    this.#starts = ports.isIsolated ? new SandboxStarts(ports.cgroups) : undefined;
     this.#disk = new DiskWatch(() => freeOf(this.#directory));
     this.#trimming = setInterval(() => {
       for (const entry of this.#byTask.values()) entry.runs.trim();
@@ -139,7 +145,7 @@ export class Sandboxes {
     this.#ports.trees.assertUsable(image);
     if (!this.#ports.isIsolated) refuseUnisolated(options);
     const record: SandboxRecord = {
-      id: newId('sb'),
+      id: this.#starts?.nextId ?? newId('sb'),
       taskId: newId('ta'),
       appId,
       imageId: image.id,
@@ -149,19 +155,27 @@ export class Sandboxes {
     };
     if (!this.#ports.store.addSandbox(record))
       throw new NameTakenError(`Sandbox with name '${name}' already exists in this app.`);
-    const starting = this.#start(record, options);
+    const start = this.#starts?.take();
+    const starting = this.#start(record, { ...options, start });
     this.#starting.set(record.id, starting);
     void starting.catch(() => {}).finally(() => this.#starting.delete(record.id));
     try {
       const entry = await starting;
+      this.prepare();
       this.#ports.log.info('sandbox.started', { sandbox_id: record.id });
       return entry;
     } catch (cause) {
+      void start?.discard();
       const exception = cause instanceof Error ? cause.message : String(cause);
       this.#ports.store.finishSandbox(record.id, { status: GenericStatus.failure, exitcode: 1, exception });
       this.#ports.log.error('sandbox.failed', { sandbox_id: record.id }, cause);
       throw cause;
     }
+  }
+
+  /** Has a process wait for the next sandbox. */
+  prepare(): void {
+    this.#starts?.prepareSoon();
   }
 
   /** Resolves when a sandbox that the store knows has started, or will not. */
@@ -221,42 +235,38 @@ export class Sandboxes {
     clearInterval(this.#trimming);
     this.#disk.close();
     for (const entry of this.#byTask.values()) entry.runs.dispose();
-    await this.#removals.settled();
+    await Promise.all([this.#removals.settled(), this.#starts?.close()]);
     this.#ports.cgroups.close();
     this.#volatile.remove();
   }
 
-  async #start(record: SandboxRecord, options: SandboxOptions): Promise<LiveSandbox> {
-    const { image } = options;
-    const { forwards, log, cgroups, stateDir, diskBytes, isIsolated } = this.#ports;
+  async #start(record: SandboxRecord, options: BegunOptions): Promise<LiveSandbox> {
+    const { image, start } = options;
+    const { forwards, log, cgroups, stateDir, diskBytes } = this.#ports;
     const limits = limitsOf(options.resources, { stateDir, diskBytes });
     const volumes = this.#ports.volumes.holdAll(options.volumes ?? []);
-    const group = await cgroups.create(record.id, limits);
-    const place = {
-      directory: join(this.#directory, record.id),
-      ownerId: isIsolated ? freeHostUser(this.#users) : undefined,
-    };
-    this.#users.add(place.ownerId);
+    const group = withLimits(start?.group ?? cgroups.create(record.id), limits);
+    const ownerId = start && freeHostUser(this.#users);
+    const place = { directory: join(this.#directory, record.id), ownerId };
+    this.#users.add(ownerId);
     const listenPorts = options.network.allowsForwards ? forwards : [];
     const releaseImage = this.#ports.trees.hold(image);
     const release = () => {
       releaseImage();
       for (const volume of volumes) volume.release();
-      this.#users.delete(place.ownerId);
+      this.#users.delete(ownerId);
     };
     const memoryBytesPerProcess = cgroups.versions.memory === undefined ? limits.memoryBytes : undefined;
-    const { signal } = this.#stop;
-    const starting = startSandbox(
+    const limited = { group, memoryBytesPerProcess };
+    const sandboxProcess = await startSandbox(
       { ...this.#ports, volatilePath: this.#volatile.path, removals: this.#removals },
-      { place, image, volumes, listenPorts, group, memoryBytesPerProcess, signal },
-    );
-    const sandboxProcess = await starting.catch((cause: unknown) => {
+      { place, image, volumes, listenPorts, start, ...limited, signal: this.#stop.signal },
+    ).catch((cause: unknown) => {
       release();
-      void group.remove();
+      void group.then((each) => each.remove()).catch(() => {});
       throw cause;
     });
-    const sandboxId = record.id;
-    const { ownerId } = place;
+    const served = { sandboxId: record.id, ownerId, forwards, stateDir, log };
     const { promise: ended, resolve } = Promise.withResolvers<GenericResult>();
     const entry: Entry = {
       ...place,
@@ -267,12 +277,12 @@ export class Sandboxes {
       env: { ...options.env, MODAL_SANDBOX_ID: record.id, MODAL_TASK_ID: record.taskId },
       workdir: options.workdir === SANDBOX_ENV.HOME ? sandboxProcess.home : options.workdir,
       process: sandboxProcess,
-      network: new SandboxNetwork({ sandboxId, process: sandboxProcess, ownerId, forwards, stateDir, log }),
+      network: new SandboxNetwork({ ...served, process: sandboxProcess }),
       runs: new KeptRuns(keptLimits(this.#ports.outputLimitBytes)),
       ended,
       touch: () => {},
       volumes,
-      group,
+      group: await group,
       disks: [],
       started: 0,
       timers: [],

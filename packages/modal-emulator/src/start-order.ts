@@ -9,6 +9,8 @@ const LIMITS = { [RESOURCE.coreBytes]: 0, [RESOURCE.fileBytes]: 2 ** 31, [RESOUR
 export const LENGTH_DIGITS = 10;
 
 export interface StartOrder {
+  /** Where the sandbox is laid out. */
+  directory: string;
   /** The sandbox's host uid; absent: this user. */
   ownerId: number | undefined;
   /** What is shown to that user as its own. */
@@ -30,11 +32,17 @@ export function startArgv(interpreter?: Interpreter): string[] {
 
 /** `program` becomes process 1. Throws ConfinementError. */
 export function startOrder(order: StartOrder, program: readonly string[]): Buffer {
-  const { ownerId, shifts, listenPorts, mounts, volumes, memoryBytesPerProcess: most } = order;
+  const { directory, ownerId, shifts, listenPorts, mounts, volumes, memoryBytesPerProcess: most } = order;
   const data = most === undefined ? {} : { [RESOURCE.dataBytes]: Math.ceil(most) };
   const limits = Object.entries({ ...LIMITS, ...data }).flat();
   const lists = [shiftWords(shifts), listenPorts, mounts, volumes, limits];
-  const words = [ownerId ?? '', ownFilter(), ...lists.flatMap((list) => [list.length, ...list]), ...program];
+  const words = [
+    directory,
+    ownerId ?? '',
+    ownFilter(),
+    ...lists.flatMap((list) => [list.length, ...list]),
+    ...program,
+  ];
   const text = Buffer.from(words.join('\0'));
   return Buffer.concat([Buffer.from(String(text.length).padStart(LENGTH_DIGITS, '0')), text]);
 }

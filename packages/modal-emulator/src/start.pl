@@ -1,9 +1,8 @@
-# Starts a sandbox in its directory, the working directory; its argument is the process id of the emulator. What the sandbox
-# is to be comes in words over descriptor 0, after their length, and nothing is done before: the emulator puts this process
-# into its control groups first. It stays as the sandbox's parent outside, and the kernel kills it with the emulator, and
+# Starts a sandbox; its argument is the process id of the emulator. What the sandbox is to be comes in words over descriptor
+# 0, after their length, and nothing is done before: the emulator puts this process into its control groups first. It stays as the sandbox's parent outside, and the kernel kills it with the emulator, and
 # the sandbox with it. The program in the last words becomes process 1 of the sandbox, with descriptors 0 to 3; nothing of
-# the sandbox's root runs before it is confined. Paths go through the working directory, because the mapped user may not be
-# able to walk the directories above it.
+# the sandbox's root runs before it is confined. Paths go through the working directory, the sandbox's, because the mapped
+# user may not be able to walk the directories above it.
 my ($RDONLY, $NOSUID, $NODEV, $NOEXEC, $REMOUNT, $BIND, $PRIVATE) = (1, 2, 4, 8, 32, 4096, 0x44000);
 my $PATH = 010000000 | $call{O_DIRECTORY};
 my $emulator = shift @ARGV;
@@ -11,8 +10,9 @@ my @words;
 umask 022;
 close_inherited();
 @words = split /\0/, receive(receive(10)), -1;
-my ($user, $filter) = splice @words, 0, 2;
+my ($place, $user, $filter) = splice @words, 0, 3;
 my ($shifts, $ports, $mounts, $volumes, $limits) = map { [counted()] } 1 .. 5;
+chdir $place or die "The sandbox's directory: $!\n";
 show_as_own($user, @$shifts) if @$shifts;
 become_user($user) if $user ne "";
 die_with_parent();

@@ -111,8 +111,9 @@ emulator = int(arguments[0])
 os.umask(0o022)
 close_inherited()
 words = receive(int(receive(10))).split(b"\0")
-user, filter = words.pop(0), words.pop(0)
+place, user, filter = words.pop(0), words.pop(0), words.pop(0)
 shifts, ports, mounts, volumes, limits = (counted() for _ in range(5))
+os.chdir(place)
 if shifts:
     show_as_own(user, shifts)
 if user:

@@ -35,16 +35,16 @@ function laidOut(): { directory: string; order: StartOrder } {
   const options = { base, layout: 'copies', runDirectory, ownerId: OWNER, layers: [] } as const;
   const { shifts, lines } = prepareRoot(directory, { ...options, isPlanted: false });
   const mounts = mountWords(lines);
-  const order = { ownerId: OWNER, shifts, listenPorts: [], mounts, volumes: [] };
+  const order = { directory, ownerId: OWNER, shifts, listenPorts: [], mounts, volumes: [] };
   return { directory, order: { ...order, memoryBytesPerProcess: 512 * 1024 * 1024 } };
 }
 
 /** `before` stands between this process and the start, which ends with the process it makes. */
-function begin(directory: string, argv: string[], before: string[] = []): ChildProcess {
+function begin(argv: string[], before: string[] = []): ChildProcess {
   const [program = '', ...args] = [...before, ...argv];
   const careless = openSync('/etc/hostname', 'r');
   const child = spawn(program, args, {
-    cwd: directory,
+    cwd: '/',
     stdio: ['pipe', 'pipe', 'pipe', 'ignore', 'ipc', careless],
     env: { PATH: PROGRAM_PATHS.join(':'), HOME: '/root', LANG: 'C.UTF-8' },
   });
@@ -54,7 +54,7 @@ function begin(directory: string, argv: string[], before: string[] = []): ChildP
 }
 
 function withFilter(filter: string, order: Buffer): Buffer {
-  const text = order.subarray(LENGTH_DIGITS).toString().split('\0').with(1, filter).join('\0');
+  const text = order.subarray(LENGTH_DIGITS).toString().split('\0').with(2, filter).join('\0');
   return Buffer.from(`${String(Buffer.byteLength(text)).padStart(LENGTH_DIGITS, '0')}${text}`);
 }
 
@@ -123,7 +123,7 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
   const run = (script: string, change: (directory: string) => Partial<StartOrder> = () => ({})) => {
     const { directory, order } = laidOut();
     const whole = { ...order, ...change(directory) };
-    const child = begin(directory, startArgv(interpreter));
+    const child = begin(startArgv(interpreter));
     child.stdin?.end(startOrder(whole, ['bash', '-c', script]));
     return child;
   };
@@ -143,9 +143,9 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
       grep -E '^(Cap|NoNewPrivs|Seccomp:|SigIgn|SigBlk)' /proc/self/status; ls /proc/self/fd; ulimit -H -c -f -u -d; tr '\\0' '\\n' </proc/1/environ | sort
       grep ' /proc/sys ' /proc/self/mounts; tail -n +3 /proc/net/dev | tr -d ' ' | cut -c-3; ls -d /proc/[0-9]*; echo "$(cut -d' ' -f5 /proc/self/mountinfo | grep -cx /) root"
       perl -e 'print "secure bits ", syscall(${systemCall('prctl')}, 27, 0, 0, 0, 0), "\n"'`;
-    const { directory, order } = laidOut();
+    const { order } = laidOut();
     const careless = ['perl', '-e', 'umask 077; exec @ARGV'];
-    const child = begin(directory, startArgv(interpreter), careless);
+    const child = begin(startArgv(interpreter), careless);
     child.stdin?.end(startOrder(order, ['bash', '-c', look]));
     const { code, stdout, stderr } = await outputOf(child);
     expect([code, stderr]).toEqual([0, '']);
@@ -153,8 +153,8 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
   });
 
   it('takes the keys of the host from the program, even where it may ask for them', async () => {
-    const { directory, order } = laidOut();
-    const child = begin(directory, startArgv(interpreter), ['perl', '-e', WITH_KEY]);
+    const { order } = laidOut();
+    const child = begin(startArgv(interpreter), ['perl', '-e', WITH_KEY]);
     const allowAll = '060000000000ff7f';
     child.stdin?.end(withFilter(allowAll, startOrder(order, ['perl', '-e', FIND_KEY])));
     expect(await outputOf(child)).toMatchObject({ stdout: ENOKEY, stderr: '' });
@@ -174,9 +174,9 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
   });
 
   it('runs as the user of the sandbox, in its groups and namespaces alone', async () => {
-    const { directory, order } = laidOut();
+    const { order } = laidOut();
     const grouped = OWNER === undefined ? [] : ['setpriv', '--groups', '1,2'];
-    const child = begin(directory, startArgv(interpreter), grouped);
+    const child = begin(startArgv(interpreter), grouped);
     child.stdin?.write(startOrder(order, ['sleep', '600']));
     const agent = await sleeping(() => child.pid);
     for (const pid of [child.pid, agent]) {
@@ -191,8 +191,8 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
   });
 
   it('ends the sandbox with its parent', async () => {
-    const { directory, order } = laidOut();
-    const child = begin(directory, startArgv(interpreter));
+    const { order } = laidOut();
+    const child = begin(startArgv(interpreter));
     child.stdin?.write(startOrder(order, ['sleep', '600']));
     const agent = await sleeping(() => child.pid);
     child.kill('SIGKILL');
@@ -200,9 +200,9 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
   });
 
   it('ends the sandbox, and the parent, with the emulator', async () => {
-    const { directory, order } = laidOut();
+    const { order } = laidOut();
     const shared = OWNER === undefined ? [] : ['unshare', '--mount', '--propagation', 'shared'];
-    const emulator = begin(directory, startArgv(interpreter).slice(0, -1), [
+    const emulator = begin(startArgv(interpreter).slice(0, -1), [
       ...shared,
       'bash',
       ...PLAIN,
@@ -221,11 +221,11 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
   });
 
   it('makes nothing for an emulator that has ended, or that says nothing', async () => {
-    const { directory, order } = laidOut();
-    const late = begin(directory, startArgv(interpreter).with(-1, '1'));
+    const { order } = laidOut();
+    const late = begin(startArgv(interpreter).with(-1, '1'));
     late.stdin?.end(startOrder(order, ['echo', 'started']));
     expect(await outputOf(late)).toMatchObject({ stdout: '', stderr: 'The emulator has ended.\n' });
-    const silent = begin(directory, startArgv(interpreter));
+    const silent = begin(startArgv(interpreter));
     silent.stdin?.end('0000000100words');
     const said = 'The emulator did not say what to start.\n';
     expect(await outputOf(silent)).toMatchObject({ stdout: '', stderr: said });

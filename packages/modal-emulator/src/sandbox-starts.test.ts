@@ -1,0 +1,65 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Cgroups } from './cgroups.ts';
+import { SandboxStarts } from './sandbox-starts.ts';
+
+const cgroups = new Cgroups('/state', { mountInfo: '', ownGroups: '' });
+let starts = new SandboxStarts(cgroups);
+afterEach(async () => {
+  await starts.close();
+  starts = new SandboxStarts(cgroups);
+});
+
+const waiting = () =>
+  readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
+    .split(' ')
+    .filter((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('own_namespaces'));
+
+describe('SandboxStarts', () => {
+  it('keeps one ahead, which is the next that is taken', async () => {
+    starts.prepare();
+    starts.prepare();
+    await vi.waitFor(() => expect(waiting()).toHaveLength(1));
+    const next = starts.nextId;
+    const [pid] = waiting();
+    const start = starts.take();
+    expect([start.id, String(start.child.pid)]).toEqual([next, pid]);
+    expect(starts.nextId).not.toBe(next);
+    const other = starts.take();
+    expect(other.id).not.toBe(next);
+    await Promise.all([start.discard(), other.discard()]);
+    expect(waiting()).toEqual([]);
+  });
+
+  it('has it wait as a process of the host, which ends with its order pipe', async () => {
+    starts.prepare();
+    const start = starts.take();
+    for (const kind of ['user', 'mnt', 'pid', 'net'])
+      expect(readlinkSync(`/proc/${start.child.pid}/ns/${kind}`)).toBe(readlinkSync(`/proc/self/ns/${kind}`));
+    start.child.stdin?.destroy();
+    const { message } = await start.ended;
+    expect(message).toMatch(/: The emulator did not say what to start\.$/);
+  });
+
+  it('gives none that has ended meanwhile', async () => {
+    starts.prepare();
+    const lost = starts.nextId;
+    const [pid] = await vi.waitFor(() => {
+      expect(waiting()).toHaveLength(1);
+      return waiting();
+    });
+    process.kill(Number(pid), 'SIGKILL');
+    await vi.waitFor(() => expect(starts.nextId).not.toBe(lost));
+    const start = starts.take();
+    expect([start.child.exitCode, start.child.signalCode]).toEqual([null, null]);
+    await start.discard();
+  });
+
+  it('has none wait once it is closed', async () => {
+    starts.prepare();
+    await vi.waitFor(() => expect(waiting()).toHaveLength(1));
+    await starts.close();
+    starts.prepare();
+    expect(waiting()).toEqual([]);
+  });
+});
