@@ -94,7 +94,7 @@ function toOutcome(outcome: RunOutcome, output: string, timeoutMs: number): Tool
       return says('[Stopped before it was done.]');
     case 'lost':
       return says(
-        '[Outcome unknown: the sandbox restarted while it ran. Check what it did before you run it again.]',
+        '[Outcome unknown: all that ran in the sandbox was killed, by a command itself, or because it has more on its disk than it may have (see du), or restarted. Check what was done before you run it again.]',
       );
     case 'running':
       return says('[It still runs.]');

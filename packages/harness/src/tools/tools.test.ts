@@ -51,6 +51,15 @@ describe('bash', () => {
     expect(textOf(outcome)).toMatch(/^begun\n\[Stopped: it ran longer than its limit of 300 ms/);
   });
 
+  it('says what may have been when all that runs is killed, as it is over a full disk', async () => {
+    const outcome = await bash('echo begun; kill -KILL -1; sleep 60');
+    expect(outcome.isError).toBe(true);
+    expect(textOf(outcome)).toMatch(
+      /^begun\n\[Outcome unknown: all that ran .*more on its disk than it may have/,
+    );
+    expect(textOf(await bash('echo goes on'))).toBe('goes on\n');
+  });
+
   it('shows the beginning of a long output and the file that has the whole', async () => {
     const outcome = await bash('yes 0123456789 | head -c 3000000; echo THE-END');
     const text = textOf(outcome);
