@@ -54,6 +54,21 @@ describe('scrubber', () => {
     );
   });
 
+  it.each([
+    ['Go', '"token/+a\\u0026b==\'"'],
+    ['Gson', '"token/+a\\u0026b\\u003d\\u003d\\u0027"'],
+    ['.NET', '"token/\\u002Ba\\u0026b==\\u0027"'],
+    ['PHP', '"token\\/+a&b==\'"'],
+  ])('masks a secret in JSON as %s writes it', (_, json) => {
+    expect(JSON.parse(json)).toBe("token/+a&b=='");
+    expect(createScrubber(["token/+a&b=='"]).scrub(json)).toMatch(/^"\*+"$/);
+  });
+
+  it('masks a secret with letters beyond ASCII in JSON that has none', () => {
+    const json = '"gehe\\u00edm-\\ud83d\\udd11-\\u00fc"';
+    expect(createScrubber([JSON.parse(json)]).scrub(json)).toMatch(/^"\*+"$/);
+  });
+
   it('masks a secret inside base64 of anything', () => {
     fc.assert(
       fc.property(secrets, fc.tuple(bytes, bytes), fc.boolean(), (secret, [before, after], url) => {

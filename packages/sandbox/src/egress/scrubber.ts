@@ -57,8 +57,10 @@ export function formsOf(secret: string): Buffer[] {
   const json = JSON.stringify(secret).slice(1, -1);
   const encoded = [
     ...[percent, strict, strict.replaceAll('%20', '+')].flatMap((text) => [text, lowerEscapes(text)]),
-    json,
-    json.replaceAll('/', '\\/'),
+    ...[json, ...JSON_WRITERS.map((writer) => jsonOf(secret, writer))].flatMap((text) => [
+      text,
+      text.replaceAll('/', '\\/'),
+    ]),
     secret.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;'),
     bytes.toString('hex'),
     bytes.toString('hex').toUpperCase(),
@@ -66,6 +68,30 @@ export function formsOf(secret: string): Buffer[] {
   ];
   const distinct = new Map([bytes, ...longEnough(encoded)].map((form) => [form.toString('latin1'), form]));
   return [...distinct.values()];
+}
+
+interface JsonWriter {
+  /** What it writes by number. */
+  escaped: RegExp;
+  upperCase?: boolean;
+}
+
+/** As they are when nobody sets them otherwise: Go's; Gson; Python's and PHP's; that of .NET. */
+const JSON_WRITERS: readonly JsonWriter[] = [
+  { escaped: /[<>&]/u },
+  { escaped: /[<>&=']/u },
+  { escaped: /\P{ASCII}/u },
+  { escaped: /["&'+<>`]|\P{ASCII}/u, upperCase: true },
+];
+
+function jsonOf(secret: string, { escaped, upperCase = false }: JsonWriter): string {
+  const numbered = (unit: string) => {
+    const hex = unit.charCodeAt(0).toString(16).padStart(4, '0');
+    return `\\u${upperCase ? hex.toUpperCase() : hex}`;
+  };
+  const written = (letter: string) =>
+    escaped.test(letter) ? letter.split('').map(numbered).join('') : JSON.stringify(letter).slice(1, -1);
+  return Array.from(secret, written).join('');
 }
 
 function longEnough(forms: readonly string[]): Buffer[] {
