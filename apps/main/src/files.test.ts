@@ -139,6 +139,7 @@ describe('a list of files', () => {
     const { next_page } = await page('limit=2');
     expect(await page(`limit=2&page=${next_page}`)).toMatchObject({ ids: [three, two] });
     expect(await page(`limit=2&order=asc&page=${next_page}`)).toMatchObject({ status: 400 });
+    expect(await page('after_id=none')).toMatchObject({ status: 400 });
     expect(await page(`page=${next_page}&after_id=${one}`)).toMatchObject({ status: 400 });
     expect(await page(`ids[]=${one}&ids[]=${five}&ids[]=${one}&ids[]=file_none`)).toMatchObject({
       ids: [five, one],

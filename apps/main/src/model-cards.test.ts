@@ -176,6 +176,8 @@ describe('models', () => {
     expect((await client.models.list({ before_id: 'known-model' })).data.map(({ id }) => id)).toEqual([
       'our-model',
     ]);
+    for (const turn of [{ after_id: 'gone' }, { before_id: 'gone' }])
+      await expect(client.models.list(turn)).rejects.toMatchObject({ status: 400 });
     expect((await client.models.list({ lifecycle: ['retired'] })).data).toEqual([]);
   });
 

@@ -97,7 +97,9 @@ describe('a webhook endpoint', () => {
     expect(backwards).toEqual([newest[2], newest[3], newest[0], newest[1]]);
     const oldest = await mine.list({ order: 'asc', limit: 1 });
     expect(oldest.data[0]?.id).toBe(made[0]);
-    await expect(mine.list({ after_id: 'a', before_id: 'b' })).rejects.toMatchObject({ status: 400 });
+    const [first = '', last = ''] = made;
+    for (const turn of [{ after_id: first, before_id: last }, { after_id: 'none' }])
+      await expect(mine.list(turn)).rejects.toMatchObject({ status: 400 });
   });
 
   it.each([

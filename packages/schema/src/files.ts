@@ -1,7 +1,7 @@
 // Files: uploads of a tenant, and what agents leave in the outputs directory of their sandboxes (spec §5.9).
 // What is uploaded is for agents to read: only what they made, or what was uploaded to be read back, is downloadable.
 import { z } from 'zod';
-import { idSchema } from './ids.ts';
+import { idCursor, idSchema } from './ids.ts';
 import { order, queryInteger, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 
@@ -72,8 +72,8 @@ export const fileRoutes = {
       limit: queryInteger({ min: 1, max: 1000 }).optional(),
       page: z.string().min(1).max(512).optional(),
       /** The older way to turn pages: what follows, or comes before, that file. */
-      after_id: idSchema('file').optional(),
-      before_id: idSchema('file').optional(),
+      after_id: idCursor('file').optional(),
+      before_id: idCursor('file').optional(),
       /** These files, on one page; unknown ones are left out. */
       ids: ids.optional(),
       /** Only what that session's agents have made. */

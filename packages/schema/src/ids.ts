@@ -38,6 +38,11 @@ export const ID_PREFIXES = {
 
 export type IdKind = keyof typeof ID_PREFIXES;
 
+/** The id of a row that a page begins or ends at, which need not be there any more. */
+export function idCursor(kind: IdKind) {
+  return z.string().startsWith(`${ID_PREFIXES[kind]}_`).max(128);
+}
+
 /** 24 characters of Crockford base 32, time-ordered, behind the kind's prefix. */
 export function idSchema(kind: IdKind) {
   return z

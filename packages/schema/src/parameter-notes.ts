@@ -56,8 +56,7 @@ const QUERY: Readonly<Record<string, string>> = {
   path_prefix: 'Only memories below this path, which ends with `/`.',
   reclaim_older_than_ms:
     'Work that was given to a poll so long ago and not acknowledged is given anew, in milliseconds; absent: 5000.',
-  scope_id:
-    'Only files of this session: those mounted in it, and what its agent left in /mnt/session/outputs.',
+  scope_id: 'Only what the agents of this session left in /mnt/session/outputs.',
   service_account_id: 'Only those that were made by this service account; there are none here.',
   session_id: 'Only those of this session.',
   source: 'Only skills of this source.',

@@ -1,7 +1,7 @@
 // Webhook endpoints: where a tenant is told of what happens (spec §5.15, §10). The API has them for a few events of the
 // organization; here they take every event. Deliveries and replays are our extension.
 import { z } from 'zod';
-import { idSchema } from './ids.ts';
+import { idCursor, idSchema } from './ids.ts';
 import { order, pageOf, pageQuery, queryInteger, timestamp } from './page.ts';
 import { defineRoute } from './route.ts';
 import { deliveryStatus, webhookDelivery } from './webhook-deliveries.ts';
@@ -72,7 +72,7 @@ const tag = 'Webhooks';
 const ENDPOINT = '/v1/organizations/webhooks/{webhook_endpoint_id}';
 const params = z.object({ webhook_endpoint_id: idSchema('webhookEndpoint') });
 const deliveryParams = params.extend({ delivery_id: idSchema('webhookDelivery') });
-const cursor = z.string().min(1).max(128).optional();
+const cursor = idCursor('webhookEndpoint').optional();
 
 export const webhookRoutes = {
   create: defineRoute({

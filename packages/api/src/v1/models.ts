@@ -43,18 +43,22 @@ interface Cut {
   before_id?: string | undefined;
 }
 
-/** Ids that are not in the list begin at its start, or end at its end: a model may be gone since. */
+/** Refuses (`invalid_request`) an id that is not in the list: from its start on, everything would come twice. */
 function cut(
   models: ModelInfo[],
   { limit, after_id, before_id }: Cut,
 ): { data: ModelInfo[]; hasMore: boolean } {
-  const at = (id: string) => models.findIndex((model) => model.id === id);
+  const at = (name: string, id: string) => {
+    const index = models.findIndex((model) => model.id === id);
+    if (index >= 0) return index;
+    throw new ApiError('invalid_request', `${name}: ${id} is not in this list; begin again without it`);
+  };
   if (before_id !== undefined) {
-    const end = at(before_id) < 0 ? models.length : at(before_id);
+    const end = at('before_id', before_id);
     const start = Math.max(0, end - limit);
     return { data: models.slice(start, end), hasMore: start > 0 };
   }
-  const start = after_id === undefined ? 0 : at(after_id) + 1;
+  const start = after_id === undefined ? 0 : at('after_id', after_id) + 1;
   return { data: models.slice(start, start + limit), hasMore: start + limit < models.length };
 }
 
