@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { connect as dialHost } from 'node:net';
 import type { Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startTestEmulator, type TestEmulator } from './testing.ts';
+import { startTestEmulator, type TestEmulator, waitingStarts } from './testing.ts';
 
 const PORT = 8080;
 /** What the tests need of a server: it tells what it was asked, streams, counts, breaks off and echoes frames. */
@@ -207,6 +207,8 @@ describe('WebSocket through a connect token', { timeout: 30_000 }, () => {
 
 describe('the end of a sandbox', { timeout: 30_000 }, () => {
   it('ends its connections, its listener and its tokens, and leaves no descriptor', async () => {
+    // The process that waits for the next sandbox has its own.
+    await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1));
     const before = readdirSync('/proc/self/fd').length;
     const own = await world.create();
     const lines = await served(own);

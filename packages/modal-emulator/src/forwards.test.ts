@@ -6,7 +6,14 @@ import type { Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startEmulator } from './emulator.ts';
 import { MAX_CONNECTIONS } from './forwards.ts';
-import { bash, startTestEmulator, type TestEmulator, TOKENS, temporaryState } from './testing.ts';
+import {
+  bash,
+  startTestEmulator,
+  type TestEmulator,
+  TOKENS,
+  temporaryState,
+  waitingStarts,
+} from './testing.ts';
 
 const REFUSED = /Connection refused/;
 const UNREACHABLE = /Network is unreachable/;
@@ -127,7 +134,7 @@ print(s.recv(100), s.recv(100))`;
 
   it('are a hundred at once, and leave no descriptor', async () => {
     const sandbox = await made();
-    const before = descriptors();
+    const before = await steadyDescriptors();
     const program = `
 import socket
 made = [socket.create_connection(('127.0.0.1', ${portOf(echo)})) for _ in range(100)]
@@ -176,7 +183,7 @@ print(sent)`;
   });
 
   it('end with their sandbox, as its listeners do', async () => {
-    const before = descriptors();
+    const before = await steadyDescriptors();
     const sandbox = await world.create();
     const run = await sandbox.exec([
       'bash',
@@ -273,6 +280,12 @@ async function listening<S extends Server>(server: S, path?: string): Promise<S>
 
 function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
+}
+
+/** With those of the process that waits for the next sandbox. */
+async function steadyDescriptors(): Promise<number> {
+  await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1));
+  return descriptors();
 }
 
 function descriptors(): number {

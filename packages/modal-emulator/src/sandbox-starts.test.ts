@@ -1,7 +1,8 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Cgroups } from './cgroups.ts';
 import { SandboxStarts } from './sandbox-starts.ts';
+import { waitingStarts } from './testing.ts';
 
 const cgroups = new Cgroups('/state', { mountInfo: '', ownGroups: '' });
 let starts = new SandboxStarts(cgroups);
@@ -10,25 +11,20 @@ afterEach(async () => {
   starts = new SandboxStarts(cgroups);
 });
 
-const waiting = () =>
-  readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
-    .split(' ')
-    .filter((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('own_namespaces'));
-
 describe('SandboxStarts', () => {
   it('keeps one ahead, which is the next that is taken', async () => {
     starts.prepare();
     starts.prepare();
-    await vi.waitFor(() => expect(waiting()).toHaveLength(1));
+    await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1));
     const next = starts.nextId;
-    const [pid] = waiting();
+    const [pid] = waitingStarts();
     const start = starts.take();
-    expect([start.id, String(start.child.pid)]).toEqual([next, pid]);
+    expect([start.id, start.child.pid]).toEqual([next, pid]);
     expect(starts.nextId).not.toBe(next);
     const other = starts.take();
     expect(other.id).not.toBe(next);
     await Promise.all([start.discard(), other.discard()]);
-    expect(waiting()).toEqual([]);
+    expect(waitingStarts()).toEqual([]);
   });
 
   it('has it wait as a process of the host, which ends with its order pipe', async () => {
@@ -45,10 +41,10 @@ describe('SandboxStarts', () => {
     starts.prepare();
     const lost = starts.nextId;
     const [pid] = await vi.waitFor(() => {
-      expect(waiting()).toHaveLength(1);
-      return waiting();
+      expect(waitingStarts()).toHaveLength(1);
+      return waitingStarts();
     });
-    process.kill(Number(pid), 'SIGKILL');
+    process.kill(pid ?? 0, 'SIGKILL');
     await vi.waitFor(() => expect(starts.nextId).not.toBe(lost));
     const start = starts.take();
     expect([start.child.exitCode, start.child.signalCode]).toEqual([null, null]);
@@ -57,9 +53,9 @@ describe('SandboxStarts', () => {
 
   it('has none wait once it is closed', async () => {
     starts.prepare();
-    await vi.waitFor(() => expect(waiting()).toHaveLength(1));
+    await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1));
     await starts.close();
     starts.prepare();
-    expect(waiting()).toEqual([]);
+    expect(waitingStarts()).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 // An emulator with the official SDK connected to it, for tests: in this process, or as the program it ships as.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +74,21 @@ export async function bash(sandbox: Sandbox, script: string): Promise<Result> {
     run.wait(),
   ]);
   return { code, stdout, stderr };
+}
+
+/** The processes that wait for the next sandboxes of emulators in this process; each takes descriptors of it. */
+export function waitingStarts(): number[] {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ');
+  return children.filter(isWaiting).map(Number);
+}
+
+function isWaiting(pid: string): boolean {
+  try {
+    const isStart = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('own_namespaces');
+    return isStart && readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user');
+  } catch {
+    return false;
+  }
 }
 
 export interface Program {
