@@ -59,7 +59,9 @@ describe('a file that is replaced', () => {
     const there = async (command: string) =>
       new TextDecoder().decode((await sandboxes.exec({ sandboxId: other, command })).stdout).trim();
     await sandboxes.writeFile({ sandboxId: other, path, content: Buffer.from('old') });
-    await there(`mkdir bin; printf '#!/bin/sh\nexit ${code}\n' >bin/mv; chmod +x bin/mv`);
+    await there(
+      `mkdir bin; printf '#!/bin/sh\nexit ${code}\n' >bin/mv; printf '#!/bin/sh\nsleep 0.1\n' >bin/chmod; /bin/chmod +x bin/*`,
+    );
     const write = sandboxes.writeFile({ sandboxId: other, path, content: Buffer.from('new') });
     await expect(write).rejects.toMatchObject({ code: 'forbidden' });
     expect(await there(`cat ${path}; ls -A`)).toBe('oldbin\nleft');

@@ -38,7 +38,6 @@ if [[ $2 == - ]]; then printf %b "$3"; else head -c "$2" && { read -r _end || :;
 }
 [[ $2 == - || $_end == whole ]] || fail internal
 if [[ -e $_file ]]; then
-  trap '' PIPE
   coproc _mv { exec mv -i -- "$_new" "$_file"; }
   _pid=$!
   chmod --reference="$_file" -- "$_new"

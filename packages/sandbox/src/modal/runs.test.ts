@@ -92,13 +92,30 @@ describe('a run', () => {
     });
     expect(text(begun.bytes)).toBe('begun\n');
     const args = ['kill', runId, '0', 'end', '0', '0'];
-    const asked = await sandboxes.exec({
-      sandboxId,
-      command: toArgv({ program: 'run', args, maxBytes: 64 }),
-    });
+    const ask = toArgv({ program: 'run', args, maxBytes: 64 });
+    const command = ['bash', '-c', '"$@"; kill -KILL 0', 'bash', ...ask];
+    const asked = await sandboxes.exec({ sandboxId, command });
     expect(text(asked.stdout)).toBe('capstan running - whole\n');
     expect((await read(runId, 15_000)).outcome).toEqual({ state: 'killed', exitCode: 137 });
   }, 30_000);
+
+  it('ends at once when it was told to before it could be', async () => {
+    await sh('touch /var/tmp/.capstan/runs/early.kill');
+    expect((await start('early', 'sleep 30')).outcome).toEqual({ state: 'killed', exitCode: 143 });
+  });
+
+  it('is waited for while whoever claimed it has not come to naming its fifo, or to opening it', async () => {
+    const slow = '/var/tmp/.capstan/runs/slow';
+    const name = `sleep 0.3; echo ${slow}.fifo >${slow}.live; sleep 0.3; mkfifo ${slow}.fifo; sleep 0.3; exec 8<>${slow}.fifo`;
+    const open = `printf '%s\\n' key >${slow}.key; touch ${slow}.open; read -t 20 <&8`;
+    await sh(`: >${slow}.live`);
+    const holder = { sandboxId, runId: 'slow-holder', timeoutMs: 20_000 };
+    await sandboxes.startRun({ ...holder, command: `${name}; ${open}` });
+    expect((await read('slow', 100)).outcome).toEqual({ state: 'running' });
+    expect(await sh(`ls ${slow}.open`)).toBe(`${slow}.open\n`);
+    await sandboxes.killRun(holder);
+    expect((await read('slow', 10_000)).outcome).toEqual({ state: 'lost' });
+  });
 
   it('is read and joined when another release began it, whose claim is the fifo itself', async () => {
     const old = '/var/tmp/.capstan/runs/old';

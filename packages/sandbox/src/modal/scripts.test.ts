@@ -63,10 +63,20 @@ describe('what a sandbox is given', () => {
 
   it('is made whole by whoever comes again: what is open to others, what is half there', async () => {
     await sh(`chmod 777 /var/tmp/.capstan; rmdir /mnt/session/outputs; echo half >${FILE.path}`);
+    const inode = await sh(`stat -c %i ${FILE.path}`);
+    expect(await install()).toBe('installed\n');
+    expect(await sh(`stat -c %i ${FILE.path}`)).not.toBe(inode);
     expect(await Promise.all(Array.from({ length: 5 }, install))).toEqual(Array(5).fill('installed\n'));
     expect(await modes()).toBe(MODES);
     expect(await given()).toEqual(FILE.content);
     expect(await sh('ls -A /etc/capstan/given')).toBe('file\n');
+  });
+
+  it('is kept from others by a run too, that finds no place for itself', async () => {
+    await sh('rm -rf /var/tmp/.capstan');
+    const run = { sandboxId, runId: 'first', command: 'echo ran', timeoutMs: 10_000, waitMs: 10_000 };
+    expect(text((await sandboxes.startRun(run)).bytes)).toBe('ran\n');
+    expect(await modes()).toBe(MODES);
   });
 
   it('does not come half', async () => {
