@@ -341,7 +341,8 @@ async function fork(play: Play, dice: Dice): Promise<void> {
   next.said = play.said;
   play.successor = next;
   const forked = await next.live();
-  // Of a session that is being erased there is nothing left to begin with.
-  const wanted = play.witness.state.deleted ? ['idle', 'terminated'] : ['idle'];
+  // Of a session that is deleted, perhaps at this very moment, there is nothing left to begin with.
+  const gone = world.erased || (await world.types()).includes('session.deleted');
+  const wanted = gone ? ['idle', 'terminated'] : ['idle'];
   if (forked && !wanted.includes(forked.view.status)) next.broken.push(`a fork is ${forked.view.status}`);
 }
