@@ -66,8 +66,7 @@ export class Recording {
       const { event, note } = this.rows[at] ?? {};
       if (event?.type !== 'span.model_request_end' || (note?.thread ?? this.spec.threadId) !== thread)
         continue;
-      const unasked = event.is_error === true && note?.bill === undefined;
-      return note?.tooLong !== 'context' && !unasked;
+      return event.is_error !== true || note?.bill !== undefined;
     }
     return true;
   }

@@ -204,6 +204,15 @@ describe('a replay comes out the same', () => {
     await expectSame(player.runtime);
   });
 
+  it('of a model that could not read so much, while more came that is longer still', async () => {
+    const play = new Play();
+    await play.take({ do: 'send', what: 'message', size: 50 });
+    await play.take({ do: 'send', what: 'outcome', size: 270_000 });
+    await play.take({ do: 'model', which: 0, reply: 'long', size: 0 });
+    const { same } = await expectSame(await play.live());
+    expect(same).toBeGreaterThan(5);
+  });
+
   it('of a session that was changed, paused by its budget, and archived', async () => {
     const player = await Player.open();
     await player.runtime.update({ title: 'A', metadata: { a: '1', b: '2' } });
