@@ -112,7 +112,7 @@ describe('a run', () => {
     const holder = { sandboxId, runId: 'slow-holder', timeoutMs: 20_000 };
     await sandboxes.startRun({ ...holder, command: `${name}; ${open}` });
     expect((await read('slow', 100)).outcome).toEqual({ state: 'running' });
-    expect(await sh(`ls ${slow}.open`)).toBe(`${slow}.open\n`);
+    await sh(`until [[ -e ${slow}.open ]]; do sleep 0.02; done`);
     await sandboxes.killRun(holder);
     expect((await read('slow', 10_000)).outcome).toEqual({ state: 'lost' });
   });
