@@ -250,6 +250,15 @@ describe('a download', () => {
     expect((await get(body.id, { 'if-none-match': `"x", W/${etag}` })).status).toBe(304);
   });
 
+  it('gives a text as it is, with its length, to whoever would take it packed', async () => {
+    const { body } = await readable('text '.repeat(100), 'a.txt');
+    const headers = { 'x-api-key': world.key, 'accept-encoding': 'gzip, br' };
+    const response = await fetch(`${world.url}/v1/files/${body.id}/content`, { headers });
+    expect(response.headers.get('content-type')).toBe('text/plain');
+    expect(response.headers.get('content-length')).toBe('500');
+    expect(await response.text()).toHaveLength(500);
+  });
+
   it('gives back what was uploaded when it is larger than one piece, and when it is empty', async () => {
     for (const size of [0, 8 * 1024 * 1024, 21 * 1024 * 1024 + 7]) {
       const bytes = new Uint8Array(size);
