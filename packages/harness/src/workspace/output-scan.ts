@@ -36,11 +36,15 @@ if (($# > 0)); then find "$@" -xdev ! -type d -printf '%y %s %T@ %C@ %i %p\\0' 2
 [[ -L /mnt || -L /mnt/session || -L $outputs ]] && exit
 cd -P -- "$outputs" 2>/dev/null && find . -xdev -maxdepth 20 -mindepth 1 -type f -printf '%s %T@ %P\\0' 2>/dev/null | head -z -n ${MAX_OUTPUTS + 1}`;
 
-// The last component is opened without following it, and the rest is what it was when it led to the same file.
+// The last component is opened without following it, in a directory that lies where its name says: no link led there.
 const READ = `cd -P -- "$1" 2>/dev/null || exit 3
-[[ $(readlink -f -- "./$2") == "$PWD/$2" ]] || exit 3
-[[ $(find "./$2" -maxdepth 0 -type f -printf '%s %T@' 2>/dev/null) == "$5" ]] || exit 3
-exec dd if="./$2" bs=131072 skip="$3" count="$4" iflag=nofollow,skip_bytes,count_bytes,fullblock status=none`;
+name=./\${2##*/} within=$PWD
+if [[ $2 == */* ]]; then
+  cd -P -- "./\${2%/*}" 2>/dev/null || exit 3
+  [[ $PWD == "$within/\${2%/*}" ]] || exit 3
+fi
+[[ $(find "$name" -maxdepth 0 -type f -printf '%s %T@' 2>/dev/null) == "$5" ]] || exit 3
+exec dd if="$name" bs=131072 skip="$3" count="$4" iflag=nofollow,skip_bytes,count_bytes,fullblock status=none`;
 
 /** `beside`: other directories, of which only whether they have changed is told. */
 export async function scanOutputs(

@@ -50,6 +50,19 @@ it('many are kept beside each other, each once', async () => {
   expect(files.kept).toHaveLength(40);
 });
 
+it('are kept under whatever name they have', async () => {
+  const names = ['-n', ' a\nb ', 'end\n', 'sub\n/-dir/*"\'$(id)', '~', '\\x41', '..a/...'];
+  for (const name of names)
+    await world.sandboxes.writeFile({
+      ...{ sandboxId, path: `/mnt/session/outputs/${name}` },
+      content: new TextEncoder().encode(name),
+    });
+  await outputs.flush(sandboxId);
+  expect(files.kept.map(({ path, text }) => [path, text]).toSorted()).toEqual(
+    names.map((name) => [name, name]).toSorted(),
+  );
+});
+
 it('what is beyond the names of a session is not kept, and named once', async () => {
   const before = Array.from({ length: 999 }, (_, index) => [`before/${index}`, '1 1']);
   record.save('outputs', JSON.stringify(Object.fromEntries(before)));
