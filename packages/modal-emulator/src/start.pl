@@ -95,6 +95,7 @@ sub become_child {
   my $child = check "fork", fork() // -1;
   if ($child) {
     close $alive;
+    forget_files();
     waitpid $child, 0;
     exit($? & 127 ? 128 + ($? & 127) : $? >> 8);
   }
@@ -104,6 +105,17 @@ sub become_child {
   my $ended = "";
   vec($ended, fileno $alive, 1) = 1;
   select($ended, undef, undef, 0) == 0 or die "The parent has ended.\n";
+}
+
+# MADV_DONTNEED for what is as files have it: most of the memory of a process that does nothing but wait.
+sub forget_files {
+  open my $maps, "<", "/proc/self/smaps" or return;
+  my ($from, $to, @unchanged);
+  while (<$maps>) {
+    ($from, $to) = /^(\w+)-(\w+) r-.p \w+ \S+ [1-9]/ ? (hex $1, hex $2) : () if /^\w+-/;
+    push @unchanged, [$from, $to - $from] if $from and /^Anonymous: +0 kB/;
+  }
+  syscall($call{madvise}, @$_, 4) for @unchanged;
 }
 
 sub mounted {

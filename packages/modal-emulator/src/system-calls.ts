@@ -4,6 +4,7 @@
 const NUMBERS = {
   close: [3, 57],
   keyctl: [250, 219],
+  madvise: [28, 233],
   mount: [165, 40],
   pivot_root: [155, 41],
   prctl: [157, 167],
