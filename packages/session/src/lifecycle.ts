@@ -46,9 +46,7 @@ export function tick(context: Context): Entry[] {
 
 export function update(context: Context, change: SessionChange): Entry[] {
   const { state, spec, stamp } = context;
-  if (state.status === 'terminated') {
-    throw new ApiError('conflict', 'The session is over: it can be changed no more.');
-  }
+  refuseOver(state);
   const title =
     change.title === undefined || change.title === titleOf(context) ? {} : { title: change.title };
   const before = metadataOf(context);
@@ -188,6 +186,7 @@ export function archiveThread(context: Context, threadId: string): Entry[] {
     throw new ApiError('invalid_request', `The primary thread ends with its session: ${how}.`);
   }
   if (thread.archivedAt !== null) return [];
+  refuseOver(state);
   refuseOpenRun(state, (run) => `The thread works in the workflow run ${run}`, thread.step?.runId ?? '');
   if (thread.status !== 'idle' && thread.status !== 'terminated') {
     const how = 'wait until it is idle, or send a user.interrupt for it first';
@@ -213,6 +212,11 @@ function endThread(thread: ThreadState, { text, stamp }: { text: string; stamp: 
 export function remove({ state, stamp }: Context): Entry[] {
   refuseWhileWorking(state);
   return [made(stamp, 'session.deleted', {})];
+}
+
+function refuseOver({ status }: State): void {
+  if (status === 'terminated')
+    throw new ApiError('conflict', 'The session is over: it can be changed no more.');
 }
 
 function refuseWhileWorking({ status }: State): void {
