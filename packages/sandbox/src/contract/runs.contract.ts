@@ -24,6 +24,12 @@ export function describeRuns(world: World): void {
       expect((await start(['no-such-program'])).outcome).toEqual({ state: 'exited', exitCode: 127 });
     });
 
+    it('has names that begin with CAPSTAN_ in the environment of the shell itself, not of its children alone', async () => {
+      const command = 'while IFS= read -r -d "" entry; do echo "$entry"; done </proc/$$/environ';
+      const { bytes } = await start(command, { env: { CAPSTAN_MARK: 'a b', OTHER: '1' } });
+      expect(text(bytes).split('\n')).toContain('CAPSTAN_MARK=a b');
+    });
+
     it('starts a command once, however many ask for it at once', async () => {
       const runId = newRunId();
       const command = `echo started >> ${WORKSPACE}/${runId}; read -t 0.3 <> <(:); echo done`;

@@ -113,6 +113,8 @@ supervise() {
       echo "$BASHPID"
       ulimit -Su 4096
       exec </dev/null >&9 2>&9 9>&-
+      # What a shell exports itself is in the environment of its children only: these tell its own process from others.
+      for _entry in "${@:3:$2}"; do [[ $_entry == CAPSTAN_* ]] && export -- "$_entry"; done
       exec bash -c 'eval -- "$1"; eval -- "$__capstan_script"' bash "$_stage" "$_run" "${_shell:+$_base/shells/$_shell}" "$@"
     )
     exit
