@@ -46,7 +46,9 @@ export function tick(context: Context): Entry[] {
 
 export function update(context: Context, change: SessionChange): Entry[] {
   const { state, spec, stamp } = context;
-  refuseOver(state);
+  if (state.status === 'terminated') {
+    throw new ApiError('conflict', 'The session is over: it can be changed no more.');
+  }
   const title =
     change.title === undefined || change.title === titleOf(context) ? {} : { title: change.title };
   const before = metadataOf(context);
@@ -186,7 +188,6 @@ export function archiveThread(context: Context, threadId: string): Entry[] {
     throw new ApiError('invalid_request', `The primary thread ends with its session: ${how}.`);
   }
   if (thread.archivedAt !== null) return [];
-  refuseOver(state);
   refuseOpenRun(state, (run) => `The thread works in the workflow run ${run}`, thread.step?.runId ?? '');
   if (thread.status !== 'idle' && thread.status !== 'terminated') {
     const how = 'wait until it is idle, or send a user.interrupt for it first';
@@ -212,11 +213,6 @@ function endThread(thread: ThreadState, { text, stamp }: { text: string; stamp: 
 export function remove({ state, stamp }: Context): Entry[] {
   refuseWhileWorking(state);
   return [made(stamp, 'session.deleted', {})];
-}
-
-function refuseOver({ status }: State): void {
-  if (status === 'terminated')
-    throw new ApiError('conflict', 'The session is over: it can be changed no more.');
 }
 
 function refuseWhileWorking({ status }: State): void {

@@ -268,20 +268,6 @@ describe('archiving a thread', () => {
     expect(wordsOf((await crew.model(PRIMARY)).input)).not.toContain('archived');
   });
 
-  it('is refused once the session is over, also when it is asked for in that moment', async () => {
-    const { crew, scout } = await atWork();
-    (await crew.model(scout)).fail(failure(false));
-    await until(() => crew.status(scout) === 'terminated');
-    (await crew.model(PRIMARY)).settle([say('alone then')]);
-    await until(() => crew.runtime.view.status === 'idle');
-    const over = { code: 'conflict', message: expect.stringContaining('over') };
-    await Promise.all([
-      crew.runtime.archive(),
-      expect(crew.runtime.archiveThread(scout)).rejects.toMatchObject(over),
-    ]);
-    expect((await crew.world.types()).at(-1)).toBe('session.status_terminated');
-  });
-
   it('ends one that its budget has stopped: it waits for nothing more', async () => {
     const crew = await Crew.open();
     const [scout = '', scribe = ''] = await crew.delegated(['scout', 'a'], ['scribe', 'b']);

@@ -118,7 +118,8 @@ export class LogWitness {
     else if (!forked)
       holds(this.#before !== 'session.usage', 'session.usage is followed by session.status_idle');
     holds(!state.deleted, 'a deleted session says nothing more');
-    if (state.status === 'terminated' && !forked)
+    // A thread that had failed can still be archived.
+    if (state.status === 'terminated' && !forked && note?.again !== true)
       holds(event.type === 'session.deleted', 'a session that is over is only deleted');
     if (event.type === 'session.sandbox_replaced' || event.type === 'span.sandbox_boot') {
       holds(state.status === 'running', 'what became of the sandbox is told while the session runs');
