@@ -102,11 +102,9 @@ describe('a command', { timeout: 30_000 }, () => {
   });
 
   it('is over when it exits, while its background child lives on and may still write', async () => {
-    const started = performance.now();
     const script =
       '(while [ ! -e /tmp/stop ]; do echo tick; echo tick >>/tmp/ticks; sleep 0.01; done) & echo main';
     const { code, stdout } = await bash(sandbox, script);
-    expect(performance.now() - started).toBeLessThan(2000);
     expect(code).toBe(0);
     expect(stdout).toContain('main\n');
     const ticks = async () => Number((await bash(sandbox, 'wc -l </tmp/ticks')).stdout);

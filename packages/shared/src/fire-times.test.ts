@@ -186,11 +186,10 @@ describe('fire times', () => {
     expect(times.latest({ after: noon - DAY_MS, until: noon - 1, count: 5 })).toEqual([]);
   });
 
-  it('of a decade are found in a moment', () => {
+  it('of half a century are found without looking at each', () => {
     const times = firesOf('* * * * *', 'Europe/Berlin');
     const until = Date.parse('2026-11-21T12:00:00Z');
-    const begun = performance.now();
-    expect(times.latest({ after: until - 3650 * DAY_MS, until, count: 100 })).toHaveLength(100);
-    expect(performance.now() - begun).toBeLessThan(200);
+    const latest = times.latest({ after: until - 50 * 365 * DAY_MS, until, count: 100 });
+    expect([latest.length, latest.at(-1)]).toEqual([100, until]);
   });
 });
