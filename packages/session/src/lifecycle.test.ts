@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LEASE_MS, wakeBetween } from './machine.ts';
 import { coordinator, Machine, typesOf } from './testing/machine.ts';
 
 const hello = { type: 'user.message' as const, content: [{ type: 'text' as const, text: 'hello' }] };
@@ -49,6 +50,28 @@ describe('a retry', () => {
         note: { thread: id, shared: true },
       },
     ]);
+  });
+});
+
+describe('while it is not known whether a retry was called off, the alarm', () => {
+  const interrupted = () => {
+    const machine = new Machine();
+    machine.send(hello);
+    machine.step(failed);
+    const before = machine.state;
+    machine.send({ type: 'user.interrupt' });
+    const at = before.threads[0]?.retryAt ?? 0;
+    return { at, wake: (now: number) => wakeBetween([before, machine.state], machine.spec, now) };
+  };
+
+  it('is armed for it', () => {
+    const { at, wake } = interrupted();
+    expect(wake(at - 1)).toBe(at);
+  });
+
+  it('is armed for later, where it is overdue already', () => {
+    const { at, wake } = interrupted();
+    expect(wake(at)).toBe(at + LEASE_MS);
   });
 });
 

@@ -115,6 +115,18 @@ function wakeAt(state: State, now: number): number | null {
   return retries.length === 0 ? null : Math.min(...retries);
 }
 
+/** When to look again while it is not known whether the session comes from the one state to the other. Epoch ms. */
+export function wakeBetween(
+  [before, after]: readonly [State, State],
+  spec: SessionSpec,
+  now: number,
+): number {
+  // Even idle, the index row is owed until it is confirmed. What is overdue already is tried again in time.
+  const then = owed(after, spec, now).wakeAt ?? now + LEASE_MS;
+  const due = owed(before, spec, now).wakeAt;
+  return due !== null && due > now ? Math.min(due, then) : then;
+}
+
 /** The first of two moments; null: there is none. */
 export function earliest(one: number | null, other: number | null): number | null {
   return one === null || other === null ? (one ?? other) : Math.min(one, other);

@@ -28,7 +28,7 @@ import { Keepers } from './keepers.ts';
 import { lendSnapshot } from './lending.ts';
 import type { Line } from './line.ts';
 import { type LogReader, readable } from './log-reader.ts';
-import { type Command, decide, earliest, LEASE_MS, owed, toThreadViews } from './machine.ts';
+import { type Command, decide, earliest, owed, toThreadViews, wakeBetween } from './machine.ts';
 import type { Extra, Ports } from './ports.ts';
 import { recall, Twins, toReceipt } from './repetition.ts';
 import { withRequests } from './requests.ts';
@@ -324,9 +324,7 @@ export class SessionRuntime {
       ...(dropDrafts.length > 0 ? { dropDrafts } : {}),
       ...(due ? { snapshot: toSnapshot(foldOf(this.#spec), next) } : {}),
     });
-    const { wakeAt } = owed(next, this.#spec, this.#ports.now());
-    // Even idle, the index row is owed until it is confirmed.
-    this.#ports.alarm.arm(wakeAt ?? this.#ports.now() + LEASE_MS);
+    this.#ports.alarm.arm(wakeBetween([this.#state, next], this.#spec, this.#ports.now()));
     try {
       await appended;
       if (due) this.#snapshotSeq = seq;
