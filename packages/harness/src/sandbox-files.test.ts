@@ -1,28 +1,18 @@
 // Files for people, in a sandbox of the emulator.
-import { createModalSandboxes, type ModalSandboxes } from '@capstan/sandbox/modal';
-import { type LocalModal, openLocalModal, TOKENS } from '@capstan/sandbox/testing';
+import type { ModalSandboxes } from '@capstan/sandbox/modal';
+import { type LocalSandbox, openLocalSandbox } from '@capstan/sandbox/testing/local-sandbox';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { archiveSandboxFiles, readSandboxFile, writeSandboxFile } from './sandbox-files.ts';
 
-let modal: LocalModal;
+let local: LocalSandbox;
 let sandboxes: ModalSandboxes;
 let sandboxId: string;
 
 beforeAll(async () => {
-  modal = await openLocalModal();
-  process.env.MODAL_SERVER_URL = modal.emulator.url;
-  const { ModalClient } = await import('modal');
-  sandboxes = createModalSandboxes({
-    client: new ModalClient(TOKENS),
-    appName: 'people',
-    image: 'debian:12',
-  });
-  ({ sandboxId } = await sandboxes.create({ name: 'people' }));
+  local = await openLocalSandbox('people');
+  ({ sandboxes, sandboxId } = local);
 });
-afterAll(async () => {
-  sandboxes.close();
-  await modal.close();
-});
+afterAll(() => local.close());
 
 const sh = async (command: string) =>
   new TextDecoder().decode((await sandboxes.exec({ sandboxId, command })).stdout);

@@ -165,7 +165,7 @@ export function nextAt(
   return Math.max(Math.min(...times), retryAt ?? now);
 }
 
-/** It is asked for now. */
+/** Somebody asks for it at that moment, perhaps not for the first time. */
 export function asked(record: PoolRecord, name: string, now: number): PoolRecord {
   return changed(record, name, (entry) => ({ ...entry, askedAt: now, lateUntil: lateBy(entry.askedAt) }));
 }

@@ -1,22 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createModalSandboxes, type ModalSandboxes } from '../modal.ts';
-import { type LocalModal, openLocalModal, TOKENS } from '../testing.ts';
+import type { ModalSandboxes } from '../modal.ts';
+import { type LocalSandbox, openLocalSandbox } from '../testing/local-sandbox.ts';
 
-let modal: LocalModal;
+let local: LocalSandbox;
 let sandboxes: ModalSandboxes;
 let sandboxId: string;
 
 beforeAll(async () => {
-  modal = await openLocalModal();
-  process.env.MODAL_SERVER_URL = modal.emulator.url;
-  const { createModalClient } = await import('./sdk.ts');
-  sandboxes = createModalSandboxes({ ...createModalClient(TOKENS), appName: 'files', image: 'debian:12' });
-  ({ sandboxId } = await sandboxes.create({ name: 'files' }));
+  local = await openLocalSandbox('files');
+  ({ sandboxes, sandboxId } = local);
 });
-afterAll(async () => {
-  sandboxes.close();
-  await modal.close();
-});
+afterAll(() => local.close());
 
 const sh = async (command: string) =>
   new TextDecoder().decode((await sandboxes.exec({ sandboxId, command })).stdout).trim();

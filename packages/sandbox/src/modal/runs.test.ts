@@ -1,25 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createModalSandboxes, type ModalSandboxes } from '../modal.ts';
-import { type LocalModal, openLocalModal, TOKENS } from '../testing.ts';
+import type { ModalSandboxes } from '../modal.ts';
+import { type LocalSandbox, openLocalSandbox } from '../testing/local-sandbox.ts';
 import { toArgv } from './programs.ts';
 
-let modal: LocalModal;
+let local: LocalSandbox;
 let sandboxes: ModalSandboxes;
 let sandboxId: string;
 
 beforeAll(async () => {
-  modal = await openLocalModal();
-  process.env.MODAL_SERVER_URL = modal.emulator.url;
-  const { createModalClient } = await import('./sdk.ts');
-  sandboxes = createModalSandboxes({ ...createModalClient(TOKENS), appName: 'runs', image: 'debian:12' });
-  ({ sandboxId } = await sandboxes.create({ name: 'runs' }));
+  local = await openLocalSandbox('runs');
+  ({ sandboxes, sandboxId } = local);
   // What runs keep, on a file system that can be filled.
   await sh('mv /var/tmp/.capstan/{runs,shells} /dev/shm && ln -s /dev/shm/{runs,shells} /var/tmp/.capstan');
 });
-afterAll(async () => {
-  sandboxes.close();
-  await modal.close();
-});
+afterAll(() => local.close());
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const sh = async (command: string) => text((await sandboxes.exec({ sandboxId, command })).stdout);

@@ -1,27 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createModalSandboxes, type ModalSandboxes } from '../modal.ts';
-import { type LocalModal, openLocalModal, TOKENS } from '../testing.ts';
+import type { ModalSandboxes } from '../modal.ts';
+import { type LocalSandbox, openLocalSandbox } from '../testing/local-sandbox.ts';
 import { toPrintable } from './files.ts';
 import { installArgv } from './scripts.ts';
 
 const FILE = { path: '/etc/capstan/given/file', content: Buffer.from([0, 1, 2, 200, 255, 37, 92, 110]) };
 
-let modal: LocalModal;
+let local: LocalSandbox;
 let sandboxes: ModalSandboxes;
 let sandboxId: string;
 
 beforeAll(async () => {
-  modal = await openLocalModal();
-  process.env.MODAL_SERVER_URL = modal.emulator.url;
-  const { createModalClient } = await import('./sdk.ts');
-  const settings = { appName: 'scripts', image: 'debian:12', files: [FILE] };
-  sandboxes = createModalSandboxes({ ...createModalClient(TOKENS), ...settings });
-  ({ sandboxId } = await sandboxes.create({ name: 'scripts' }));
+  local = await openLocalSandbox('scripts', { files: [FILE] });
+  ({ sandboxes, sandboxId } = local);
 });
-afterAll(async () => {
-  sandboxes.close();
-  await modal.close();
-});
+afterAll(() => local.close());
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const sh = async (command: string) => text((await sandboxes.exec({ sandboxId, command })).stdout);
