@@ -54,10 +54,15 @@ function attendants(word: string): number[] {
     .map(Number);
 }
 
-/** Kills whoever takes orders, over and over, until the file is gone. */
+/**
+ * Kills attendants, over and over, until the file is gone: who leads a session and takes orders. A run's supervisor is a fork of one
+ * and has descriptors of any number while it opens pipes, but leads no session: what kills that loses the run.
+ */
 const KILLER = `touch killing
 while [[ -e killing ]]; do
-  for pid in $(pgrep -f '__capstan_answe[r]'); do [[ -e /proc/$pid/fd/4 ]] && kill -9 $pid; done
+  for pid in $(pgrep -f '__capstan_answe[r]'); do
+    read -r _ _ _ _ _ session _ 2>/dev/null </proc/$pid/stat && [[ $session == $pid && -e /proc/$pid/fd/4 ]] && kill -9 $pid && echo killed >> kills
+  done
   read -t 0.01 <> <(:)
 done`;
 
@@ -98,6 +103,7 @@ describe('attendants', { timeout: 60_000 }, () => {
       else expect(said.exitCode).toBe(137);
     }
     await sandboxes.killRun({ sandboxId, runId: 'killer' });
+    expect(Number(await sh('wc -l < kills'))).toBeGreaterThan(0);
     expect(await sh('wc -l < runs')).toBe('15');
     const execs = Number(await sh('wc -l < execs'));
     expect(execs).toBeGreaterThanOrEqual(told);
