@@ -55,13 +55,15 @@ function attendants(word: string): number[] {
 }
 
 /**
- * Kills attendants, over and over, until the file is gone: who leads a session and takes orders. A run's supervisor is a fork of one
- * and has descriptors of any number while it opens pipes, but leads no session: what kills that loses the run.
+ * Kills attendants, over and over, until the file is gone: who takes orders, which come through a file that has a name, and is no fork
+ * of one who does. A run's supervisor is such a fork, and opens pipes of any number: what kills that loses the run.
  */
 const KILLER = `touch killing
 while [[ -e killing ]]; do
   for pid in $(pgrep -f '__capstan_answe[r]'); do
-    read -r _ _ _ _ _ session _ 2>/dev/null </proc/$pid/stat && [[ $session == $pid && -e /proc/$pid/fd/4 ]] && kill -9 $pid && echo killed >> kills
+    read -r _ _ _ parent _ </proc/$pid/stat || continue
+    [[ $(tr -d '\\0' </proc/$parent/cmdline) == *__capstan_answe[r]* ]] && continue
+    [[ $(readlink /proc/$pid/fd/4) == /* && -e /proc/$pid/fd/4 ]] && kill -9 $pid && echo killed >> kills
   done
   read -t 0.01 <> <(:)
 done`;
