@@ -16,5 +16,7 @@ export default defineConfig({
     // Bounds what hangs. How fast things are is what `bench` measures.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // How long `expect.poll` waits: less than a test has, so that what was not met is told.
+    expect: { poll: { timeout: 20_000 } },
   },
 });
