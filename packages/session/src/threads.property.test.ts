@@ -13,6 +13,9 @@ import { Crew, delegate, message, PRIMARY } from './testing/crew.ts';
 import { quiesce } from './testing.ts';
 import { blocking, statusOf } from './thread.ts';
 
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 150);
+const TIMEOUT = 60_000 + RUNS * 1_000;
+
 type Kind = 'send' | 'interrupt' | 'archive' | 'answer' | 'tool' | 'model';
 type Step =
   /** `pick`: which of those there are, threads or calls. */
@@ -247,18 +250,22 @@ async function checkEnd(play: Play, state: State): Promise<void> {
   expect(tokens).toBe(state.usage.output_tokens);
 }
 
-it('holds its invariants under any schedule', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 50 }), async (steps) => {
-      const play = new Play(await Crew.open());
-      await play.send(undefined);
-      for (const next of steps) {
-        await play.take(next);
-        await quiesce();
-        await check(play);
-      }
-      await checkEnd(play, await finish(play));
-    }),
-    { numRuns: Number(process.env.RUNS ?? 150) },
-  );
-}, 120_000);
+it(
+  'holds its invariants under any schedule',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 50 }), async (steps) => {
+        const play = new Play(await Crew.open());
+        await play.send(undefined);
+        for (const next of steps) {
+          await play.take(next);
+          await quiesce();
+          await check(play);
+        }
+        await checkEnd(play, await finish(play));
+      }),
+      { numRuns: RUNS },
+    );
+  },
+  TIMEOUT,
+);

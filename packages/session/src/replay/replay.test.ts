@@ -12,6 +12,9 @@ import { JUDGE } from '../verdicts.ts';
 import { Recording } from './recording.ts';
 import { type Outcome, replay } from './replay.ts';
 
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 80);
+const TIMEOUT = 60_000 + RUNS * 1_000;
+
 const { message } = Player;
 const PATIENCE_MS = 3_000;
 
@@ -339,19 +342,23 @@ describe('a replay tells the first difference', () => {
   });
 });
 
-it('of any session comes out the same', async () => {
-  let rows = 0;
-  let deaths = 0;
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-      const play = new Play();
-      for (const next of steps) await play.take(next);
-      const result = await expectSame(await play.live());
-      rows += result.same;
-      deaths += result.deaths;
-    }),
-    { numRuns: Number(process.env.RUNS ?? 80), endOnFailure: process.env.RUNS !== undefined },
-  );
-  expect(rows).toBeGreaterThan(500);
-  expect(deaths).toBeGreaterThan(0);
-}, 120_000);
+it(
+  'of any session comes out the same',
+  async () => {
+    let rows = 0;
+    let deaths = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+        const play = new Play();
+        for (const next of steps) await play.take(next);
+        const result = await expectSame(await play.live());
+        rows += result.same;
+        deaths += result.deaths;
+      }),
+      { numRuns: RUNS, endOnFailure: process.env.PROPERTY_RUNS !== undefined },
+    );
+    expect(rows).toBeGreaterThan(500);
+    expect(deaths).toBeGreaterThan(0);
+  },
+  TIMEOUT,
+);

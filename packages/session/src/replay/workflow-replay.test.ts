@@ -11,6 +11,9 @@ import { quiesce, until } from '../testing.ts';
 import { Recording } from './recording.ts';
 import { replay } from './replay.ts';
 
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 25);
+const TIMEOUT = 60_000 + RUNS * 1_000;
+
 async function expectSame(flows: Flows): Promise<void> {
   const text = await new Response(flows.runtime.exportLog()).text();
   const result = await replay(Recording.read(text), {
@@ -94,20 +97,24 @@ describe('a replay comes out the same', () => {
     await expectSame(flows);
   });
 
-  it('of random plans under random schedules, with deaths', async () => {
-    await fc.assert(
-      fc.asyncProperty(sketch, fc.array(step, { maxLength: 30 }), async (first, steps) => {
-        const play = new FlowPlay(await Flows.begin());
-        await play.take({ do: 'start', sketch: first });
-        for (const next of steps) {
-          // An append that failed is on no log.
-          if (next.do !== 'storage') await play.take(next);
-          await quiesce();
-        }
-        await finish(play);
-        await expectSame(play.flows);
-      }),
-      { numRuns: Number(process.env.RUNS ?? 25) },
-    );
-  }, 120_000);
+  it(
+    'of random plans under random schedules, with deaths',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(sketch, fc.array(step, { maxLength: 30 }), async (first, steps) => {
+          const play = new FlowPlay(await Flows.begin());
+          await play.take({ do: 'start', sketch: first });
+          for (const next of steps) {
+            // An append that failed is on no log.
+            if (next.do !== 'storage') await play.take(next);
+            await quiesce();
+          }
+          await finish(play);
+          await expectSame(play.flows);
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT,
+  );
 });

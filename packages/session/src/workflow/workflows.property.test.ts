@@ -14,6 +14,9 @@ import { Flows } from '../testing/flows.ts';
 import { quiesce } from '../testing.ts';
 import { MAX_AT_ONCE, MAX_OPEN_RUNS } from './run.ts';
 
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 40);
+const TIMEOUT = 60_000 + RUNS * 1_000;
+
 async function logOf({ flows }: FlowPlay): Promise<LoggedEntry[]> {
   const entries: LoggedEntry[] = [];
   for await (const entry of readEntries(flows.world.log, 0)) entries.push(entry);
@@ -116,22 +119,26 @@ it('takes every plan that refers to nothing but what is before it', () => {
   );
 });
 
-it('ends every run once, under any schedule', async () => {
-  let runs = 0;
-  await fc.assert(
-    fc.asyncProperty(sketch, fc.array(step, { maxLength: 40 }), async (first, steps) => {
-      const play = new FlowPlay(await Flows.begin());
-      await play.take({ do: 'start', sketch: first });
-      for (const next of steps) {
-        await play.take(next);
-        await quiesce();
-        await check(play);
-      }
-      await finish(play);
-      const { threads } = await check(play);
-      runs += new Set(threads.map(({ step: of }) => of?.runId)).size - 1;
-    }),
-    { numRuns: Number(process.env.RUNS ?? 40) },
-  );
-  expect(runs).toBeGreaterThan(0);
-}, 120_000);
+it(
+  'ends every run once, under any schedule',
+  async () => {
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(sketch, fc.array(step, { maxLength: 40 }), async (first, steps) => {
+        const play = new FlowPlay(await Flows.begin());
+        await play.take({ do: 'start', sketch: first });
+        for (const next of steps) {
+          await play.take(next);
+          await quiesce();
+          await check(play);
+        }
+        await finish(play);
+        const { threads } = await check(play);
+        runs += new Set(threads.map(({ step: of }) => of?.runId)).size - 1;
+      }),
+      { numRuns: RUNS },
+    );
+    expect(runs).toBeGreaterThan(0);
+  },
+  TIMEOUT,
+);
