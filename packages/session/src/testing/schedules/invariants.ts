@@ -71,10 +71,11 @@ function checkWaits(play: Play, state: State): void {
   const armed = alarmAt !== null;
   const { index, stop } = owed(state, world.spec, world.now);
   for (const { retryAt, status } of state.threads) {
-    // What is overdue could not be written: it is tried again in time.
-    const latest = retryAt !== null && retryAt <= world.now ? world.now + LEASE_MS : retryAt;
-    if (latest !== null)
-      holds(armed && alarmAt <= latest, `R4: the alarm is armed for what is due at ${retryAt}`);
+    // What was overdue could not be written: it is tried again in time, also where the clock has gone back since.
+    const tried = retryAt !== null && retryAt <= play.latest;
+    const until = tried ? play.latest + LEASE_MS : retryAt;
+    if (until !== null)
+      holds(armed && alarmAt <= until, `R4: the alarm is armed for what is due at ${retryAt}`);
     if (status === 'running') holds(armed, 'R7: a running turn is looked at again');
   }
   if (state.deleted) holds(armed, 'R7: a session that is to be erased is looked at again');

@@ -75,6 +75,7 @@ export class Play {
   #process: Process | null = null;
   #opening: Promise<SessionRuntime | null> | null = null;
   #writers: number[] = [];
+  #latest = 0;
 
   constructor(setting: Setting, change: Partial<SessionSpec> = {}) {
     const world = new World();
@@ -108,6 +109,11 @@ export class Play {
   /** A zombie has written, and the process that has the session open has not noticed yet. */
   get overtaken(): boolean {
     return this.runtime !== null && !this.runtime.dead && this.current === null;
+  }
+
+  /** The latest that the clock has shown: what was due by then has been tried. */
+  get latest(): number {
+    return Math.max(this.#latest, this.world.now);
   }
 
   /** No other process has ever had the session open. */
@@ -207,7 +213,9 @@ export class Play {
     if ('refusal' in woken && !world.erased) world.alarmAt ??= world.now + 1_000;
   }
 
+  /** The clock may go back. */
   async pass(ms: number): Promise<void> {
+    this.#latest = this.latest;
     this.world.now += ms;
     const { alarmAt, now } = this.world;
     if (alarmAt !== null && alarmAt <= now) await this.ring();
