@@ -28,8 +28,8 @@ export default defineConfig({
     env: { MODAL_CONFIG_PATH: '/nonexistent', PROPERTY_SEED },
     maxWorkers: 2,
     // Bounds what hangs. How fast things are is what `bench` measures.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // How long `expect.poll` waits: less than a test has, so that what was not met is told.
     expect: { poll: { timeout: 20_000 } },
   },

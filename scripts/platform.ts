@@ -1,6 +1,6 @@
 // A platform as a child process: the `dev` command on a state directory of its own. For benchmarks and crash tests.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -74,21 +74,36 @@ async function readWhenThere(path: string, check: () => void): Promise<Ready> {
 
 /** Null while it is not there, or half written. */
 function read(path: string): Ready | null {
-  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  return text.endsWith('}') ? JSON.parse(text) : null;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return null;
+  }
 }
 
 async function firstHealth(url: string): Promise<void> {
   for (const until = performance.now() + READY_WITHIN_MS; ; ) {
+    const said = await health(url);
+    if (said === null) return;
+    if (performance.now() > until) throw new Error(`Not healthy: ${said}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Null: all is well. */
+async function health(url: string): Promise<string | null> {
+  try {
     const answer = await fetch(`${url}/health`);
     const said = await answer.text();
-    if (answer.ok) return;
-    if (performance.now() > until) throw new Error(`Not healthy: ${said}`);
+    return answer.ok ? null : said;
+  } catch (error) {
+    return String(error);
   }
 }
 
 function stop(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
     child.once('exit', () => resolve());
     child.kill('SIGINT');
   });

@@ -25,7 +25,8 @@ export type Stack = {
 
 export type Addresses = { gateway: string; devModel: string };
 
-const READY_WITHIN_MS = 30_000;
+/** A few seconds do, unless the machine is busy with something else. */
+const READY_WITHIN_MS = 120_000;
 /** A developer's real Modal account is never used by accident. */
 const NO_MODAL_ACCOUNT = { MODAL_CONFIG_PATH: '/nonexistent' };
 /**

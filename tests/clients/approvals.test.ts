@@ -149,7 +149,7 @@ describe('asks', () => {
     await platform.start();
     client = platform.connect();
     const conversation = new Conversation(client, session);
-    const woken = await conversation.until((seen) => seen.length > 0);
+    const woken = await conversation.until((seen) => waitsFor(seen).length === 1);
     expect(woken.slice(0, events.length)).toEqual(events);
     expect(waitsFor(woken)).toEqual([two]);
     expect((await client.beta.sessions.retrieve(session)).status).toBe('idle');

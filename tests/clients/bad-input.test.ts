@@ -334,7 +334,7 @@ describe('of two decisions that race', () => {
       expect(events.filter(({ type }) => type === 'user.tool_confirmation')).toHaveLength(1);
       expect(events.filter(({ type }) => type === 'agent.tool_result')).toHaveLength(1);
     }
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('a session at its budget', () => {
@@ -364,7 +364,7 @@ describe('a session at its budget', () => {
     }
     expect((await post(id, { events: [{ type: 'user.interrupt' }] })).status).toBe(200);
     expect(await eventsOf(client, id)).toEqual(before);
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('a position that is none of this log is refused', () => {

@@ -70,7 +70,7 @@ describe('files of a session', () => {
     await expect.poll(() => results(session.id), { timeout: 60_000 }).toEqual(['a,b\n1,2\n']);
 
     const outputs = async () => (await client.beta.files.list({ scope_id: session.id, betas })).data;
-    await expect.poll(outputs, { timeout: 5_000 }).toHaveLength(1);
+    await expect.poll(outputs).toHaveLength(1);
     const [output] = await outputs();
     expect(output).toMatchObject({
       filename: 'made/out.csv',

@@ -150,12 +150,14 @@ describe('a budget', () => {
   });
 
   it('of model calls or tokens is attached with curl, also while the session runs', async () => {
-    const conversation = await begin(say('[[tools 9 bash {"command":"sleep 0.2"}]] [[say done]]'));
-    await conversation.until(has('agent.tool_result'));
+    const wait = { command: 'until [ -e /workspace/go ]; do sleep 0.05; done' };
+    const conversation = await begin(say(`[[tools 9 bash ${JSON.stringify(wait)}]] [[say done]]`));
+    await conversation.until(has('agent.tool_use'));
     const path = `/v1/sessions/${conversation.id}`;
     const budget = { type: 'limit', max_model_calls: 4, max_tokens: 1_000_000 };
     const answer = await curl(platform, path, { budget });
     expect(answer.status).toBe(200);
+    expect((await curl(platform, `${path}/sandbox/files/content?path=/workspace/go`, {})).status).toBe(200);
     const events = await conversation.ended();
     expect(stopsOf(events)).toEqual(['budget_reached']);
     expect(count(events, 'span.model_request_end')).toBe(4);
@@ -185,7 +187,7 @@ describe('usage', () => {
       const events = await eventsOf(client, id);
       const calls = count(events, 'span.model_request_end') + count(events, 'span.outcome_evaluation_end');
       await expect
-        .poll(async () => (await groups('session')).find(({ group }) => group === id), { timeout: 10_000 })
+        .poll(async () => (await groups('session')).find(({ group }) => group === id))
         .toMatchObject({
           model_calls: calls,
           input_tokens: usage.input_tokens,

@@ -12,7 +12,7 @@ let platform: FakePlatform;
 let page: Page;
 let complaints: string[];
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 240_000 });
 
 beforeAll(async () => {
   [dist, browser] = await Promise.all([buildConsole(), launch()]);
@@ -28,7 +28,7 @@ beforeEach(async () => {
   await platform.listen();
   complaints = [];
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`));
   // Chromium reports every violation of the policy as an error of the console.
   page.on('console', (message) => {

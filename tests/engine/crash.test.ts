@@ -3,20 +3,26 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Conversation, count, type Ground, has, prepare, textOf } from '../support/conversation.ts';
+import { FailpointServer } from '../support/failpoint-server.ts';
 import { kill, runs, type Target } from '../support/processes.ts';
 import { TestPlatform } from '../support/test-platform.ts';
 
+let server: FailpointServer;
 let platform: TestPlatform;
 let client: Anthropic;
 let ground: Ground;
 
 beforeAll(async () => {
-  platform = await TestPlatform.open();
+  server = await FailpointServer.start();
+  platform = await TestPlatform.open({ vars: { FAILPOINTS: server.url } });
   client = platform.connect();
   ground = await prepare(client, 'claude-sonnet-4-6');
 }, 240_000);
 
-afterAll(() => platform.close());
+afterAll(async () => {
+  await platform.close();
+  server.stop();
+});
 
 const strike = (target: Target) => expect(kill(platform, target), target).toBe(true);
 
@@ -26,7 +32,27 @@ const counted = (seconds: string) =>
 
 /** Waits until a command that sleeps so long is under way: sandboxes are processes of this machine. */
 async function underWay(seconds: string): Promise<void> {
-  await expect.poll(() => runs('sleep', seconds), { timeout: 30_000, interval: 10 }).toBe(true);
+  await expect.poll(() => runs('sleep', seconds), { timeout: 60_000, interval: 10 }).toBe(true);
+}
+
+/** A session in which workerd dies that often, each time in the middle of a call of the model. */
+async function dyingInCalls(agent: string, text: string, calls: readonly number[]): Promise<Conversation> {
+  const { id: session } = await client.beta.sessions.create({ ...ground, agent });
+  const struck = (async () => {
+    for (const nth of calls)
+      await server.strike({
+        point: 'model.call',
+        nth,
+        session,
+        // It has been asked by then, and takes longer to answer.
+        afterMs: 200,
+        kill: () => kill(platform, 'workerd'),
+      });
+  })();
+  const conversation = new Conversation(client, session);
+  await conversation.say(text);
+  await struck;
+  return conversation;
 }
 
 describe('workerd dies', () => {
@@ -44,9 +70,7 @@ describe('workerd dies', () => {
   }, 90_000);
 
   it('in a model call: the model is asked again and answers once', async () => {
-    const session = await Conversation.begin(client, ground, '[[ttft 1500]] [[say all is well]]');
-    await session.until(has('span.model_request_start'));
-    strike('workerd');
+    const session = await dyingInCalls(ground.agent, '[[ttft 1500]] [[say all is well]]', [1]);
     const events = await session.ended();
     expect(count(events, 'agent.message')).toBe(1);
     expect(count(events, 'session.status_rescheduled')).toBe(1);
@@ -61,9 +85,7 @@ describe('workerd dies', () => {
     const agent = await client.beta.agents.create({ name: 'Judged', model: 'm', tools: [toolset] });
     const command = 'echo began >> /workspace/count; cat /workspace/count';
     const script = `[[tool bash ${JSON.stringify({ command })}]] [[say done]] [[judge allow after 1500]]`;
-    const session = await Conversation.begin(client, { ...ground, agent: agent.id }, script);
-    await session.until((events) => textOf(events, 'span.model_request_start').includes('"permission"'));
-    strike('workerd');
+    const session = await dyingInCalls(agent.id, script, [2]);
     const events = await session.ended();
     const judged = textOf(events, 'span.model_request_start').match(/"permission"/g);
     expect(judged).toHaveLength(2);
@@ -73,13 +95,10 @@ describe('workerd dies', () => {
   }, 90_000);
 
   it('again and again: a message that was accepted is answered', async () => {
-    const session = await Conversation.begin(client, ground, '[[ttft 700]] [[say still here]]');
-    for (let round = 0; round < 3; round++) {
-      await session.until((events) => count(events, 'span.model_request_start') > round);
-      strike('workerd');
-    }
+    const session = await dyingInCalls(ground.agent, '[[ttft 700]] [[say still here]]', [1, 1, 1]);
     const events = await session.ended();
     expect(count(events, 'agent.message')).toBe(1);
+    expect(count(events, 'session.status_rescheduled')).toBe(3);
   }, 120_000);
 });
 

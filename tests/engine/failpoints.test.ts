@@ -11,7 +11,8 @@ import type { Fault } from '../support/verdict.ts';
 const SESSIONS = 8;
 /** Strikes waited for at the same time: the rare ones do not hold the others up. */
 const WAITING = 8;
-const STRIKES_WITHIN_MS = 260_000;
+/** About three minutes on a machine of its own. */
+const STRIKES_WITHIN_MS = 600_000;
 
 let storm: Storm;
 beforeAll(async () => {
@@ -32,7 +33,7 @@ function planned(): Plan[] {
   return [...FAILPOINTS.map((point): Plan => ({ point, target: 'workerd' })), ...again];
 }
 
-it('a process killed at any of them costs nothing', { timeout: 340_000 }, async () => {
+it('a process killed at any of them costs nothing', { timeout: 720_000 }, async () => {
   const plans = planned();
   const listed = new Set(plans.map(({ point }) => point));
   const known = new Set(listed);

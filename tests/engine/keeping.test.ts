@@ -91,7 +91,7 @@ describe('words that a reader was shown', () => {
     const session = await client.beta.sessions.create(ground);
     const conversation = new Conversation(client, session.id);
     const words = (told: readonly Told[]) => [...shown(told).values()].join('').split(' ').length;
-    const reading = read(session.id, { holds: (told) => words(told) > 20 });
+    const reading = read(session.id, { after: '0', holds: (told) => words(told) > 20 });
     await conversation.say('[[delay 20]] [[words 200]]');
     const before = await reading;
     expect(words(before)).toBeGreaterThan(20);

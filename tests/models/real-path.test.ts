@@ -104,7 +104,7 @@ describe.each(PATHS)('$name', ({ provider, model, route, variables }) => {
       expect(textOf(events, 'session.error'), fault).toContain('"retrying"');
       expect(textOf(events, 'agent.message'), fault).toContain('recovered');
     }
-  }, 60_000);
+  }, 120_000);
 
   it('says what to mend when the key is refused, and never shows it', async () => {
     const events = await talk('[[fail 401]]');

@@ -101,7 +101,8 @@ it('is connected to what its session may reach, and to nothing before', async ()
   expect(toOther).toMatch(/host_not_allowed.*\[other\.invalid\]/s);
   await client.beta.sessions.delete(session.id);
   await client.beta.environments.delete(environment_id);
-}, 120_000);
+  await expect.poll(alive, soon).toBe(0);
+}, 180_000);
 
 describe('when workerd dies between a claim and its record', () => {
   it('the session has that sandbox and no other, and as many wait as before', async () => {

@@ -89,7 +89,7 @@ describe('the official SDK on a line that loses replies', () => {
       ];
       expect(listed.filter(({ name }) => name === title).map(({ id }) => id)).toEqual([made.id, place.id]);
     }
-  }, 30_000);
+  }, 60_000);
 
   it('sends one message, and is told the id it has in the log', async () => {
     const session = await newSession();
@@ -100,7 +100,7 @@ describe('the official SDK on a line that loses replies', () => {
       expect(messages).toHaveLength(lost);
       expect(sent.data?.map(({ id }) => id)).toEqual(messages.slice(-1));
     }
-  }, 30_000);
+  }, 60_000);
 
   it('sends the same words twice when it is told to', async () => {
     const session = await newSession();
@@ -115,7 +115,7 @@ describe('the official SDK on a line that loses replies', () => {
     line.loseNext(2);
     await client.beta.sessions.create({ agent, environment_id, title: 'Keyed' }, { headers });
     expect(await sessionsTitled('Keyed')).toBe(1);
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('a key', () => {

@@ -300,7 +300,7 @@ describe('events through the official SDK', () => {
     const { id } = await createSession();
     const stream = await client.beta.sessions.events.stream(id);
     for await (const _ of stream) break;
-    await expect.poll(openStreams, { timeout: 10_000 }).toBe('0 open streams');
+    await expect.poll(openStreams).toBe('0 open streams');
   });
 
   async function openStreams() {

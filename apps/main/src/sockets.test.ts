@@ -83,7 +83,7 @@ describe('a socket', () => {
       await idles(client, turn);
       await world.evict(session, 'hibernate');
       client.socket.send('ping');
-      await expect.poll(() => client.pongs, { timeout: 10_000 }).toBe(1 + turn);
+      await expect.poll(() => client.pongs).toBe(1 + turn);
     }
     await idles(quiet, 4);
     for (const { events, ids, closed } of [client, quiet]) {
@@ -92,7 +92,7 @@ describe('a socket', () => {
       expect(closed).toBeNull();
     }
     client.socket.close(1000, 'done');
-    await expect.poll(() => client.closed?.code, { timeout: 10_000 }).toBe(1000);
+    await expect.poll(() => client.closed?.code).toBe(1000);
     await ask(session, 5);
     await idles(quiet, 5);
     expect(client.events).toHaveLength(quiet.events.length - 9);
@@ -105,36 +105,34 @@ describe('a socket', () => {
     await ask(session, 3);
     await idles(first, 1);
     await world.evict(session, 'close');
-    await expect.poll(() => first.closed !== null, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => first.closed !== null).toBe(true);
     await ask(session, 4);
     const second = await SocketClient.open(streamOf(session, `?after=${first.ids.at(-1)}`), auth());
     await idles(second, 1);
     expect([...first.events, ...second.events]).toEqual(await listed(session));
     second.socket.close();
-  }, 30_000);
+  }, 60_000);
 
   it('is told how the session ends, and closes', async () => {
     const archived = await newSession();
     const open = await SocketClient.open(streamOf(archived), auth());
     await post(`/v1/sessions/${archived}/archive`, {});
-    await expect
-      .poll(() => open.closed, { timeout: 10_000 })
-      .toEqual({ code: 1000, reason: 'the session is over' });
+    await expect.poll(() => open.closed).toEqual({ code: 1000, reason: 'the session is over' });
     const late = await SocketClient.open(streamOf(archived), auth());
-    await expect.poll(() => late.closed?.code, { timeout: 10_000 }).toBe(1000);
+    await expect.poll(() => late.closed?.code).toBe(1000);
     for (const { events } of [open, late])
       expect(events.map(({ type }) => type)).toContain('session.status_terminated');
     const deleted = await newSession();
     const gone = await SocketClient.open(streamOf(deleted), auth());
     await world.fetch(`/v1/sessions/${deleted}`, { method: 'DELETE', headers: auth() });
-    await expect.poll(() => gone.closed?.code, { timeout: 10_000 }).toBe(1000);
+    await expect.poll(() => gone.closed?.code).toBe(1000);
     expect(gone.events.at(-1)?.type).toBe('session.deleted');
-  }, 30_000);
+  }, 60_000);
 
   it('says that it listens to nothing but ping', async () => {
     const client = await SocketClient.open(streamOf(await newSession()), auth());
     client.socket.send('{"type":"user.message"}');
-    await expect.poll(() => client.closed?.code, { timeout: 10_000 }).toBe(1003);
+    await expect.poll(() => client.closed?.code).toBe(1003);
   });
 
   it('is refused as a stream is: strangers, unknown sessions, places beyond the end, pages of other sites', async () => {

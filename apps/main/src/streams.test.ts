@@ -109,7 +109,7 @@ class Follower {
   async catchUp(eventId: string): Promise<void> {
     const line = await BreakingLine.open(this.#session, this.#last, Number.POSITIVE_INFINITY);
     const has = () => [...this.rows, ...line.reader.frames.map(({ data }) => JSON.stringify(data))];
-    await expect.poll(() => has().some((row) => row.includes(eventId)), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => has().some((row) => row.includes(eventId))).toBe(true);
     await line.reader.cancel();
     this.#take(line.reader);
   }

@@ -211,7 +211,7 @@ describe('lists of large agents', () => {
         (agent) => agent.version,
       ),
     ).toEqual([[6, 5, 4, 3, 2], [1]]);
-  }, 30_000);
+  }, 60_000);
 
   async function pagesOf<T>(read: (page: string | undefined) => Promise<Page<Agent>>, pick: (a: Agent) => T) {
     const pages: T[][] = [];

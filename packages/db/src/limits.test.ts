@@ -58,7 +58,7 @@ describe('requests that race', () => {
       granted: MAX_MODEL_CARDS - 1,
       refused: [expect.stringContaining(`There are ${MAX_MODEL_CARDS} model cards already`)],
     });
-  }, 30_000);
+  }, 60_000);
 
   it('make no environment key too many, and none of an environment that is gone', async () => {
     const environment = await mine().environments.create({
@@ -85,5 +85,5 @@ describe('requests that race', () => {
     });
     await mine().environments.delete(environment.id, 2);
     await expect(create(environment.id, 1_000)).rejects.toMatchObject({ code: 'not_found' });
-  }, 30_000);
+  }, 60_000);
 });

@@ -32,7 +32,7 @@ export async function openReceiver(): Promise<Receiver> {
       received.push({ path, headers: single(request.headers), body: Buffer.concat(chunks).toString() });
       if (held.has(path)) return;
       const { status, headers = {}, body = '' } = answers.get(path)?.shift() ?? { status: 200 };
-      if (status === 0) request.destroy();
+      if (status === 0) request.socket.destroy();
       else response.writeHead(status, headers).end(body);
     });
   });
