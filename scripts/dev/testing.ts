@@ -22,7 +22,7 @@ export function writeProgram(dir: string, name: string, source: string): string 
 export async function until<T>(
   what: string,
   ask: () => T | undefined | false,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   while (performance.now() < deadline) {

@@ -43,7 +43,7 @@ beforeAll(async () => {
     now: Date.now(),
   });
   agentId = created.id;
-}, 60_000);
+});
 
 afterAll(async () => {
   await harness.close();

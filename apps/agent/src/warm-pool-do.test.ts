@@ -55,7 +55,7 @@ beforeAll(async () => {
   });
   own = stores(openD1(harness.env.DB), TENANT);
   pools = harness.agent;
-}, 60_000);
+});
 
 beforeEach(() => {
   world = new ScriptedSandboxes();

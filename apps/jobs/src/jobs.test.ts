@@ -22,7 +22,7 @@ const worker = () => harness.getWorker<{ DB: D1Database; QUEUE: Queue }>('capsta
 beforeAll(async () => {
   await harness.listen();
   await worker().applyD1Migrations('DB');
-}, 60_000);
+});
 afterAll(() => harness.close());
 
 describe('jobs', () => {

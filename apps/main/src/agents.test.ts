@@ -15,7 +15,7 @@ beforeAll(async () => {
   client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
   stranger = new Anthropic({ apiKey: world.strangerKey, baseURL: world.url, maxRetries: 0 });
   environment_id = (await client.beta.environments.create({ name: 'Open' })).id;
-}, 60_000);
+});
 afterAll(() => world.close());
 
 const toolset = { type: 'agent_toolset_20260401' as const };

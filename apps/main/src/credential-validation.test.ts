@@ -33,7 +33,7 @@ beforeAll(async () => {
     },
   });
   client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
-}, 60_000);
+});
 afterAll(async () => {
   await world.close();
   server.close();

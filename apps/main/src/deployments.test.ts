@@ -22,7 +22,7 @@ beforeAll(async () => {
     environment_id: environment.id,
     initial_events: [{ type: 'user.message', content: [{ type: 'text', text: 'Write the report.' }] }],
   };
-}, 60_000);
+});
 afterAll(() => world.close());
 
 const make = (over: Partial<Create> = {}) => client.beta.deployments.create({ ...base, ...over });

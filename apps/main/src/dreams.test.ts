@@ -20,7 +20,7 @@ beforeAll(async () => {
   const environment = await client.beta.environments.create({ name: 'Cloud' });
   const begin = () => client.beta.sessions.create({ agent: agent.id, environment_id: environment.id });
   sessionIds = [(await begin()).id, (await begin()).id];
-}, 60_000);
+});
 afterAll(async () => {
   talker.letGo();
   await world.close();

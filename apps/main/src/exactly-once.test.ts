@@ -19,7 +19,7 @@ beforeAll(async () => {
   client = new Anthropic({ apiKey: world.key, baseURL: line.url, maxRetries: 2 });
   direct = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
   agent = (await direct.beta.agents.create({ name: 'Scribe', model: 'some-model' })).id;
-}, 60_000);
+});
 afterAll(async () => {
   line.close();
   await world.close();

@@ -3,7 +3,7 @@ import { openWorld, type World } from './testing/world.ts';
 
 let world: World;
 // Each test starts Workers of its own.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 afterEach(() => world.close());
 
 const ROOT_SECRET = 'a root secret for tests, 32 characters and more';

@@ -9,7 +9,7 @@ beforeAll(async () => {
   world = await openWorld();
   agentId = await created('/v1/agents', { name: 'Classic', model: 'some-model', tools: [{ type: 'bash' }] });
   sessionId = await created('/v1/sessions', { agent_id: agentId });
-}, 60_000);
+});
 afterAll(() => world.close());
 
 const auth = () => ({ 'x-api-key': world.key });

@@ -8,7 +8,7 @@ let client: Anthropic;
 beforeAll(async () => {
   world = await openWorld();
   client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
-}, 60_000);
+});
 afterAll(() => world.close());
 
 const server = (name: string, url = `https://${name}.example.com/mcp`) => ({

@@ -24,7 +24,7 @@ beforeAll(async () => {
   world = await openWorld({ modelUrl: `${model.url}/v1`, privateHosts });
   client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
   environment = (await client.beta.environments.create({ name: 'Open' })).id;
-}, 90_000);
+});
 
 afterAll(async () => {
   await world.close();

@@ -16,7 +16,7 @@ beforeAll(async () => {
   stranger = new Anthropic({ apiKey: world.strangerKey, baseURL: world.url, maxRetries: 0 });
   ({ id: agent } = await client.beta.agents.create({ name: 'Scribe', model: 'some-model' }));
   ({ id: environment_id } = await client.beta.environments.create({ name: 'Open' }));
-}, 60_000);
+});
 afterAll(() => world.close());
 beforeEach(async () => {
   ({ id: memory_store_id } = await client.beta.memoryStores.create({ name: 'User Preferences' }));

@@ -32,7 +32,7 @@ beforeAll(async () => {
     },
   });
   client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
-}, 60_000);
+});
 afterAll(async () => {
   await world.close();
   server.close();

@@ -22,7 +22,7 @@ beforeAll(async () => {
   world = await openWorld({ exposedUrl: `http://127.0.0.1:${port}` });
   const agent = await made('/v1/agents', { name: 'Previewer', model: 'some-model' });
   sessionId = await made('/v1/sessions', { agent });
-}, 60_000);
+});
 afterAll(async () => {
   await world.close();
   sandbox.close();

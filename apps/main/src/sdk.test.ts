@@ -10,7 +10,7 @@ beforeAll(async () => {
   world = await openWorld();
   client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
   stranger = new Anthropic({ apiKey: world.strangerKey, baseURL: world.url, maxRetries: 0 });
-}, 60_000);
+});
 afterAll(() => world.close());
 
 const say = (text: string) => ({

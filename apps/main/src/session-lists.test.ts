@@ -23,7 +23,7 @@ beforeAll(async () => {
   const { sessions } = stores(world.db, 'tnt_default');
   const plain = { environmentId: environment_id, title: null, metadata: {}, now: Date.now() };
   scheduled = (await sessions.create({ ...plain, agent: { id: agent }, deploymentId: 'depl_1' })).id;
-}, 60_000);
+});
 afterAll(() => world.close());
 
 async function listed(query: Anthropic.Beta.SessionListParams): Promise<string[]> {

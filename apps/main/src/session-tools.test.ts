@@ -11,7 +11,7 @@ beforeAll(async () => {
   talker = await openTalker();
   world = await openWorld({ modelUrl: talker.url });
   client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 2 });
-}, 60_000);
+});
 afterAll(async () => {
   await world.close();
   talker.close();

@@ -15,7 +15,7 @@ beforeAll(async () => {
   agent = await idOf('/v1/agents', { name: 'Priced', model: 'priced-model' });
   unpriced = await idOf('/v1/agents', { name: 'Unpriced', model: 'some-model' });
   session = await idOf('/v1/sessions', { agent, title: 'First', metadata: { a: '1', b: '2' } });
-}, 60_000);
+});
 afterAll(() => world.close());
 
 interface Answer {

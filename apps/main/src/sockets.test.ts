@@ -13,7 +13,7 @@ beforeAll(async () => {
   talker = await openTalker();
   world = await openWorld({ modelUrl: talker.url });
   agent = await created('/v1/agents', { name: 'Talker', model: 'some-model' });
-}, 60_000);
+});
 afterAll(async () => {
   await world.close();
   talker.close();

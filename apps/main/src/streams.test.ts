@@ -18,7 +18,7 @@ beforeAll(async () => {
   world = await openWorld({ modelUrl: talker.url });
   client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
   agent = (await client.beta.agents.create({ name: 'Talker', model: 'some-model' })).id;
-}, 60_000);
+});
 afterAll(async () => {
   await world.close();
   talker.close();

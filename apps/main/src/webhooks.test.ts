@@ -17,7 +17,7 @@ beforeAll(async () => {
   world = await openWorld({ privateHosts: receiver.host });
   client = new Anthropic({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
   stranger = new Anthropic({ apiKey: world.strangerKey, baseURL: world.url, maxRetries: 0 });
-}, 60_000);
+});
 afterAll(async () => {
   await world.close();
   await receiver.close();

@@ -26,7 +26,7 @@ export function runBodyFuzz(open: () => Promise<Fuzzed>, bodies: number): void {
   let served: Fuzzed;
   beforeAll(async () => {
     served = await open();
-  }, 60_000);
+  });
   afterAll(() => served.close());
 
   describe.each(taking.map((route) => [`${route.method} ${route.path}`, route] as const))(

@@ -31,7 +31,7 @@ export function runRouteContract(open: () => Promise<Served>): void {
   let served: Served;
   beforeAll(async () => {
     served = await open();
-  }, 60_000);
+  });
   afterAll(() => served.close());
 
   const keyOf = (credential: Credential) =>

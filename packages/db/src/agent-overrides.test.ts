@@ -27,7 +27,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   ours = stores(database.db, 'tnt_ours');
   id = (await ours.agents.create({ settings, metadata: {}, now })).id;
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const create = (overrides: AgentOverrides, agent: { id: string; version?: number } = { id }) =>

@@ -28,7 +28,7 @@ beforeAll(async () => {
   ours = new AgentStore({ db, tenantId: 'tnt_ours' });
   theirs = new AgentStore({ db, tenantId: 'tnt_theirs' });
   receipts = new ReceiptStore({ db, tenantId: 'tnt_ours' });
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const create = (over: Partial<AgentSettings> = {}) =>

@@ -34,7 +34,7 @@ beforeAll(async () => {
     now,
   };
   await ours.webhooks.create({ ...endpoint, enabledEvents: ['*'] });
-}, 60_000);
+});
 afterAll(() => database.close());
 beforeEach(async () => {
   await database.db.delete(outbox);

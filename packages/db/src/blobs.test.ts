@@ -29,7 +29,7 @@ beforeAll(async () => {
   );
   bindings = await miniflare.getBindings<Required<BlobBindings>>();
   places.set('R2', openR2(bindings.BLOBS)).set('a directory', openDirectory(bindings.BLOB_DIRECTORY));
-}, 60_000);
+});
 afterAll(async () => {
   await miniflare.dispose();
   rmSync(dir, { recursive: true, force: true });

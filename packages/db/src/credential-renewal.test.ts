@@ -41,7 +41,7 @@ beforeAll(async () => {
     now: 0,
   };
   await ours.webhooks.create({ ...endpoint, enabledEvents: ['*'] });
-}, 60_000);
+});
 afterAll(() => database.close());
 beforeEach(async () => {
   [now, grants, lines] = [START, [], []];

@@ -20,7 +20,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   own = stores(database.db, 'tnt_runs');
   strange = stores(database.db, 'tnt_strange');
-}, 60_000);
+});
 afterAll(() => database.close());
 
 async function deploy(): Promise<string> {

@@ -14,7 +14,7 @@ let mine: Stores;
 beforeAll(async () => {
   database = await openTestDatabase();
   mine = stores(database.db, 'tnt_deployments');
-}, 60_000);
+});
 afterAll(() => database.close());
 
 function create(over: Partial<NewDeployment> = {}, owner = mine) {

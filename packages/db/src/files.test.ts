@@ -14,7 +14,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   own = stores(database.db, 'tnt_own').files;
   strange = stores(database.db, 'tnt_strange').files;
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const DAY_MS = 86_400_000;

@@ -9,7 +9,7 @@ const HOUR = 3_600_000;
 let database: TestDatabase;
 beforeAll(async () => {
   database = await openTestDatabase();
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const ledgerOf = (tenantId: string) => stores(database.db, tenantId).ledger;

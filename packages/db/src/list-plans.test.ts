@@ -33,7 +33,7 @@ beforeAll(async () => {
     insert('vaults', { ...mine, id: 'vlt_1', display_name: 'Keys', metadata: '{}' }),
     insert('skills', { ...mine, id: 'skill_1', name: 'notes', display_name: 'Notes', source: 'custom' }),
   ]);
-}, 60_000);
+});
 afterAll(() => database.close());
 
 type Order = 'asc' | 'desc';

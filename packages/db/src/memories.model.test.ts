@@ -14,7 +14,7 @@ let now = 1_000_000;
 beforeAll(async () => {
   database = await openTestDatabase();
   own = stores(database.db, 'tnt_own');
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const KEY: Actor = { type: 'api_actor', api_key_id: 'key_1' };

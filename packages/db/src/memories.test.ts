@@ -18,7 +18,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   own = stores(database.db, 'tnt_own');
   strange = stores(database.db, 'tnt_strange');
-}, 60_000);
+});
 afterAll(() => database.close());
 beforeEach(async () => {
   storeId = await newStore();

@@ -21,7 +21,7 @@ beforeAll(async () => {
     metadata: {},
     now: 1_000,
   }));
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const created = { 'created_at[gte]': '2026-01-01T00:00:00Z', 'created_at[lte]': '2027-01-01T00:00:00Z' };

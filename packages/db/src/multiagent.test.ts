@@ -22,7 +22,7 @@ beforeAll(async () => {
   ours = stores(database.db, 'tnt_ours');
   scout = (await create({ name: 'scout' })).id;
   scribe = (await create({ name: 'scribe' })).id;
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const create = (over: Partial<AgentSettings> = {}) =>

@@ -14,7 +14,7 @@ let scope: Scope;
 beforeAll(async () => {
   database = await openTestDatabase();
   scope = { db: database.db, tenantId: 'tnt_a' };
-}, 60_000);
+});
 afterAll(() => database.close());
 
 beforeEach(async () => {

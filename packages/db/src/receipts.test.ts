@@ -27,7 +27,7 @@ beforeAll(async () => {
   ours = stores(database.db, 'tnt_ours');
   agentId = (await ours.agents.create({ settings, metadata: {}, now })).id;
   await ours.environments.ensureDefault(now);
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const fresh = () => `name${++names}`;

@@ -22,7 +22,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   ours = stores(database.db, 'tnt_ours');
   theirs = stores(database.db, 'tnt_theirs');
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const agentIn = async (store: Stores, over: Partial<AgentSettings> = {}) =>

@@ -41,7 +41,7 @@ describe('pages of a list of sessions', () => {
     );
     const attached = made.filter((one) => one.store).map(({ id }) => store.bind(`r_${id}`, TENANT, id));
     await database.binding.batch([...rows, ...attached]);
-  }, 60_000);
+  });
   afterAll(() => database.close());
 
   const given = <T>(value: T | undefined, is: (value: T) => boolean) => value === undefined || is(value);
@@ -132,7 +132,7 @@ describe('the filters of a list of sessions', () => {
       updatedAt: now,
     });
     ids.agent = agentId;
-  }, 60_000);
+  });
   afterAll(() => database.close());
 
   const listed = async (more: Partial<SessionFilter>) => {
@@ -187,7 +187,7 @@ describe('a list of large sessions', () => {
     for (let i = 0; i < 12; i++) {
       created.push((await mine.sessions.create({ ...plain, now: now + i })).id);
     }
-  }, 60_000);
+  });
   afterAll(() => database.close());
 
   it.each(['asc', 'desc'] as const)('comes in pages that fit, %s, each session once', async (order) => {

@@ -17,7 +17,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   own = stores(database.db, 'tnt_own');
   strange = stores(database.db, 'tnt_strange');
-}, 60_000);
+});
 afterAll(() => database.close());
 
 async function versionOf(owner: Stores, name: string) {

@@ -17,7 +17,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   ours = stores(database.db, 'tnt_ours');
   theirs = stores(database.db, 'tnt_theirs');
-}, 60_000);
+});
 afterAll(() => database.close());
 
 describe('AgentStore', () => {

@@ -21,7 +21,7 @@ beforeAll(async () => {
   theirs = stores(database.db, 'tnt_theirs');
   const endpoint = { id: 'whep_1', url: 'https://example.com/', name: '', description: '', secret: 's', now };
   await ours.webhooks.create({ ...endpoint, enabledEvents: ['*'] });
-}, 60_000);
+});
 afterAll(() => database.close());
 beforeEach(async () => {
   vaultId = (await ours.vaults.create({ displayName: 'One', metadata: {}, now })).id;

@@ -17,7 +17,7 @@ let own: Stores;
 beforeAll(async () => {
   database = await openTestDatabase();
   own = stores(database.db, 'tnt_own');
-}, 60_000);
+});
 afterAll(() => database.close());
 beforeEach(() => database.db.delete(environments));
 

@@ -12,7 +12,7 @@ let made = 0;
 
 beforeAll(async () => {
   database = await openTestDatabase();
-}, 60_000);
+});
 afterAll(() => database.close());
 beforeEach(async () => {
   const { db } = database;

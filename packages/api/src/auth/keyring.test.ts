@@ -10,7 +10,7 @@ let keys: ApiKeyStore;
 beforeAll(async () => {
   database = await openTestDatabase();
   keys = new ApiKeyStore(database.db);
-}, 60_000);
+});
 afterAll(() => database.close());
 
 async function store(key: string) {

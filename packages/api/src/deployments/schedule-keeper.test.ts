@@ -28,7 +28,7 @@ beforeAll(async () => {
   agent = { id, version };
   const endpoint = { id: 'whep_1', url: 'https://hooks.example.com', name: '', description: '' };
   await store.webhooks.create({ ...endpoint, enabledEvents: ['*'], secret: 'sealed', now: began });
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const mine = () => stores(database.db, tenantId);

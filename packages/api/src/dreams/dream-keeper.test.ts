@@ -34,7 +34,7 @@ beforeAll(async () => {
     now: began,
   });
   talk = created.id;
-}, 60_000);
+});
 afterAll(() => database.close());
 
 const mine = () => stores(database.db, tenantId);

@@ -24,7 +24,7 @@ const builtAs = (imageId: string): BuildOutcome => ({ built: true, imageId });
 
 beforeAll(async () => {
   database = await openTestDatabase();
-}, 60_000);
+});
 afterAll(() => database.close());
 beforeEach(() => {
   now = Date.parse('2026-11-21T18:00:00Z');

@@ -22,7 +22,7 @@ let during: () => Promise<void>;
 
 beforeAll(async () => {
   database = await openTestDatabase();
-}, 60_000);
+});
 afterAll(() => database.close());
 beforeEach(() => {
   now = Date.parse('2026-11-21T18:00:00Z') + made * 30 * REBUILD_MS;

@@ -50,7 +50,7 @@ beforeAll(async () => {
     maxBodyBytes: 1_000_000,
     rateLimits: { creates: 1_000, reads: 1_000 },
   } as unknown as ApiPorts);
-}, 60_000);
+});
 afterAll(() => database.close());
 
 async function call(path: string, body: object = {}): Promise<{ id: string }> {

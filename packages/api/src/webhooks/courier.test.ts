@@ -28,7 +28,7 @@ let endpoints = 0;
 beforeAll(async () => {
   database = await openTestDatabase();
   receiver = await openReceiver();
-}, 60_000);
+});
 afterAll(async () => {
   await database.close();
   await receiver.close();
