@@ -1,6 +1,6 @@
 // One request on its way through the API: who asks, with what, and what the answer's head will be.
 import type { Claim } from '@capstan/schema/idempotency';
-import type { RouteInput, RouteOutput, RouteSpec } from '@capstan/schema/route';
+import type { Download, RouteInput, RouteOutput, RouteSpec } from '@capstan/schema/route';
 import type { Logger } from '@capstan/shared/logger';
 
 export interface Principal {
@@ -42,7 +42,7 @@ export interface Call<R extends RouteSpec> extends RouteInput<R> {
  */
 export type Answer<R extends RouteSpec> = R extends { stream: true } | { lines: true }
   ? ReadableStream<Uint8Array> | Response | null
-  : R extends { bytes: true }
+  : R extends { bytes: Download }
     ? Response
     : R extends { empty: true }
       ? RouteOutput<R> | null

@@ -8,6 +8,7 @@ import { ROUTES } from '@capstan/schema/routes';
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import { z } from 'zod';
 import { answerExample } from './answer-example.ts';
+import { downloadResponses, RANGE_HEADERS, uploadBody } from './binary-content.ts';
 
 type Responses = RouteConfig['responses'];
 type Document = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
@@ -50,7 +51,8 @@ function explain({ paths = {} }: Document): void {
 }
 
 function describe(route: RouteSpec): RouteConfig {
-  const { method, path, operationId, summary, tag, params, query, body, form, raw, access, once } = route;
+  const { method, path, operationId, summary, tag, params, query, body, access, once, bytes } = route;
+  const upload = uploadBody(route);
   return {
     method,
     path,
@@ -62,34 +64,33 @@ function describe(route: RouteSpec): RouteConfig {
       ...(params && { params }),
       ...(query && { query }),
       ...(once && { headers: z.object({ [IDEMPOTENCY_HEADER]: idempotencyKey.optional() }) }),
+      ...(bytes?.ranges && { headers: RANGE_HEADERS }),
       ...(body && {
         body: {
           required: true,
           content: { 'application/json': { schema: body, example: BODY_EXAMPLES[operationId] } },
         },
       }),
-      ...(raw && { body: { required: true, content: { 'application/octet-stream': { schema: BYTES } } } }),
-      ...(form && { body: { required: true, content: { 'multipart/form-data': { schema: form } } } }),
+      ...(upload && { body: upload }),
     },
     responses: { ...success(route), ...refusals(route) },
   };
 }
 
-const BYTES = z.string().meta({ format: 'binary' });
-
 const FORMS = {
   stream: ['text/event-stream', 'Server-sent events; each `data` is this object as JSON'],
   lines: ['application/x-ndjson', 'JSON lines; each is one of these objects'],
-  bytes: ['application/octet-stream', 'The content, with its own type'],
   json: ['application/json', 'OK'],
 } as const;
 
-function success({ stream, lines, bytes, accepted, response, failing }: RouteSpec): Responses {
-  const [type, description] = FORMS[stream ? 'stream' : lines ? 'lines' : bytes ? 'bytes' : 'json'];
-  const example = bytes ? undefined : answerExample(response);
+function success({ stream, lines, bytes, accepted, empty, response, failing }: RouteSpec): Responses {
+  if (bytes) return downloadResponses(bytes);
+  const [type, description] = FORMS[stream ? 'stream' : lines ? 'lines' : 'json'];
+  const example = answerExample(response);
   const content = { [type]: { schema: response, ...(example !== undefined && { example }) } };
   return {
     [accepted ? 202 : 200]: { description, content },
+    ...(empty && { 204: { description: 'There is nothing to answer with' } }),
     ...(failing && { [ERRORS[failing].status]: { description: ERRORS[failing].type, content } }),
   };
 }

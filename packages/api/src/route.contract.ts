@@ -1,8 +1,15 @@
 // What must hold of every route because it is in the list: run over a served API, whatever stands behind it.
 import { errorEnvelope } from '@capstan/schema/error';
 import { BODY_EXAMPLES } from '@capstan/schema/examples';
-import { CREDENTIALS, type Credential, callersOf, type RouteSpec } from '@capstan/schema/route';
+import {
+  CREDENTIALS,
+  type Credential,
+  callersOf,
+  type Download,
+  type RouteSpec,
+} from '@capstan/schema/route';
 import { ROUTES } from '@capstan/schema/routes';
+import { BYTES_EXAMPLES, FORM_EXAMPLES, formOf } from '@capstan/schema/upload-examples';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { itKeepsTheRulesOfTransport } from './transport.contract.ts';
 
@@ -160,6 +167,19 @@ export function runRouteContract(open: () => Promise<Served>): void {
         });
       }
 
+      if (route.form || route.raw) {
+        it('takes the upload that the reference shows', async () => {
+          const { operationId } = route;
+          const body = route.form ? formOf(FORM_EXAMPLES[operationId] ?? []) : BYTES_EXAMPLES[operationId];
+          const path = route.raw ? `${known(route)}?path=/workspace/sales.csv` : known(route);
+          const headers = { 'x-api-key': keyFor(route) };
+          const response = await served.fetch(path, { method: route.method, headers, body });
+          const answer: unknown = await response.json();
+          expect(response.status, JSON.stringify(answer)).toBe(200);
+          expect(route.response.parse(answer)).toEqual(answer);
+        });
+      }
+
       itKeepsTheRulesOfTransport(route, () => ({ ...served, key: keyFor(route), path: known(route) }));
 
       if (route.method === 'get' && !route.stream) {
@@ -169,7 +189,7 @@ export function runRouteContract(open: () => Promise<Served>): void {
           const text = await response.text();
           if (route.empty) expect(text).toBe('');
           else if (!route.bytes) expectJson(route, { type: response.headers.get('content-type'), text });
-          else expect(response.headers.get('content-disposition')).toMatch(/^attachment; /);
+          else expectDownload(route.bytes, response.headers);
           const headers = { 'x-api-key': keyFor(route) };
           const head = await served.fetch(known(route), { method: 'HEAD', headers });
           expect(head.status).toBe(response.status);
@@ -186,6 +206,14 @@ function expectJson(route: RouteSpec, { type, text }: { type: string | null; tex
     const body: unknown = JSON.parse(line);
     expect(route.response.parse(body)).toEqual(body);
   }
+}
+
+function expectDownload({ type, ranges }: Download, headers: Headers): void {
+  expect(headers.get('content-disposition')).toMatch(/^attachment; filename="/);
+  if (type === '*/*') expect(headers.get('content-type')).toMatch(/^\w+\/[\w.+-]+/);
+  else expect(headers.get('content-type')).toBe(type);
+  expect(headers.get('accept-ranges')).toBe(ranges ? 'bytes' : null);
+  expect(headers.has('etag')).toBe(ranges === true);
 }
 
 interface Sending {

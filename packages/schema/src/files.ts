@@ -107,9 +107,9 @@ export const fileRoutes = {
     tag,
     access: 'key',
     params,
-    bytes: true,
+    bytes: { type: '*/*', ranges: true, filename: 'sales.csv', example: 'region,total\nnorth,12\nsouth,9\n' },
     response: z.string().meta({ format: 'binary' }),
-    errors: ['not_found', 'range_not_satisfiable'],
+    errors: ['not_found', 'precondition_failed', 'range_not_satisfiable'],
   }),
   delete: defineRoute({
     method: 'delete',

@@ -12,6 +12,12 @@ export function parameterNote(place: ParameterPlace, name: string): string | und
 const HEADERS: Readonly<Record<string, string>> = {
   'idempotency-key':
     'A name for this request: when it is repeated within 24 hours, the same answer comes and nothing is made.',
+  'if-match': 'Only if the content is still the one with this `etag`.',
+  'if-none-match':
+    'Only if the content is another than the one with this `etag`; otherwise the answer is 304.',
+  'if-range': 'The piece only if the content is still the one with this `etag`; otherwise the whole.',
+  range:
+    'The piece of the content that is wanted, in bytes from 0: `bytes=0-99`, `bytes=100-`, `bytes=-100`.',
 };
 
 const PATH: Readonly<Record<string, string>> = {

@@ -7,6 +7,16 @@ import type { ErrorCode } from './error.ts';
 export const CREDENTIALS = ['api_key', 'environment_key', 'sessions_token'] as const;
 export type Credential = (typeof CREDENTIALS)[number];
 
+/** An answer of bytes. `filename` and, where it is text, `example` are one as the API reference shows it. */
+export interface Download {
+  /** Its media type; any means that the content has its own. */
+  type: string;
+  /** Pieces of it can be asked for, and whether it is still the same. */
+  ranges?: true;
+  filename: string;
+  example?: string;
+}
+
 export interface RouteSpec {
   method: 'get' | 'post' | 'delete';
   /** OpenAPI style: `/v1/sessions/{session_id}`. */
@@ -36,8 +46,8 @@ export interface RouteSpec {
   stream?: true;
   /** The response is a stream of JSON lines, each of them `response`. */
   lines?: true;
-  /** The response is bytes, with a type and a length of their own. */
-  bytes?: true;
+  /** The response is bytes, to be kept under a name. */
+  bytes?: Download;
   /** The code whose status `response` comes with when it tells of a failure itself. */
   failing?: ErrorCode;
   /** Codes beyond those every route of its access class may answer. */

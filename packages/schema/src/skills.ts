@@ -187,9 +187,9 @@ export const skillRoutes = {
     access: 'key',
     callers: CREDENTIALS,
     params: versionParams,
-    bytes: true,
+    bytes: { type: 'application/zip', ranges: true, filename: 'quarterly-report.zip' },
     response: z.string().meta({ format: 'binary' }),
-    errors: ['not_found', 'range_not_satisfiable'],
+    errors: ['not_found', 'precondition_failed', 'range_not_satisfiable'],
   }),
   deleteVersion: defineRoute({
     method: 'delete',

@@ -1,5 +1,6 @@
 // One of every resource of the default tenant: what routes are tried with, by the names of path parameters and by the prefixes of ids.
 import type { KnownIds } from '@capstan/api/testing/bodies';
+import { FORM_EXAMPLES, formOf } from '@capstan/schema/upload-examples';
 import { NOWHERE, type World } from './world.ts';
 
 /** Throws with the answer when one cannot be made. */
@@ -65,8 +66,7 @@ export async function knownIds(world: World): Promise<KnownIds> {
 }
 
 async function taught(world: World, headers: Record<string, string>) {
-  const skill = new FormData();
-  skill.append('files[]', new File(['---\nname: contract\ndescription: x\n---\n'], 'contract/SKILL.md'));
+  const skill = formOf(FORM_EXAMPLES.createSkill ?? []);
   const created = await world.fetch('/v1/skills', { method: 'POST', headers, body: skill });
   const { id: skill_id = '', latest_version_id: version = '' }: { id?: string; latest_version_id?: string } =
     await created.json();
