@@ -91,6 +91,16 @@ describe('openApiDocument', () => {
     expect(Object.keys(archive)).not.toContain('206');
   });
 
+  it('has patterns as JSON Schema takes them, without the flags of a literal', () => {
+    const patterns: string[] = [];
+    JSON.stringify(openApiDocument('1.2.3'), (name, value) => {
+      if (name === 'pattern' && typeof value === 'string') patterns.push(value);
+      return value;
+    });
+    expect(patterns.length).toBeGreaterThan(10);
+    expect(patterns.filter((pattern) => /\/[a-z]+$/.test(pattern))).toEqual([]);
+  });
+
   it('says of every parameter what it means', () => {
     const silent = Object.entries(paths).flatMap(([path, item]) =>
       Object.values(item).flatMap(({ parameters = [] }) =>

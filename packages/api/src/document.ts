@@ -31,7 +31,14 @@ export function openApiDocument(version: string): Document {
     servers: [{ url: '/' }],
   });
   explain(document);
-  return document;
+  return withPlainPatterns(document);
+}
+
+/** Patterns of JSON Schema are Unicode ones without saying so; the generator leaves the flag behind them. */
+function withPlainPatterns<T>(document: T): T {
+  return JSON.parse(JSON.stringify(document), (name, value) =>
+    name === 'pattern' && typeof value === 'string' ? value.replace(/\/u$/, '') : value,
+  );
 }
 
 /** Says of each parameter what it means; one whose schema says so itself keeps that. */

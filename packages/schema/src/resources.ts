@@ -19,7 +19,7 @@ const checkout = z.discriminatedUnion('type', [
   }),
   z.object({
     type: z.literal('commit'),
-    sha: z.string().regex(/^[0-9a-f]{7,64}$/i, 'expected 7 to 64 hexadecimal digits'),
+    sha: z.string().regex(/^[0-9a-fA-F]{7,64}$/, 'expected 7 to 64 hexadecimal digits'),
   }),
 ]);
 export type Checkout = z.infer<typeof checkout>;
