@@ -369,6 +369,10 @@ describe('a session at its budget', () => {
 
 describe('a position that is none of this log is refused', () => {
   const list = (query: string) => get(`/v1/sessions/${own.session}/events?${query}`);
+  const listOfThread = async (query: string) => {
+    const [primary] = (await client.beta.sessions.threads.list(own.session)).data;
+    return get(`/v1/sessions/${own.session}/threads/${primary?.id}/events?${query}`);
+  };
   const stream = (query: string, headers?: Record<string, string>) =>
     get(`/v1/sessions/${own.session}/events/stream${query}`, headers);
 
@@ -377,6 +381,16 @@ describe('a position that is none of this log is refused', () => {
     { what: 'a cursor of another tenant’s session', ask: () => list(`page=${strangers.cursor}`), at: /page/ },
     { what: 'a cursor of the other order', ask: () => list(`order=desc&page=${own.cursor}`), at: /page/ },
     { what: 'a cursor that is none', ask: () => list('page=next'), at: /page/ },
+    {
+      what: 'a cursor that stands before the bounds',
+      ask: () => list(`created_at[gte]=2999-01-01T00:00:00Z&page=${own.cursor}`),
+      at: /^page: the created_at bounds/,
+    },
+    {
+      what: 'a cursor of a thread that stands behind the bounds',
+      ask: () => listOfThread(`created_at[lt]=2001-01-01T00:00:00Z&page=${own.cursor}`),
+      at: /^page: the created_at bounds/,
+    },
     { what: 'an order that is none', ask: () => list('order=up'), at: /order/ },
     { what: 'a type that is none', ask: () => list('types[]=agent.song'), at: /types/ },
     { what: 'a limit beyond the most', ask: () => list('limit=1001'), at: /limit/ },
@@ -412,6 +426,26 @@ describe('a position that is none of this log is refused', () => {
   ])('$what of another tenant’s session is not found', async ({ path }) => {
     await expectRefusal(await get(path()), unknown);
   });
+
+  it.each(['asc', 'desc'] as const)(
+    'and cursors within their bounds lead through all of it, in order %s',
+    async (order) => {
+      const all = await eventsOf(client, own.session);
+      const bounds = {
+        'created_at[gte]': all[0]?.processed_at ?? '',
+        'created_at[lt]': '2999-01-01T00:00:00Z',
+      };
+      const listed: string[] = [];
+      for await (const { id } of client.beta.sessions.events.list(own.session, {
+        ...bounds,
+        order,
+        limit: 1,
+      }))
+        listed.push(id);
+      const ids = all.map(({ id }) => id);
+      expect(listed).toEqual(order === 'asc' ? ids : ids.toReversed());
+    },
+  );
 
   it('and the last position there is opens the stream, the one after it does not', async () => {
     const last = await lastId(own.session);

@@ -42,7 +42,6 @@ export const DIFFERENCES: Readonly<Record<string, string>> = {
 
 export const READINGS: readonly string[] = [
   'Unknown values of `anthropic-beta` and unknown request fields are ignored; a missing beta header is never a 404.',
-  'A cursor of events whose position a `created_at` filter leaves out gives a page without that part; of other lists it is a 400.',
   'A creation that may be repeated is made once: with `idempotency-key`, and where the SDK retries without one.',
   '`user.message` while a session waits for an answer is accepted and queued; the calls it waits for stay open.',
   'Sending to a session that is over is a 409 with `x-should-retry: false`.',

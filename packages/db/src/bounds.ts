@@ -1,7 +1,6 @@
 // The part of an index by id that a page is read from: beyond its cursor, and of what was made within bounds.
-import { ApiError } from '@capstan/schema/error';
 import type { IdKind } from '@capstan/schema/ids';
-import type { CreatedAtBounds } from '@capstan/schema/page';
+import { type CreatedAtBounds, outOfBounds } from '@capstan/schema/page';
 import { firstId } from '@capstan/shared/ids';
 import { and, gt, lt, type SQL } from 'drizzle-orm';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
@@ -32,11 +31,7 @@ export function span(id: SQLiteColumn, at: Pick<Seek, 'id' | 'order'>, made?: Ma
 
 function requireWithin(id: string, { above, below }: ReturnType<typeof edges>): void {
   if (above.every((edge) => id > edge) && below.every((edge) => id < edge)) return;
-  const why = 'the created_at bounds leave out where it stands';
-  throw new ApiError(
-    'invalid_request',
-    `page: ${why}; leave it out, or keep the bounds of the request before`,
-  );
+  throw outOfBounds();
 }
 
 /** No row has one of these ids: they lie between those of two moments. */

@@ -1,5 +1,6 @@
 // Lists: `data` plus an opaque `next_page` cursor, null at the end.
 import { z } from 'zod';
+import { ApiError } from './error.ts';
 
 /** RFC 3339; the platform's own are UTC. */
 export const timestamp = z.iso.datetime({
@@ -32,6 +33,15 @@ export const createdAtBounds = {
   'created_at[lte]': timestamp.optional(),
 };
 export type CreatedAtBounds = { [K in keyof typeof createdAtBounds]?: string | undefined };
+
+/** For a cursor that stands where the `created_at` bounds of its request leave everything out. */
+export function outOfBounds(): ApiError {
+  const why = 'the created_at bounds leave out where it stands';
+  return new ApiError(
+    'invalid_request',
+    `page: ${why}; leave it out, or keep the bounds of the request before`,
+  );
+}
 
 export function pageOf<T extends z.ZodType>(item: T) {
   return z.object({ data: z.array(item), next_page: z.string().nullable() });

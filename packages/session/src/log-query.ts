@@ -18,9 +18,10 @@ export function selectView(view: View | undefined): Selection {
 
 /** What is queued and was taken since is left out: it is listed where it was taken. */
 export function selectPage(query: EventQuery & { thread?: string }): Selection {
-  const selection = selectView(query.thread === undefined ? 'session' : { thread: query.thread });
-  const { where, params } = selection;
-  where.push('hidden = 0');
+  const view = selectView(query.thread === undefined ? 'session' : { thread: query.thread });
+  const bounds = selectBounds(query);
+  const where = [...view.where, 'hidden = 0', ...bounds.where];
+  const params = [...view.params, ...bounds.params];
   if (query.page !== undefined) {
     where.push(query.order === 'asc' ? 'seq > ?' : 'seq < ?');
     params.push(parseCursor(query.page, query.order).seq);
@@ -29,13 +30,26 @@ export function selectPage(query: EventQuery & { thread?: string }): Selection {
     where.push('type IN (SELECT value FROM json_each(?))');
     params.push(JSON.stringify(query.types));
   }
-  if (query.after !== undefined) {
-    where.push(`processed_at ${query.after.inclusive ? '>=' : '>'} ?`);
-    params.push(query.after.at);
+  return { where, params };
+}
+
+/** The row that the cursor of a bounded list stands at, if the bounds let it through. Null: there is nothing to look for. */
+export function selectPlace({ page, order, ...query }: EventQuery): Selection | null {
+  const { where, params } = selectBounds(query);
+  if (page === undefined || where.length === 0) return null;
+  return { where: ['seq = ?', ...where], params: [parseCursor(page, order).seq, ...params] };
+}
+
+function selectBounds({ after, before }: Pick<EventQuery, 'after' | 'before'>): Selection {
+  const where: string[] = [];
+  const params: SqlValue[] = [];
+  if (after !== undefined) {
+    where.push(`processed_at ${after.inclusive ? '>=' : '>'} ?`);
+    params.push(after.at);
   }
-  if (query.before !== undefined) {
-    where.push(`processed_at ${query.before.inclusive ? '<=' : '<'} ?`);
-    params.push(query.before.at);
+  if (before !== undefined) {
+    where.push(`processed_at ${before.inclusive ? '<=' : '<'} ?`);
+    params.push(before.at);
   }
-  return selection;
+  return { where, params };
 }

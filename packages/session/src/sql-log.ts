@@ -7,11 +7,11 @@
 // L4. Receipt, snapshot and the end of drafts are in the transaction of the rows they belong to.
 // L5. A read ends early rather than hold more than BATCH_CHARS, whatever the rows hold and what of them was spilled.
 // L6. A read of one view costs what the view holds, not what the log holds.
-import type { Page } from '@capstan/schema/page';
+import { outOfBounds, type Page } from '@capstan/schema/page';
 import type { Entry } from './entry.ts';
 import { formatCursor } from './event-cursor.ts';
 import type { Line } from './line.ts';
-import { selectPage, selectView } from './log-query.ts';
+import { selectPage, selectPlace, selectView } from './log-query.ts';
 import { overflows, type Row, toRow } from './log-row.ts';
 import {
   type Draft,
@@ -52,6 +52,7 @@ export class SqlLog implements EventLog {
   }
 
   async page(query: EventQuery & { thread?: string }): Promise<Page<Line>> {
+    this.#requireWithin(query);
     const { where, params } = selectPage(query);
     const found = this.#sql.each<Line>(
       `SELECT seq, type, data, CASE WHEN instr(note, '"spill":') THEN note END AS note
@@ -65,6 +66,14 @@ export class SqlLog implements EventLog {
       data: rows,
       next_page: more && last ? formatCursor({ seq: last.seq, order: query.order }) : null,
     };
+  }
+
+  /** With the bounds it was given for, a cursor always stands within them. */
+  #requireWithin(query: EventQuery): void {
+    const place = selectPlace(query);
+    if (place === null) return;
+    const [found] = this.#sql.all(`SELECT seq FROM events WHERE ${place.where.join(' AND ')}`, place.params);
+    if (found === undefined) throw outOfBounds();
   }
 
   async position(eventId: string): Promise<number | null> {
