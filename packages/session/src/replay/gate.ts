@@ -9,13 +9,15 @@ import type { EventQuery } from '../service.ts';
 
 export class GatedLog implements EventLog {
   #log: EventLog;
-  #free: (view: View) => boolean;
+  #free: (view: View, head: number) => boolean;
+  /** Where the log ends, as far as it was written here. */
+  #head = 0;
   /** Whose move it is: a thread's as in View, or nobody's. */
   #open: View | null = null;
   #waiting: { view: View; go(): void }[] = [];
 
-  /** `free`: whether a thread is held at all. */
-  constructor(log: EventLog, free: (view: View) => boolean) {
+  /** `free`: whether a thread is not held at all, while the log ends there. */
+  constructor(log: EventLog, free: (view: View, head: number) => boolean) {
     this.#log = log;
     this.#free = free;
   }
@@ -36,12 +38,13 @@ export class GatedLog implements EventLog {
   }
 
   #may(view: View): boolean {
-    return this.#free(view) || (this.#open !== null && nameOf(this.#open) === nameOf(view));
+    return this.#free(view, this.#head) || (this.#open !== null && nameOf(this.#open) === nameOf(view));
   }
 
   /** Each move is one append: what comes after it has a row of its own. */
   append(expected: number, entries: readonly Entry[], extra?: Extra) {
     this.#open = null;
+    this.#head = expected + entries.length;
     return this.#log.append(expected, entries, extra);
   }
 

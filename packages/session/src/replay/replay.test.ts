@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ModelFailure, type ModelOutput } from '../harness.ts';
+import { MemoryBlobs } from '../memory-blobs.ts';
 import type { SessionRuntime } from '../runtime.ts';
 import { outcome, say, USAGE, use } from '../scripted-harness.ts';
 import { withJudged } from '../testing/judged-tools.ts';
 import { memorySql } from '../testing/memory-sql.ts';
 import { Play, step } from '../testing/play.ts';
 import { Player } from '../testing/player.ts';
-import { until, World } from '../testing.ts';
+import { quiesce, until, World } from '../testing.ts';
 import { JUDGE } from '../verdicts.ts';
 import { Recording } from './recording.ts';
 import { type Outcome, replay } from './replay.ts';
@@ -214,6 +215,29 @@ describe('a replay comes out the same', () => {
     await play.take({ do: 'model', which: 0, reply: 'long', size: 0 });
     const { same } = await expectSame(await play.live());
     expect(same).toBeGreaterThan(5);
+  });
+
+  it('of a context that was long to read, while more was sent', async () => {
+    const { promise: read, resolve: goOn } = Promise.withResolvers<void>();
+    const slow = new (class extends MemoryBlobs {
+      override async get(key: string): Promise<string | null> {
+        await read;
+        return super.get(key);
+      }
+    })();
+    const world = new World();
+    world.blobs = slow;
+    const play = new Play(world);
+    await play.take({ do: 'send', what: 'outcome', size: 91 });
+    await play.take({ do: 'send', what: 'message', size: 50 });
+    await play.take({ do: 'model', which: 0, reply: 'say', size: 270_000 });
+    await play.take({ do: 'send', what: 'message', size: 40 });
+    goOn();
+    const waits = 'span.model_request_start user.message span.model_request_end';
+    await until(async () => (await world.types()).join(' ').includes(waits));
+    await quiesce();
+    const { same } = await expectSame(await play.live());
+    expect(same).toBeGreaterThan(10);
   });
 
   it('of a session that was changed, paused by its budget, and archived', async () => {

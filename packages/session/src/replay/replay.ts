@@ -276,9 +276,11 @@ class Replay {
   }
 
   #newGate(): GatedLog {
-    return new GatedLog(this.#log, (view) =>
-      this.#asked().includes(view === 'session' ? this.#primary : view.thread),
-    );
+    return new GatedLog(this.#log, (view, head) => {
+      // Until what was written is compared, nobody knows what it asks for.
+      const asked = head <= this.#place ? this.#asked() : [];
+      return asked.includes(view === 'session' ? this.#primary : view.thread);
+    });
   }
 
   /** Threads whose model has been asked, and is not answered yet. */
