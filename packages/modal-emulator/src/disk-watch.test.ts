@@ -9,25 +9,40 @@ describe('DiskWatch', () => {
   let free: { bytes: number; files: number; share: number };
   let disk: DiskWatch;
   let measured: number;
+  let onMeasure: () => Promise<void> | void;
   beforeEach(() => {
     free = { bytes: 100_000, files: 10_000, share: 0.5 };
     measured = 0;
+    onMeasure = () => {};
     disk = new DiskWatch(async () => ({ ...free }));
   });
   afterEach(() => disk.close());
 
   const sandbox = (use: DiskUse) => {
     const told: DiskUse[] = [];
+    const past: DiskUse[] = [];
+    const stops: (() => void)[] = [];
     disk.add({
       diskBytes: LIMIT,
       files: FILES,
       measure: async () => {
         measured += 1;
-        return { ...use };
+        const seen = { ...use };
+        await onMeasure();
+        return seen;
       },
-      onExceeded: (seen) => told.push(seen),
+      onExceeded: (seen) => {
+        told.push(seen);
+        return new Promise<void>((resolve) => stops.push(resolve));
+      },
+      onPast: (seen) => past.push(seen),
     });
-    return { use, told };
+    /** Nothing of it that was told goes on. */
+    const stop = async () => {
+      for (const resolve of stops.splice(0)) resolve();
+      await Promise.resolve();
+    };
+    return { use, told, past, stop };
   };
   const write = async (one: { use: DiskUse }, bytes: number, files = 0) => {
     one.use.bytes += bytes;
@@ -38,7 +53,7 @@ describe('DiskWatch', () => {
   };
 
   it('measures nothing while the disk hardly fills', async () => {
-    const one = sandbox({ bytes: 5000, files: 1 });
+    const one = sandbox({ bytes: 2000, files: 1 });
     await disk.look();
     for (let index = 0; index < 9; index++) await write(one, 10, 1);
     expect([measured, one.told]).toEqual([0, []]);
@@ -65,16 +80,61 @@ describe('DiskWatch', () => {
   it('leaves one that clears up to it, and tells again when it grows, or comes over its limit anew', async () => {
     const [one, two] = [sandbox({ bytes: 0, files: 0 }), sandbox({ bytes: 0, files: 0 })];
     await disk.look();
-    await write(one, 2 * LIMIT);
+    await write(one, LIMIT + 200);
+    await one.stop();
     await write(one, -100);
     await write(two, 200);
     expect(one.told).toHaveLength(1);
     await write(one, 200);
     expect(one.told).toHaveLength(2);
+    await one.stop();
     await write(one, -one.use.bytes);
     await write(two, 200);
     await write(one, LIMIT + 200);
     expect([one.told.length, two.told]).toEqual([3, []]);
+  });
+
+  it('does not tell of what one wrote until it was stopped, however long that took', async () => {
+    const [one, two] = [sandbox({ bytes: 0, files: 0 }), sandbox({ bytes: 0, files: 0 })];
+    await disk.look();
+    await write(one, LIMIT + 200);
+    await write(one, 200);
+    await write(one, 200);
+    one.use.bytes += 200;
+    await one.stop();
+    // Somebody clears up, while the disk fills by others.
+    await write(two, 200);
+    await write(two, 200);
+    expect(one.told).toHaveLength(1);
+    await write(one, 200);
+    expect([one.told.length, one.past]).toEqual([2, []]);
+  });
+
+  it('measures anew what was stopped while it was measured', async () => {
+    const one = sandbox({ bytes: 0, files: 0 });
+    await disk.look();
+    await write(one, LIMIT + 200);
+    onMeasure = () => {
+      onMeasure = () => {};
+      one.use.bytes += 100;
+      return one.stop();
+    };
+    await write(one, 200);
+    await write(one, 200);
+    expect(one.told).toHaveLength(1);
+    await write(one, 200);
+    expect(one.told).toHaveLength(2);
+  });
+
+  it('tells that one with more than twice what it may have is past it, stopped or not', async () => {
+    const one = sandbox({ bytes: 0, files: 0 });
+    await disk.look();
+    await write(one, LIMIT + 200);
+    await write(one, LIMIT);
+    expect([one.told.length, one.past]).toEqual([1, [{ bytes: 2 * LIMIT + 200, files: 0 }]]);
+    await one.stop();
+    await write(one, 200, FILES);
+    expect([one.told.length, one.past.length]).toEqual([1, 2]);
   });
 
   it('tells of the largest one when little is left for others, whatever it may have', async () => {
@@ -91,7 +151,8 @@ describe('DiskWatch', () => {
       diskBytes: LIMIT,
       files: FILES,
       measure: () => Promise.reject(new Error('ended')),
-      onExceeded: () => {},
+      onExceeded: async () => {},
+      onPast: () => {},
     });
     await disk.look();
     await write(one, 2 * LIMIT);
@@ -101,7 +162,8 @@ describe('DiskWatch', () => {
       diskBytes: 1,
       files: 1,
       measure: async () => ({ bytes: 2, files: 2 }),
-      onExceeded: () => {},
+      onExceeded: async () => {},
+      onPast: () => {},
     });
     await broken.look();
     broken.close();

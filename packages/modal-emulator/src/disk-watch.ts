@@ -1,7 +1,7 @@
 // What sandboxes write: their trees lie on a disk of the host, and no quota is assumed of it. As long as the disk hardly
 // fills, nothing is measured; when it does, whoever is over its limit, or the largest when little is left, is told of.
-// 1. Nothing is measured twice at a time. 2. A sandbox is told of again only once it has grown further, so that whoever
-// clears up is left to it.
+// 1. Nothing is measured twice at a time. 2. A sandbox is told of again only once it has grown since it was stopped, whatever it
+// wrote until then, so that whoever clears up is left to it. 3. One with twice what it may have is past being told.
 import { statfs } from 'node:fs/promises';
 import type { DiskUse } from './disk-use.ts';
 
@@ -11,16 +11,24 @@ const STEP = 1 / 16;
 const SCARCE_STEP = 1 / 256;
 /** Left of the disk for everything else of this machine. */
 const RESERVE = 0.03;
+const PAST_FACTOR = 2;
 
 export interface Watched {
   measure(): Promise<DiskUse>;
   diskBytes: number;
   files: number;
-  /** It is over a limit, and has grown since it was told last. */
-  onExceeded(use: DiskUse): void;
+  /** It is over a limit, and has grown since it was stopped last. Resolves when nothing that ran goes on. */
+  onExceeded(use: DiskUse): Promise<unknown>;
+  /** It has grown to more than twice a limit. */
+  onPast(use: DiskUse): void;
 }
 
-const NOTHING: DiskUse = { bytes: 0, files: 0 };
+interface Told extends DiskUse {
+  /** `stopped`: what it had then is not measured yet. */
+  state: 'left' | 'stopping' | 'stopped';
+}
+
+const NOTHING: Told = { bytes: 0, files: 0, state: 'left' };
 
 interface Free {
   bytes: number;
@@ -30,7 +38,7 @@ interface Free {
 
 export class DiskWatch {
   readonly #free: () => Promise<Free>;
-  readonly #watched = new Map<Watched, DiskUse>();
+  readonly #watched = new Map<Watched, Told>();
   readonly #timer: NodeJS.Timeout;
   #last: Free | undefined;
   #looking = false;
@@ -81,21 +89,42 @@ export class DiskWatch {
   }
 
   async #judge(scarce: boolean): Promise<void> {
-    const uses: [Watched, DiskUse][] = [];
-    for (const watched of this.#watched.keys()) {
+    const uses: { watched: Watched; use: DiskUse; before: Told }[] = [];
+    for (const [watched, before] of this.#watched) {
       const use = await watched.measure().catch(() => undefined);
-      if (use !== undefined) uses.push([watched, use]);
+      if (use !== undefined) uses.push({ watched, use, before });
     }
-    const largest = Math.max(...uses.map(([, { bytes }]) => bytes));
-    for (const [watched, use] of uses) {
-      const told = this.#watched.get(watched);
-      const over = use.bytes > watched.diskBytes || use.files > watched.files;
-      const concerned = over || (scarce && use.bytes === largest);
-      if (told === undefined) continue;
-      this.#watched.set(watched, concerned ? use : NOTHING);
-      if (concerned && (use.bytes > told.bytes || use.files > told.files)) watched.onExceeded(use);
+    const largest = Math.max(...uses.map(({ use }) => use.bytes));
+    for (const { watched, use, before } of uses) {
+      const over = isOver(use, watched, 1);
+      if (!this.#watched.has(watched)) continue;
+      if (over || (scarce && use.bytes === largest)) this.#tell(watched, use, before);
+      else this.#watched.set(watched, NOTHING);
     }
   }
+
+  #tell(watched: Watched, use: DiskUse, before: Told): void {
+    const told = this.#watched.get(watched) ?? NOTHING;
+    const grown = use.bytes > told.bytes || use.files > told.files;
+    // It may have been stopped while it was measured, and have written until then.
+    const state = before.state === 'stopped' ? 'left' : told.state;
+    this.#watched.set(watched, { ...use, state });
+    if (!grown) return;
+    if (isOver(use, watched, PAST_FACTOR)) watched.onPast(use);
+    else if (before.state === 'left') this.#stop(watched, use);
+  }
+
+  #stop(watched: Watched, use: DiskUse): void {
+    this.#watched.set(watched, { ...use, state: 'stopping' });
+    void watched.onExceeded(use).finally(() => {
+      const told = this.#watched.get(watched);
+      if (told?.state === 'stopping') this.#watched.set(watched, { ...told, state: 'stopped' });
+    });
+  }
+}
+
+function isOver(use: DiskUse, { diskBytes, files }: Watched, factor: number): boolean {
+  return use.bytes > factor * diskBytes || use.files > factor * files;
 }
 
 /** For the constructor. */

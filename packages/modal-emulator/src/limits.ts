@@ -3,7 +3,7 @@
 import { statfsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import type { Cgroups, CgroupVersion } from './cgroups.ts';
-import { diskUse, treeUse } from './disk-use.ts';
+import { type DiskUse, diskUse, treeUse } from './disk-use.ts';
 import type { Watched } from './disk-watch.ts';
 import type { Run } from './run.ts';
 import type { SandboxProcess } from './sandbox-process.ts';
@@ -59,9 +59,6 @@ function diskUnasked(stateDir: string): number {
   return Math.min((bavail * bsize) / 4, MOST_DISK_UNASKED);
 }
 
-/** A sandbox with twice what it may have is past being told. */
-const END_FACTOR = 2;
-
 export interface DiskGuardOptions {
   directory: string;
   /** Where the sandbox has it, for a volume; absent: all else that it has. */
@@ -82,20 +79,21 @@ export function diskGuard(options: DiskGuardOptions): Watched {
   const { directory, volumePath, limits, process, runs } = options;
   const { diskBytes, files } = limits;
   const what = volumePath === undefined ? 'The sandbox' : `Its volume at /${volumePath}`;
+  const why = (use: DiskUse) =>
+    `${what} has ${mebibytes(use.bytes)} MiB in ${use.files} files on the disk, of ${mebibytes(diskBytes)} MiB in ${files} files that it may have.`;
   return {
     diskBytes,
     files,
     measure: () => (volumePath === undefined ? diskUse : treeUse)(directory, process),
     onExceeded: (use) => {
-      const why = `${what} has ${mebibytes(use.bytes)} MiB in ${use.files} files on the disk, of ${mebibytes(diskBytes)} MiB in ${files} files that it may have.`;
-      if (use.bytes > END_FACTOR * diskBytes || use.files > END_FACTOR * files) {
-        options.onEnded(why);
-        return;
-      }
-      for (const run of runs()) run.stderr.append(Buffer.from(`\n[${why} Its commands were killed.]\n`));
+      const running = [...runs()];
+      for (const run of running)
+        run.stderr.append(Buffer.from(`\n[${why(use)} Its commands were killed.]\n`));
       process.killAll();
-      options.onStopped(why);
+      options.onStopped(why(use));
+      return Promise.all(running.map(({ exited }) => exited));
     },
+    onPast: (use) => options.onEnded(why(use)),
   };
 }
 
