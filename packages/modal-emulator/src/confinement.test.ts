@@ -66,7 +66,7 @@ const perl = async (program: string) => {
 const call = (number: number, ...values: (number | string)[]) =>
   perl(`my @v = (${values.join(', ')}); print syscall(${number}, @v) < 0 ? 0 + $! : "done"`);
 
-describe('a confined sandbox', { timeout: 30_000 }, () => {
+describe('a confined sandbox', { timeout: 60_000 }, () => {
   it('makes no socket that leaves its namespaces', async () => {
     const socket = (family: number, protocol = 0) => call(numbers.socket, family, 1, protocol);
     const families = { vsock: 40, packet: 17, alg: 38, bluetooth: 31, tipc: 30, xdp: 44, smc: 43 };

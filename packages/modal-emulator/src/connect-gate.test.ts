@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { connect as dialHost } from 'node:net';
 import type { Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startTestEmulator, type TestEmulator, waitingStarts } from './testing.ts';
+import { PATIENTLY, startTestEmulator, type TestEmulator, waitingStarts } from './testing.ts';
 
 const PORT = 8080;
 /** What the tests need of a server: it tells what it was asked, streams, counts, breaks off and echoes frames. */
@@ -60,14 +60,14 @@ beforeAll(async () => {
   sandbox = await world.create();
   output = await served(sandbox);
   ({ url, token } = await sandbox.createConnectToken({ port: PORT }));
-}, 30_000);
+}, 60_000);
 afterAll(() => world.stop());
 
 const authorized = (given = token) => ({ headers: { authorization: `Bearer ${given}` } });
 const ask = (path: string, init: RequestInit = {}) =>
   fetch(`${url}${path}`, { ...init, headers: { ...authorized().headers, ...Object(init.headers) } });
 
-describe('a connect token', { timeout: 30_000 }, () => {
+describe('a connect token', { timeout: 60_000 }, () => {
   it('opens a port of its sandbox to HTTP, and stays out of the sandbox', async () => {
     const response = await ask('/a%2Fb?x=1&y', { headers: { 'x-own': 'kept' } });
     expect([response.status, response.headers.getSetCookie()]).toEqual([418, ['a=1', 'b=2']]);
@@ -136,7 +136,7 @@ describe('a connect token', { timeout: 30_000 }, () => {
   });
 });
 
-describe('HTTP through a connect token', { timeout: 30_000 }, () => {
+describe('HTTP through a connect token', { timeout: 60_000 }, () => {
   it('streams an answer as it comes, and tells the server when nobody listens any more', async () => {
     const stop = new AbortController();
     const response = await ask('/ticks', { signal: stop.signal });
@@ -181,7 +181,7 @@ describe('HTTP through a connect token', { timeout: 30_000 }, () => {
   });
 });
 
-describe('WebSocket through a connect token', { timeout: 30_000 }, () => {
+describe('WebSocket through a connect token', { timeout: 60_000 }, () => {
   it('carries messages both ways and closes', async () => {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/chat?room=1&_modal_connect_token=${token}`);
     expect(await message(socket)).toBe('/chat?room=1 none');
@@ -205,10 +205,10 @@ describe('WebSocket through a connect token', { timeout: 30_000 }, () => {
   });
 });
 
-describe('the end of a sandbox', { timeout: 30_000 }, () => {
+describe('the end of a sandbox', { timeout: 60_000 }, () => {
   it('ends its connections, its listener and its tokens, and leaves no descriptor', async () => {
     // The process that waits for the next sandbox has its own.
-    await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1));
+    await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1), PATIENTLY);
     const before = readdirSync('/proc/self/fd').length;
     const own = await world.create();
     const lines = await served(own);
@@ -223,9 +223,10 @@ describe('the end of a sandbox', { timeout: 30_000 }, () => {
     await expect(fetch(`${given.url}/`, authorized(given.token))).rejects.toThrow();
     await expect(own.createConnectToken()).rejects.toThrow(/already shut down/);
     await lines.cancel();
-    await vi.waitFor(() => expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(
+      () => expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before),
+      PATIENTLY,
+    );
   });
 
   it('that is idle waits for whoever is connected', async () => {

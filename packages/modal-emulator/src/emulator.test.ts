@@ -5,6 +5,7 @@ import { startEmulator } from './emulator.ts';
 import {
   bash,
   connect,
+  PATIENTLY,
   startProgram,
   startTestEmulator,
   type TestEmulator,
@@ -12,7 +13,10 @@ import {
   temporaryState,
 } from './testing.ts';
 
-describe('the control plane', { timeout: 30_000 }, () => {
+/** A process that no other test on this machine has. */
+const SLEEP = `sleep 5791.${process.pid}`;
+
+describe('the control plane', { timeout: 60_000 }, () => {
   let world: TestEmulator;
   beforeAll(async () => {
     world = await startTestEmulator();
@@ -104,8 +108,8 @@ describe('the control plane', { timeout: 30_000 }, () => {
   });
 
   it('ends an idle sandbox, but not while a command runs', async () => {
-    const sandbox = await world.create({ idleTimeoutMs: 1000 });
-    expect((await bash(sandbox, 'sleep 1.5; echo busy')).stdout).toBe('busy\n');
+    const sandbox = await world.create({ idleTimeoutMs: 2000 });
+    expect((await bash(sandbox, 'sleep 3; echo busy')).stdout).toBe('busy\n');
     expect(await sandbox.wait()).toBe(124);
   });
 
@@ -167,10 +171,10 @@ describe('an emulator that stops', { timeout: 60_000 }, () => {
     const before = await connect(first.url);
     const sandboxes = await Promise.all([1, 2, 3].map((index) => before.create({ name: `lost-${index}` })));
     const marks = await Promise.all(sandboxes.map(detach));
-    expect(processesWith('sleep 5791').length).toBeGreaterThanOrEqual(3);
+    expect(processesWith(SLEEP).length).toBeGreaterThanOrEqual(3);
     first.child.kill('SIGKILL');
     await first.exited;
-    await vi.waitFor(() => expect(processesWith('sleep 5791')).toEqual([]), { timeout: 10_000 });
+    await vi.waitFor(() => expect(processesWith(SLEEP)).toEqual([]), PATIENTLY);
     expect(marks).toEqual(['detached\n', 'detached\n', 'detached\n']);
     expect(readFileSync('/proc/self/mounts', 'utf8')).toBe(mounts);
     before.close();
@@ -260,7 +264,7 @@ async function started(...options: Parameters<typeof startProgram>) {
 async function detach(sandbox: Sandbox): Promise<string> {
   const { stdout } = await bash(
     sandbox,
-    'setsid sleep 5791 >/dev/null 2>&1 & until pgrep -f "sleep 5791" >/dev/null; do :; done; echo detached',
+    `setsid ${SLEEP} >/dev/null 2>&1 & until pgrep -xf "${SLEEP}" >/dev/null; do :; done; echo detached`,
   );
   return stdout;
 }

@@ -50,7 +50,7 @@ afterAll(() => {
 /** What the platform runs as in a container, and what a developer runs it as. */
 const users = isRoot ? [undefined, ORDINARY_USER] : [undefined];
 
-describe.each(users)('a sandbox of the emulator run by user %s', (owner) => {
+describe.each(users)('a sandbox of the emulator run by user %s', { timeout: 120_000 }, (owner) => {
   let program: Program;
   let connection: Connection;
   let sandbox: Sandbox;
@@ -128,7 +128,7 @@ describe.each(users)('a sandbox of the emulator run by user %s', (owner) => {
   });
 });
 
-describe.runIf(isRoot)('the same on the host', () => {
+describe.runIf(isRoot)('the same on the host', { timeout: 120_000 }, () => {
   it('succeeds, so that it would be noticed', () => {
     const at = {
       ...shared,

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-describe('the files of a sandbox', { timeout: 30_000 }, () => {
+describe('the files of a sandbox', { timeout: 60_000 }, () => {
   it('hold what was written, with missing directories made', async () => {
     const { filesystem } = sandbox;
     await filesystem.writeText("häl'lo\n", "/tmp/a/b/it's $x.txt");

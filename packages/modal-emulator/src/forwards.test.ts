@@ -8,6 +8,7 @@ import { startEmulator } from './emulator.ts';
 import { MAX_CONNECTIONS } from './forwards.ts';
 import {
   bash,
+  PATIENTLY,
   startTestEmulator,
   type TestEmulator,
   TOKENS,
@@ -57,7 +58,7 @@ const python = async (sandbox: Sandbox, program: string) => {
   return stdout + stderr;
 };
 
-describe('a forward', { timeout: 30_000 }, () => {
+describe('a forward', { timeout: 60_000 }, () => {
   it('leads from the loopback of a sandbox to the same port of the host', async () => {
     const { stdout, code } = await get(await made(), web);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^HTTP\/1.1 200 OK\r\n.*host \/path$/s)]);
@@ -141,9 +142,7 @@ made = [socket.create_connection(('127.0.0.1', ${portOf(echo)})) for _ in range(
 for i, s in enumerate(made): s.sendall(str(i).encode())
 print([s.recv(10) for s in made] == [str(i).encode() for i in range(100)])`;
     expect(await python(sandbox, program)).toBe('True\n');
-    await vi.waitFor(() => expect([peers.size, descriptors() <= before]).toEqual([0, true]), {
-      timeout: 5000,
-    });
+    await vi.waitFor(() => expect([peers.size, descriptors() <= before]).toEqual([0, true]), PATIENTLY);
   });
 
   it('are bounded for each sandbox, which may use them again', async () => {
@@ -157,7 +156,7 @@ def speaks():
 made = [s for s in (speaks() for _ in range(${MAX_CONNECTIONS + 5})) if s]
 print(len(made))`;
     expect(await python(sandbox, program)).toBe(`${MAX_CONNECTIONS}\n`);
-    await vi.waitFor(() => expect(peers.size).toBe(0), { timeout: 5000 });
+    await vi.waitFor(() => expect(peers.size).toBe(0), PATIENTLY);
     expect((await get(sandbox, web)).code).toBe(0);
   });
 
@@ -191,15 +190,13 @@ print(sent)`;
       `exec 3<>/dev/tcp/127.0.0.1/${portOf(echo)}; echo up; cat <&3`,
     ]);
     expect((await run.stdout.getReader().read()).value).toBe('up\n');
-    await vi.waitFor(() => expect(peers.size).toBe(1));
+    await vi.waitFor(() => expect(peers.size).toBe(1), PATIENTLY);
     await sandbox.terminate();
-    await vi.waitFor(() => expect([peers.size, descriptors() <= before]).toEqual([0, true]), {
-      timeout: 5000,
-    });
+    await vi.waitFor(() => expect([peers.size, descriptors() <= before]).toEqual([0, true]), PATIENTLY);
   });
 });
 
-describe('a network policy', { timeout: 30_000 }, () => {
+describe('a network policy', { timeout: 60_000 }, () => {
   const reached = async (sandbox: Sandbox) => (await get(sandbox, web)).code === 0;
 
   it('given at the creation decides whether forwards are there', async () => {
@@ -284,7 +281,7 @@ function portOf(server: Server): number {
 
 /** With those of the process that waits for the next sandbox. */
 async function steadyDescriptors(): Promise<number> {
-  await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1));
+  await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1), PATIENTLY);
   return descriptors();
 }
 

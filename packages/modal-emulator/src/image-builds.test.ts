@@ -7,6 +7,7 @@ import { hasPackages } from './host-etc.ts';
 import {
   bash,
   connect,
+  PATIENTLY,
   startProgram,
   startTestEmulator,
   type TestEmulator,
@@ -79,10 +80,13 @@ describe.each(LAYOUTS)('building an image, with %o', { timeout: 60_000 }, (optio
     // What is not needed is gone by the time that another image is.
     const other = await build('RUN true');
     await client.images.delete(other.imageId);
-    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toHaveLength(before.length + 1));
+    await vi.waitFor(
+      () => expect(readdirSync(join(stateDir, 'images'))).toHaveLength(before.length + 1),
+      PATIENTLY,
+    );
     expect((await bash(sandbox, 'cat /opt/kept/deep/file')).stdout).toBe('kept\n');
     await sandbox.terminate({ wait: true });
-    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toEqual(before));
+    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toEqual(before), PATIENTLY);
   });
 
   it('is done once for the same lines, also when they come twice at once, and again when it has to be', async () => {
@@ -110,7 +114,7 @@ describe.each(LAYOUTS)('building an image, with %o', { timeout: 60_000 }, (optio
     expect(log).toMatch(/99999\n100000\n/);
     await expect(build('RUN ["no-such-program"]')).rejects.toThrow(/exit code 127: RUN \["no-such/);
     await expect(build('RUN kill -9 $$')).rejects.toThrow(/exit code 137/);
-    await vi.waitFor(() => expect(readdirSync(join(world.stateDir, 'images'))).toEqual(before));
+    await vi.waitFor(() => expect(readdirSync(join(world.stateDir, 'images'))).toEqual(before), PATIENTLY);
     for await (const left of world.client.sandboxes.list()) throw new Error(`${left.sandboxId} is left`);
   });
 
@@ -167,17 +171,17 @@ describe('a build', { timeout: 60_000 }, () => {
     expect(contents[0]?.slice(0, -2)).toBe(contents[1]?.slice(0, -2));
     for await (const sandbox of world.client.sandboxes.list()) await sandbox.terminate({ wait: true });
     await world.client.images.delete(a.imageId);
-    await vi.waitFor(() => expect(trees()).toBe(2));
+    await vi.waitFor(() => expect(trees()).toBe(2), PATIENTLY);
     await world.client.images.delete(b.imageId);
-    await vi.waitFor(() => expect(trees()).toBe(0));
+    await vi.waitFor(() => expect(trees()).toBe(0), PATIENTLY);
   });
 
   it('ends at its time limit', async () => {
-    const world = await startTestEmulator({ buildLimits: { timeMs: 1000 } });
+    const world = await startTestEmulator({ buildLimits: { timeMs: 4000 } });
     onTestFinished(() => world.stop());
     const image = world.image.dockerfileCommands(['RUN echo begun; sleep 600 & wait']);
     await expect(image.build(world.app)).rejects.toThrow(
-      /was stopped: a build has 1 seconds: RUN echo.*\nbegun$/s,
+      /was stopped: a build has 4 seconds: RUN echo.*\nbegun$/s,
     );
   });
 });
@@ -286,7 +290,7 @@ describe('an emulator of an ordinary user', { timeout: 60_000 }, () => {
     await after.client.images.delete(snapshot.imageId);
     await after.client.images.delete(image.imageId);
     await Promise.all([again, restored].map((each) => each.terminate({ wait: true })));
-    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toEqual([]));
+    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toEqual([]), PATIENTLY);
     after.close();
     second.child.kill('SIGTERM');
     await second.exited;

@@ -7,6 +7,7 @@ import { loadDefinitions } from './definitions.ts';
 import {
   bash,
   connect,
+  PATIENTLY,
   startProgram,
   startTestEmulator,
   type TestEmulator,
@@ -29,7 +30,7 @@ async function start(...options: Parameters<typeof startTestEmulator>): Promise<
   return world;
 }
 
-describe('a snapshot', { timeout: 60_000 }, () => {
+describe('a snapshot', { timeout: 120_000 }, () => {
   it('is one image for one request, however often it comes', async () => {
     const { create, client, emulator } = await start();
     const sandbox = await create();
@@ -57,9 +58,10 @@ describe('a snapshot', { timeout: 60_000 }, () => {
     const sum = (await bash(sandbox, 'sha256sum </workspace/large')).stdout;
     const events: string[] = [];
     const taken = sandbox.snapshotFilesystem(FOREVER).finally(() => events.push('snapshot'));
-    await begun(stateDir);
+    const goOn = await paused(stateDir);
     expect((await bash(other, 'echo meanwhile')).stdout).toBe('meanwhile\n');
     events.push('other');
+    goOn();
     await sandbox.terminate({ wait: true });
     const restored = await client.sandboxes.create(app, await taken);
     expect(events).toEqual(['other', 'snapshot']);
@@ -75,16 +77,16 @@ describe('a snapshot', { timeout: 60_000 }, () => {
     await bash(sandbox, LARGE);
     const taken = sandbox.snapshotFilesystem({ ...FOREVER, timeoutMs: 5000 });
     const refused = expect(taken).rejects.toThrow();
-    await begun(stateDir);
+    await paused(stateDir);
     first.child.kill('SIGKILL');
     await first.exited;
     await refused;
-    await vi.waitFor(() => expect(processesIn(stateDir)).toEqual([]), { timeout: 10_000 });
+    await vi.waitFor(() => expect(processesIn(stateDir)).toEqual([]), PATIENTLY);
     before.close();
 
     const second = await startProgram(stateDir);
     onTestFinished(() => void second.child.kill('SIGKILL'));
-    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toEqual([]), { timeout: 10_000 });
+    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toEqual([]), PATIENTLY);
     expect(readdirSync(join(stateDir, 'copies'))).toEqual([]);
     const after = await connect(second.url);
     const again = await after.create();
@@ -112,7 +114,7 @@ describe('images', { timeout: 60_000 }, () => {
     await expect(second.snapshotFilesystem(FOREVER)).rejects.toThrow(
       /RESOURCE_EXHAUSTED: With this one \(\d+ bytes\) the images would take \d+ bytes, and they may take 3000000: delete images/,
     );
-    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toHaveLength(1));
+    await vi.waitFor(() => expect(readdirSync(join(stateDir, 'images'))).toHaveLength(1), PATIENTLY);
     await client.images.delete(image.imageId);
     await second.snapshotFilesystem(FOREVER);
   });
@@ -136,17 +138,28 @@ describe('images', { timeout: 60_000 }, () => {
   });
 });
 
-/** Resolves once part of a large file is in an image that is being made. */
-async function begun(stateDir: string): Promise<void> {
+/** Stops the copy of a large file once part of it is in an image that is being made; resolves with what lets it go on. */
+async function paused(stateDir: string): Promise<() => void> {
   const images = join(stateDir, 'images');
-  await vi.waitFor(
+  const pid = await vi.waitFor(
     () => {
       const [tree = ''] = readdirSync(images);
-      const file = join(images, tree, 'root/workspace/large');
-      expect(statSync(file).blocks).toBeGreaterThan(0);
+      expect(statSync(join(images, tree, 'root/workspace/large')).blocks).toBeGreaterThan(0);
+      const copier = Number(processesIn(stateDir).find((each) => nameOf(each) === 'cp'));
+      process.kill(copier, 'SIGSTOP');
+      return copier;
     },
-    { timeout: 20_000, interval: 2 },
+    { ...PATIENTLY, interval: 2 },
   );
+  return () => void process.kill(pid, 'SIGCONT');
+}
+
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
 }
 
 /** Processes that see the state, from wherever they are. */

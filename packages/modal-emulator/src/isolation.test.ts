@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import type { Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { bash, startTestEmulator, type TestEmulator } from './testing.ts';
+import { bash, PATIENTLY, startTestEmulator, type TestEmulator } from './testing.ts';
 
 let world: TestEmulator;
 let sandbox: Sandbox;
@@ -16,7 +16,7 @@ afterAll(() => world.stop());
 
 const outputOf = async (script: string) => (await bash(sandbox, script)).stdout.trim();
 
-describe('a sandbox', { timeout: 30_000 }, () => {
+describe('a sandbox', { timeout: 60_000 }, () => {
   it('has namespaces of its own', async () => {
     for (const name of ['user', 'mnt', 'pid', 'ipc', 'uts', 'net', 'cgroup']) {
       expect(await outputOf(`readlink /proc/self/ns/${name}`)).not.toBe(
@@ -28,7 +28,7 @@ describe('a sandbox', { timeout: 30_000 }, () => {
   it('is root to itself and an ordinary user to the host', async () => {
     expect(await outputOf('id -u; whoami')).toBe('0\nroot');
     const run = await sandbox.exec(['sleep', '4711']);
-    const hostUser = await vi.waitFor(() => hostUserOf(['sleep', '4711', ''].join('\0')));
+    const hostUser = await vi.waitFor(() => hostUserOf(['sleep', '4711', ''].join('\0')), PATIENTLY);
     expect(hostUser).not.toBe('0');
     if (process.getuid?.() === 0) expect(Number(hostUser)).toBeGreaterThanOrEqual(231_072);
     await bash(sandbox, 'pkill -f "sleep 4711"');
@@ -123,10 +123,10 @@ describe('a sandbox', { timeout: 30_000 }, () => {
   it('cannot see or signal another sandbox', async () => {
     const other = await world.create();
     const sleeper = await other.exec(['sleep', '4712']);
-    await bash(other, 'echo theirs >/tmp/theirs; until pgrep -f "sleep 4712"; do :; done');
-    expect(await outputOf('cat /tmp/theirs 2>/dev/null; pgrep -f "sleep 4712"')).toBe('');
+    await bash(other, 'echo theirs >/tmp/theirs; until pgrep -f "sleep 471[2]"; do :; done');
+    expect(await outputOf('cat /tmp/theirs 2>/dev/null; pgrep -f "sleep 471[2]"')).toBe('');
     expect((await bash(sandbox, 'kill -9 -1')).code).toBe(137);
-    expect((await bash(other, 'pgrep -f "sleep 4712" && cat /tmp/theirs')).code).toBe(0);
+    expect((await bash(other, 'pgrep -f "sleep 471[2]" && cat /tmp/theirs')).code).toBe(0);
     await other.terminate();
     expect(await sleeper.wait()).toBe(137);
   });
@@ -148,7 +148,7 @@ describe('a sandbox', { timeout: 30_000 }, () => {
     expect(processesOf(bombed.sandboxId)).toBeLessThan(700);
     // The client gives up at the same moment as the emulator kills: either may be first.
     expect(await bomb.wait().catch(() => 137)).toBe(137);
-    expect(await vi.waitFor(() => alive(bombed), { timeout: 10_000, interval: 100 })).toBe('alive\n');
+    expect(await vi.waitFor(() => alive(bombed), PATIENTLY)).toBe('alive\n');
     await bombed.terminate();
   });
 

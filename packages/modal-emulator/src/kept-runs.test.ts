@@ -81,7 +81,7 @@ describe('the runs a sandbox keeps', () => {
   });
 
   it('take no more of the disk than the largest output of one, and the last can be read', {
-    timeout: 20_000,
+    timeout: 60_000,
   }, async () => {
     const MIB = 1024 * 1024;
     const world = await startTestEmulator({ outputLimitBytes: MIB });

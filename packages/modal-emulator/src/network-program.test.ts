@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { bash, connect, type Program, startProgram, temporaryState } from './testing.ts';
+import { bash, connect, PATIENTLY, type Program, startProgram, temporaryState } from './testing.ts';
 import { removeTrees } from './tree-removal.ts';
 
 const MIB = 1024 * 1024;
@@ -27,7 +27,7 @@ beforeAll(() => new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resol
 afterAll(() => void host.close());
 
 const owners = process.getuid?.() === 0 ? [undefined, 65_532] : [undefined];
-describe.each(owners)('the network of an emulator run by user %s', { timeout: 60_000 }, (owner) => {
+describe.each(owners)('the network of an emulator run by user %s', { timeout: 120_000 }, (owner) => {
   it('has its forwards, its connect tokens and its policies', async () => {
     const { create, program } = await started(owner);
     const sandbox = await create();
@@ -60,13 +60,13 @@ describe.each(owners)('the network of an emulator run by user %s', { timeout: 60
     expect(await serve(sandbox)).toBe('from the sandbox');
     const open = await sandbox.exec(['bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${port()}; echo up; cat <&3`]);
     expect((await open.stdout.getReader().read()).value).toBe('up\n');
-    await vi.waitFor(() => expect(received.size).toBe(1));
+    await vi.waitFor(() => expect(received.size).toBe(1), PATIENTLY);
     const network = await bash(sandbox, 'readlink /proc/self/ns/net');
     const name = network.stdout.trim();
     expect(holders(name).length).toBeGreaterThan(0);
     program.child.kill('SIGKILL');
     await program.exited;
-    await vi.waitFor(() => expect([received.size, holders(name)]).toEqual([0, []]), { timeout: 10_000 });
+    await vi.waitFor(() => expect([received.size, holders(name)]).toEqual([0, []]), PATIENTLY);
   });
 });
 
@@ -108,14 +108,11 @@ print(s.recv(100).decode(), end='')`;
 async function serve(sandbox: Sandbox): Promise<string> {
   await sandbox.exec(['python3', '-c', SERVER], { stdout: 'ignore', stderr: 'ignore' });
   const { url, token } = await sandbox.createConnectToken();
-  return vi.waitFor(
-    async () => {
-      const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
-      expect(response.status).toBe(200);
-      return response.text();
-    },
-    { timeout: 10_000 },
-  );
+  return vi.waitFor(async () => {
+    const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    expect(response.status).toBe(200);
+    return response.text();
+  }, PATIENTLY);
 }
 
 function residentBytes({ child }: Program): number {

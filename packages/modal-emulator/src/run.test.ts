@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { bash, startTestEmulator, type TestEmulator } from './testing.ts';
+import { bash, PATIENTLY, startTestEmulator, type TestEmulator } from './testing.ts';
 
 const MIB = 1024 * 1024;
 let world: TestEmulator;
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-describe('a command', { timeout: 30_000 }, () => {
+describe('a command', { timeout: 60_000 }, () => {
   it('keeps stdout, stderr and the exit code apart', async () => {
     expect(await bash(sandbox, 'echo out; echo err >&2; exit 7')).toEqual({
       code: 7,
@@ -109,7 +109,7 @@ describe('a command', { timeout: 30_000 }, () => {
     expect(stdout).toContain('main\n');
     const ticks = async () => Number((await bash(sandbox, 'wc -l </tmp/ticks')).stdout);
     const first = await ticks();
-    await vi.waitFor(async () => expect(await ticks()).toBeGreaterThan(first + 20), { timeout: 5000 });
+    await vi.waitFor(async () => expect(await ticks()).toBeGreaterThan(first + 20), PATIENTLY);
     await bash(sandbox, 'touch /tmp/stop');
   });
 
@@ -130,13 +130,16 @@ describe('a command', { timeout: 30_000 }, () => {
     const run = await sandbox.exec(['bash', '-c', 'sleep 4714 & sleep 4714'], { timeoutMs: 1000 });
     // The client gives up at the same moment as the emulator kills: either may be first.
     expect(await run.wait().catch(() => 137)).toBe(137);
-    await vi.waitFor(async () => expect((await bash(sandbox, 'pgrep -f "sleep 471[4]"')).code).toBe(1));
+    await vi.waitFor(
+      async () => expect((await bash(sandbox, 'pgrep -f "sleep 471[4]"')).code).toBe(1),
+      PATIENTLY,
+    );
   });
 
   it('has its orphans reaped', async () => {
     await bash(sandbox, 'for i in $(seq 20); do (true &) ; done');
     const zombies = 'grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l';
-    await vi.waitFor(async () => expect((await bash(sandbox, zombies)).stdout).toBe('0\n'));
+    await vi.waitFor(async () => expect((await bash(sandbox, zombies)).stdout).toBe('0\n'), PATIENTLY);
   });
 
   it('can reopen /dev/stdout and /dev/stdin', async () => {

@@ -5,13 +5,14 @@ import { Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Interpreter, interpreted } from './interpreters.ts';
 import { SandboxSockets } from './sandbox-sockets.ts';
+import { PATIENTLY } from './testing.ts';
 
 const LISTENED = 8792;
 const FREE = 8793;
 
 describe.each(['perl', 'python3'] as const)(
   'sockets made by %s',
-  { timeout: 20_000 },
+  { timeout: 60_000 },
   (interpreter: Interpreter) => {
     let namespace: ChildProcess;
     let sockets: SandboxSockets;
@@ -47,7 +48,7 @@ describe.each(['perl', 'python3'] as const)(
       expect(String((await once(socket, 'data'))[0])).toBe('inside');
       expect(sockets.isBusy).toBe(true);
       socket.destroy();
-      await vi.waitFor(() => expect(sockets.isBusy).toBe(false));
+      await vi.waitFor(() => expect(sockets.isBusy).toBe(false), PATIENTLY);
     });
 
     it('stay half open for the side that still speaks', async () => {
@@ -100,7 +101,7 @@ describe.each(['perl', 'python3'] as const)(
       own.close();
       expect(socket.destroyed).toBe(true);
       await expect(own.dial(LISTENED)).rejects.toThrow('The sandbox has ended.');
-      await vi.waitFor(() => expect(makersOf(process.pid)).toHaveLength(1));
+      await vi.waitFor(() => expect(makersOf(process.pid)).toHaveLength(1), PATIENTLY);
     });
 
     it('say why they cannot be made', async () => {

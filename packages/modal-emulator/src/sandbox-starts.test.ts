@@ -2,7 +2,7 @@ import { readlinkSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Cgroups } from './cgroups.ts';
 import { SandboxStarts } from './sandbox-starts.ts';
-import { waitingStarts } from './testing.ts';
+import { PATIENTLY, waitingStarts } from './testing.ts';
 
 const cgroups = new Cgroups('/state', { mountInfo: '', ownGroups: '' });
 let starts = new SandboxStarts(cgroups);
@@ -15,7 +15,7 @@ describe('SandboxStarts', () => {
   it('keeps one ahead, which is the next that is taken', async () => {
     starts.prepare();
     starts.prepare();
-    await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1));
+    await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1), PATIENTLY);
     const next = starts.nextId;
     const [pid] = waitingStarts();
     const start = starts.take();
@@ -43,9 +43,9 @@ describe('SandboxStarts', () => {
     const [pid] = await vi.waitFor(() => {
       expect(waitingStarts()).toHaveLength(1);
       return waitingStarts();
-    });
+    }, PATIENTLY);
     process.kill(pid ?? 0, 'SIGKILL');
-    await vi.waitFor(() => expect(starts.nextId).not.toBe(lost));
+    await vi.waitFor(() => expect(starts.nextId).not.toBe(lost), PATIENTLY);
     const start = starts.take();
     expect([start.child.exitCode, start.child.signalCode]).toEqual([null, null]);
     await start.discard();
@@ -53,7 +53,7 @@ describe('SandboxStarts', () => {
 
   it('has none wait once it is closed', async () => {
     starts.prepare();
-    await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1));
+    await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1), PATIENTLY);
     await starts.close();
     starts.prepare();
     expect(waitingStarts()).toEqual([]);

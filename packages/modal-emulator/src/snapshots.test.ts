@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { NotFoundError, type Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmulatorOptions } from './emulator.ts';
-import { bash, startTestEmulator, type TestEmulator } from './testing.ts';
+import { bash, PATIENTLY, startTestEmulator, type TestEmulator } from './testing.ts';
 
 const FOREVER = { ttlMs: null };
 const LAYOUTS: Partial<EmulatorOptions>[] = [{}, { layout: { layout: 'copies', reason: 'the test' } }];
@@ -80,7 +80,7 @@ describe.each(LAYOUTS)('a snapshot of a sandbox, with %o', { timeout: 60_000 }, 
     await expect(client.sandboxes.create(app, image)).rejects.toThrow(/Could not find image/);
     expect(await outputOf(restored, 'cat /workspace/file')).toBe('kept\n');
     await Promise.all([sandbox, restored].map((each) => each.terminate({ wait: true })));
-    await vi.waitFor(() => expect(treesOf(stateDir)).toEqual(before));
+    await vi.waitFor(() => expect(treesOf(stateDir)).toEqual(before), PATIENTLY);
   });
 
   it('is taken while programs write, without a file of the host and without stopping them', async () => {

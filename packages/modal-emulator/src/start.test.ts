@@ -11,7 +11,7 @@ import { prepareBase, prepareRoot } from './root-filesystem.ts';
 import { PLAIN } from './sandbox-process.ts';
 import { LENGTH_DIGITS, type StartOrder, startArgv, startOrder } from './start-order.ts';
 import { systemCall } from './system-calls.ts';
-import { temporaryState } from './testing.ts';
+import { PATIENTLY, temporaryState } from './testing.ts';
 import { makeVolatileDirectory } from './volatile-directory.ts';
 
 const ADD_KEY = process.arch === 'arm64' ? 217 : 248;
@@ -65,7 +65,10 @@ async function outputOf(child: ChildProcess) {
       output[name] += chunk.toString('utf8');
     });
   const [code] = await once(child, 'exit');
-  await vi.waitFor(() => expect([child.stdout?.closed, child.stderr?.closed]).toEqual([true, true]));
+  await vi.waitFor(
+    () => expect([child.stdout?.closed, child.stderr?.closed]).toEqual([true, true]),
+    PATIENTLY,
+  );
   return { code, ...output };
 }
 
@@ -119,7 +122,7 @@ const WITH_KEY = `my ($t, $n, $v) = ("user", "of-the-host", "value"); syscall(${
 const FIND_KEY = `my ($t, $n) = ("user", "of-the-host"); print syscall(${systemCall('keyctl')}, 10, -3, $t, $n, 0) < 0 ? 0 + $! : "found"`;
 const ENOKEY = '126';
 
-describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }, (interpreter) => {
+describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 60_000 }, (interpreter) => {
   const run = (script: string, change: (directory: string) => Partial<StartOrder> = () => ({})) => {
     const { directory, order } = laidOut();
     const whole = { ...order, ...change(directory) };
@@ -135,7 +138,7 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
       const [agent = 0] = childrenOf(parent());
       expect(readFileSync(`/proc/${agent}/cmdline`, 'utf8')).toBe('sleep\x00600\x00');
       return agent;
-    });
+    }, PATIENTLY);
 
   it('confines the program, and leaves it nothing of the host', async () => {
     // The fourth descriptor is of the directory that is listed.
@@ -196,7 +199,7 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
     child.stdin?.write(startOrder(order, ['sleep', '600']));
     const agent = await sleeping(() => child.pid);
     child.kill('SIGKILL');
-    await vi.waitFor(() => expect(isRunning(agent)).toBe(false));
+    await vi.waitFor(() => expect(isRunning(agent)).toBe(false), PATIENTLY);
   });
 
   it('ends the sandbox, and the parent, with the emulator', async () => {
@@ -217,7 +220,7 @@ describe.each(['perl', 'python3'] as const)('a start by %s', { timeout: 30_000 }
     expect(readFileSync(`/proc/${agent}/mountinfo`, 'utf8')).not.toMatch(/ (master|shared):/);
     const processes = [agent, parent() ?? 0];
     emulator.kill('SIGKILL');
-    await vi.waitFor(() => expect(processes.map(isRunning)).toEqual([false, false]));
+    await vi.waitFor(() => expect(processes.map(isRunning)).toEqual([false, false]), PATIENTLY);
   });
 
   it('makes nothing for an emulator that has ended, or that says nothing', async () => {

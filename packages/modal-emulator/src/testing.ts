@@ -8,6 +8,8 @@ import { type App, type Image, ModalClient, type Sandbox, type SandboxCreatePara
 import { type Emulator, type EmulatorOptions, startEmulator } from './emulator.ts';
 
 export const TOKENS = { tokenId: 'ak-test', tokenSecret: 'as-test' };
+/** For `vi.waitFor`, whose own second is no time on a busy machine. */
+export const PATIENTLY = { timeout: 20_000 };
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 /** As in this package's `start`: without them V8 spends memory to save collections that cost next to nothing here. */

@@ -35,7 +35,7 @@ function removeAsOwner(tree: string): void {
   execFileSync(process.execPath, ['-e', script], { uid: owner().uid, stdio: 'pipe', cwd: '/' });
 }
 
-describe('removeTrees', { timeout: 20_000 }, () => {
+describe('removeTrees', { timeout: 60_000 }, () => {
   it('removes directories that nobody may read or write', () => {
     const tree = makeTree();
     removeAsOwner(tree);

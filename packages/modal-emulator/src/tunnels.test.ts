@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect as dialTls } from 'node:tls';
 import type { Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startTestEmulator, type TestEmulator } from './testing.ts';
+import { PATIENTLY, startTestEmulator, type TestEmulator, waitingStarts } from './testing.ts';
 import { createIdentity, tunnelIdentity } from './tunnel-certificate.ts';
 
 const PORTS = { web: 8080, echo: 8081, http2: 8082, none: 8083 };
@@ -35,7 +35,7 @@ beforeAll(async () => {
   world = await startTestEmulator();
   sandbox = await serving();
   ca = readFileSync(join(world.stateDir, 'tunnels.pem'), 'utf8');
-}, 30_000);
+}, 60_000);
 afterAll(() => world.stop());
 
 async function serving(): Promise<Sandbox> {
@@ -55,7 +55,7 @@ const tunnelTo = async (port: number, of = sandbox) => {
   return tunnel;
 };
 
-describe('a tunnel', { timeout: 30_000 }, () => {
+describe('a tunnel', { timeout: 60_000 }, () => {
   it('with TLS leads to a port of the sandbox, for who trusts the certificate', async () => {
     const { url } = await tunnelTo(PORTS.web);
     expect(await fetched(url, ca)).toBe('from the sandbox');
@@ -92,6 +92,8 @@ describe('a tunnel', { timeout: 30_000 }, () => {
   });
 
   it('is found again by who reattaches, and ends with its sandbox', async () => {
+    // The process that waits for the next sandbox has its own.
+    await vi.waitFor(() => expect(waitingStarts()).toHaveLength(1), PATIENTLY);
     const before = readdirSync('/proc/self/fd').length;
     const own = await serving();
     const again = await world.client.sandboxes.fromId(own.sandboxId);
@@ -107,9 +109,10 @@ describe('a tunnel', { timeout: 30_000 }, () => {
     expect(await new Promise((resolve) => late.once('error', resolve))).toMatchObject({
       code: 'ECONNREFUSED',
     });
-    await vi.waitFor(() => expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(
+      () => expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before),
+      PATIENTLY,
+    );
   });
 });
 

@@ -7,10 +7,20 @@ import { join } from 'node:path';
 import type { Sandbox } from 'modal';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AGENT } from './sandbox-process.ts';
-import { bash, type Connection, connect, type Program, startProgram, temporaryState } from './testing.ts';
+import {
+  bash,
+  type Connection,
+  connect,
+  PATIENTLY,
+  type Program,
+  startProgram,
+  temporaryState,
+} from './testing.ts';
 import { refuseUnisolated, workspaceProblem } from './unisolated.ts';
 
 const FORBID = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"';
+/** Processes that no other test on this machine has. */
+const [LATE, DETACHED, LEFT] = [5801, 5802, 5804].map((seconds) => `sleep ${seconds}.${process.pid}`);
 /** A user namespace in which there can be no other, with the programs and files of this machine. */
 const forbidden = (wanted: string) => [
   'unshare',
@@ -33,7 +43,7 @@ describe('a sandbox without isolation', { timeout: 60_000 }, () => {
     program = await startProgram(state.stateDir, undefined, forbidden('none'));
     connection = await connect(program.url);
     sandbox = await connection.create();
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     connection.close();
     program.child.kill('SIGKILL');
@@ -75,15 +85,15 @@ describe('a sandbox without isolation', { timeout: 60_000 }, () => {
 
   it('ends a command at its time limit, and everything with itself', async () => {
     const own = await connection.create();
-    const late = await own.exec(['sh', '-c', 'sleep 5801 & sleep 5801'], { timeoutMs: 1000 });
+    const late = await own.exec(['sh', '-c', `${LATE} & ${LATE}`], { timeoutMs: 1000 });
     expect(await late.wait().catch(() => 137)).not.toBe(0);
     await bash(
       own,
-      'setsid sleep 5802 >/dev/null 2>&1 & setsid sh -c "setsid sleep 5802 &" & wait $!; echo done',
+      `setsid ${DETACHED} >/dev/null 2>&1 & setsid sh -c "setsid ${DETACHED} &" & wait $!; echo done`,
     );
-    await vi.waitFor(() => expect(running('sleep 5802')).toHaveLength(2));
+    await vi.waitFor(() => expect(running(DETACHED)).toHaveLength(2), PATIENTLY);
     await own.terminate();
-    expect([running('sleep 5801'), running('sleep 5802')]).toEqual([[], []]);
+    expect([running(LATE), running(DETACHED)]).toEqual([[], []]);
     expect(await bash(sandbox, 'echo here')).toMatchObject({ stdout: 'here\n' });
   });
 
@@ -118,12 +128,12 @@ describe('a sandbox without isolation', { timeout: 60_000 }, () => {
     });
     const own = await connect(second.url);
     const left = await own.create();
-    await bash(left, 'setsid sleep 5804 >/dev/null 2>&1 & echo up');
-    await vi.waitFor(() => expect(running('sleep 5804').length).toBeGreaterThan(0));
+    await bash(left, `setsid ${LEFT} >/dev/null 2>&1 & echo up`);
+    await vi.waitFor(() => expect(running(LEFT).length).toBeGreaterThan(0), PATIENTLY);
     second.child.kill('SIGKILL');
     await second.exited;
     own.close();
-    await vi.waitFor(() => expect(running('sleep 5804')).toEqual([]), { timeout: 10_000 });
+    await vi.waitFor(() => expect(running(LEFT)).toEqual([]), PATIENTLY);
   });
 });
 
@@ -167,7 +177,7 @@ describe('workspaceProblem', () => {
   });
 });
 
-function running(text: string): string[] {
+function running(text = ''): string[] {
   return readdirSync('/proc').filter((pid) => {
     try {
       return (

@@ -8,6 +8,7 @@ import {
   bash,
   type Connection,
   connect,
+  PATIENTLY,
   type Program,
   startProgram,
   startTestEmulator,
@@ -184,7 +185,7 @@ describe.each(owners)('volumes of an emulator of user %s', { timeout: 60_000 }, 
     expect(await outputOf(sandbox, 'echo still >/data/file; cat /data/file')).toBe('still\n');
     await expect(withVolume({ '/data': own })).rejects.toThrow(/No Volume with ID/);
     await sandbox.terminate();
-    await vi.waitFor(() => expect(existsSync(directoryOf(own))).toBe(false));
+    await vi.waitFor(() => expect(existsSync(directoryOf(own))).toBe(false), PATIENTLY);
   });
 
   it('are kept when the emulator is killed, and those that were deleted are not', async () => {
@@ -205,7 +206,7 @@ describe.each(owners)('volumes of an emulator of user %s', { timeout: 60_000 }, 
     expect(found.volumeId).toBe(kept.volumeId);
     await expect(volumes.fromName(deleted.name ?? '')).rejects.toThrow(NotFoundError);
     expect(await outputOf(await withVolume({ '/data': found }), 'cat /data/file')).toBe('kept\n');
-    await vi.waitFor(() => expect(existsSync(directoryOf(deleted))).toBe(false));
+    await vi.waitFor(() => expect(existsSync(directoryOf(deleted))).toBe(false), PATIENTLY);
     expect(existsSync(stranger)).toBe(true);
   });
 });
@@ -241,9 +242,9 @@ describe.each(owners)('the disk of a volume of user %s', { timeout: 60_000 }, (o
   });
 });
 
-describe('an ephemeral volume', { timeout: 30_000 }, () => {
+describe('an ephemeral volume', { timeout: 60_000 }, () => {
   it('is gone when its client is silent and no sandbox has it', async () => {
-    const world = await startTestEmulator({ ephemeralVolumeMs: 1500 });
+    const world = await startTestEmulator({ ephemeralVolumeMs: 3000 });
     onTestFinished(() => world.stop());
     const { client, create, stateDir } = world;
     const volume = await client.volumes.ephemeral();
@@ -254,10 +255,10 @@ describe('an ephemeral volume', { timeout: 30_000 }, () => {
     const sandbox = await create({ volumes: { '/data': volume } });
     clearInterval(beating);
     volume.closeEphemeral();
-    await bash(sandbox, 'sleep 2; echo here >/data/file');
+    await bash(sandbox, 'sleep 4; echo here >/data/file');
     expect((await bash(sandbox, 'cat /data/file')).stdout).toBe('here\n');
     await sandbox.terminate();
-    await vi.waitFor(() => expect(existsSync(directory)).toBe(false), { timeout: 5000 });
+    await vi.waitFor(() => expect(existsSync(directory)).toBe(false), PATIENTLY);
     await expect(create({ volumes: { '/data': volume } })).rejects.toThrow(/No Volume with ID/);
     expect(readdirSync(join(stateDir, 'volumes'))).toEqual([]);
   });
@@ -265,28 +266,28 @@ describe('an ephemeral volume', { timeout: 30_000 }, () => {
   it('lives as long as its client says so, and through a restart', async () => {
     const { stateDir, remove } = temporaryState();
     onTestFinished(remove);
-    const options = { stateDir, port: 0, ...TOKENS, ephemeralVolumeMs: 1000 };
+    const options = { stateDir, port: 0, ...TOKENS, ephemeralVolumeMs: 2000 };
     const first = await startEmulator(options);
     const before = await connect(first.url);
     const volume = await before.client.volumes.ephemeral();
     volume.closeEphemeral();
     const { volumeId } = volume;
     const begun = performance.now();
-    while (performance.now() - begun < 2500) await before.client.cpClient.volumeHeartbeat({ volumeId });
+    while (performance.now() - begun < 4000) await before.client.cpClient.volumeHeartbeat({ volumeId });
     before.close();
     await first.stop();
     const second = await startEmulator(options);
     const { client, close } = await connect(second.url);
     await client.cpClient.volumeHeartbeat({ volumeId });
     const looked = performance.now();
-    await vi.waitFor(() => expect(performance.now() - looked).toBeGreaterThan(1600), { timeout: 5000 });
+    await vi.waitFor(() => expect(performance.now() - looked).toBeGreaterThan(3200), PATIENTLY);
     await expect(client.cpClient.volumeHeartbeat({ volumeId })).rejects.toThrow(/No Volume with ID/);
     close();
     await second.stop();
   });
 });
 
-describe('a volume that has to be new', { timeout: 30_000 }, () => {
+describe('a volume that has to be new', { timeout: 60_000 }, () => {
   it('is refused when there is one of its name', async () => {
     const world = await startTestEmulator();
     onTestFinished(() => world.stop());
@@ -298,7 +299,7 @@ describe('a volume that has to be new', { timeout: 30_000 }, () => {
 
 describe.each(['layers', 'copies'] as const)(
   'volumes of sandboxes laid out as %s',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   (layout) => {
     it('are writable and shared', async () => {
       const world = await startTestEmulator({ layout: { layout } });
@@ -311,7 +312,7 @@ describe.each(['layers', 'copies'] as const)(
   },
 );
 
-describe('a bucket of a cloud', { timeout: 30_000 }, () => {
+describe('a bucket of a cloud', { timeout: 60_000 }, () => {
   it('is refused by name, and no sandbox starts without it', async () => {
     const world = await startTestEmulator();
     onTestFinished(() => world.stop());
