@@ -10,6 +10,7 @@ import { createSigner } from '@capstan/shared/hmac';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { end, events, type Gateway, openWorld, SECRET, spawnGateway, type World } from './testing.ts';
 
+const PATIENTLY = { timeout: 20_000 };
 const PREVIOUS = 'previous-secret-previous-secret-prev';
 
 describeSandboxes('the gateway', async () => {
@@ -19,11 +20,11 @@ describeSandboxes('the gateway', async () => {
   return { sandboxes, outside: world.outside, close: world.close };
 });
 
-describe('the gateway', () => {
+describe('the gateway', { timeout: 60_000 }, () => {
   let world: World;
   beforeAll(async () => {
     world = await openWorld();
-  }, 30_000);
+  });
   afterAll(() => world.close());
 
   const connect = (gateway: Gateway, secret = SECRET): Sandboxes =>
@@ -34,7 +35,7 @@ describe('the gateway', () => {
     const first = await world.start();
     const { sandboxId } = await connect(first).create({ name: 'killed-gateway' });
     const command =
-      'echo once >> /workspace/count; for i in 1 2 3 4 5; do echo line $i; read -t 0.3 <> <(:); done; exit 4';
+      'echo once >> /workspace/count; for i in 1 2 3; do echo line $i; done; until [[ -e go ]]; do read -t 0.02 <> <(:); done; for i in 4 5; do echo line $i; done; exit 4';
     const run = { sandboxId, runId: 'run-1', command, timeoutMs: 60_000 };
     const seen = await connect(first).startRun({ ...run, waitMs: 400 });
     expect(seen.outcome).toEqual({ state: 'running' });
@@ -44,6 +45,7 @@ describe('the gateway', () => {
     await cut;
 
     const second = connect(await world.start());
+    await second.writeFile({ sandboxId, path: '/workspace/go', content: new Uint8Array() });
     const rest = await second.readRun({ sandboxId, runId: 'run-1', offset: seen.nextOffset, waitMs: 10_000 });
     expect(text(seen.bytes) + text(rest.bytes)).toBe('line 1\nline 2\nline 3\nline 4\nline 5\n');
     expect(rest).toMatchObject({ outcome: { state: 'exited', exitCode: 4 }, eof: true });
@@ -51,7 +53,7 @@ describe('the gateway', () => {
     expect(text(again.bytes)).toBe('line 1\nline 2\nline 3\nline 4\nline 5\n');
     const count = await second.readFile({ sandboxId, path: '/workspace/count' });
     expect(text(count.bytes)).toBe('once\n');
-  }, 30_000);
+  });
 
   it('answers a caller that left without starting its command twice', async () => {
     const sandboxes = connect(await world.start());
@@ -59,15 +61,16 @@ describe('the gateway', () => {
     const run = {
       sandboxId,
       runId: 'r',
-      command: 'echo once >> n; sleep 0.5; cat n',
-      timeoutMs: 10_000,
-      waitMs: 9_000,
+      command: 'echo once >> n; until [[ -e go ]]; do read -t 0.02 <> <(:); done; cat n',
+      timeoutMs: 60_000,
+      waitMs: 20_000,
     };
     const leaving = new AbortController();
     const left = sandboxes.startRun(run, leaving.signal);
     await sandboxes.health();
     leaving.abort();
     await expect(left).rejects.toThrow(/abort/i);
+    await sandboxes.writeFile({ sandboxId, path: '/workspace/go', content: new Uint8Array() });
     expect(text((await sandboxes.startRun(run)).bytes)).toBe('once\n');
   });
 
@@ -153,8 +156,8 @@ describe('the gateway', () => {
     const waiting = sandboxes.startRun({ ...run, waitMs: 60_000 });
     const told = expect(waiting).rejects.toThrow(/stopping: ask again/);
     const second = connect(await world.start());
-    await vi.waitFor(() => second.stat({ sandboxId, path: '/workspace/begun' }));
-    await vi.waitFor(() => second.stat({ sandboxId, path: '/workspace/waited' }));
+    await vi.waitFor(() => second.stat({ sandboxId, path: '/workspace/begun' }), PATIENTLY);
+    await vi.waitFor(() => second.stat({ sandboxId, path: '/workspace/waited' }), PATIENTLY);
     const ended = end(gateway.child, 'SIGTERM');
     await told;
     await second.writeFile({ sandboxId, path: '/workspace/go', content: new Uint8Array() });
@@ -171,7 +174,7 @@ describe('the gateway', () => {
     const { sandboxId } = await sandboxes.create({ name: 'cut-gateway' });
     const executed = sandboxes.exec({ sandboxId, command: 'touch begun; sleep 30' });
     const cut = expect(executed).rejects.toThrow(/stopping/);
-    await vi.waitFor(() => sandboxes.stat({ sandboxId, path: '/workspace/begun' }));
+    await vi.waitFor(() => sandboxes.stat({ sandboxId, path: '/workspace/begun' }), PATIENTLY);
     expect(await end(gateway.child, 'SIGTERM')).toBe(0);
     await cut;
   });

@@ -67,7 +67,7 @@ const NONE = {
   ],
 };
 
-describe('recipeOf', () => {
+describe('recipeOf', { timeout: 120_000 }, () => {
   it('takes what the managers call packages', () => {
     for (const manager of PACKAGE_MANAGERS)
       for (const name of REAL[manager]) expect([name, packageProblem(manager, name)]).toEqual([name, null]);

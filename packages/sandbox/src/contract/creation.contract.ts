@@ -109,7 +109,7 @@ export function describeCreation(world: World): void {
       expect(again.sandboxId).not.toBe(ended);
       expect((await world.sandboxes.list()).map((entry) => entry.sandboxId)).toContain(again.sandboxId);
       await world.sandboxes.terminate(again.sandboxId);
-    }, 30_000);
+    }, 60_000);
   });
 
   it('tells an unknown sandbox from a terminated one', async () => {

@@ -38,7 +38,7 @@ export function describeNetwork(world: World): void {
       const runId = newRunId();
       await start(['python3', '-c', SERVER, String(port)], { runId, waitMs: 0, timeoutMs: 60_000 });
       await sh(
-        `for i in {1..100}; do (: </dev/tcp/127.0.0.1/${port}) 2>/dev/null && break; read -t 0.1 <> <(:); done`,
+        `for i in {1..300}; do (: </dev/tcp/127.0.0.1/${port}) 2>/dev/null && break; read -t 0.1 <> <(:); done`,
       );
       const exposed = await world.sandboxes.expose({ sandboxId: world.sandboxId, port });
       return { exposed, stop: () => world.sandboxes.killRun({ sandboxId: world.sandboxId, runId }) };
@@ -84,7 +84,7 @@ export function describeNetwork(world: World): void {
     const make = async (network?: NetworkPolicy) => {
       const { sandboxId } = await world.sandboxes.create({ name: newName(), network });
       const { host, port } = world.outside;
-      const command = `timeout 5 bash -c ': </dev/tcp/${host}/${port}' 2>/dev/null && echo out || echo in`;
+      const command = `timeout 10 bash -c ': </dev/tcp/${host}/${port}' 2>/dev/null && echo out || echo in`;
       return {
         sandboxId,
         set: (next: NetworkPolicy) => world.sandboxes.setNetwork({ sandboxId, network: next }),

@@ -27,6 +27,9 @@ export const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 export const refuses = (code: SandboxErrorCode) => ({
   asymmetricMatch: (error: unknown) => isSandboxError(error, code),
 });
+/** Says so once no process is like that: one that was killed ends when its turn comes. */
+export const over = (pattern: string) =>
+  `while pgrep -f '${pattern}' >/dev/null; do read -t 0.02 <> <(:); done; echo over`;
 export const ALL_BYTES = Uint8Array.from({ length: 1024 }, (_, i) => i % 256);
 
 /** Makes sandboxes of their own for tests that end them. */

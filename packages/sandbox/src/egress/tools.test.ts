@@ -20,7 +20,7 @@ let authorizations: (string | undefined)[] = [];
 
 const run = promisify(execFile);
 const ask = async (file: string, ...args: string[]) =>
-  (await run(file, args, { env, cwd: dir, timeout: 25_000 })).stdout;
+  (await run(file, args, { env, cwd: dir, timeout: 100_000 })).stdout;
 
 function answer(directory: string): RequestListener {
   const { repository, answer: git } = gitServer(directory);
@@ -45,7 +45,7 @@ beforeAll(async () => {
 });
 afterAll(() => ground.close());
 
-describe.each(['own', 'other'] as const)('at a host of kind "%s"', (kind) => {
+describe.each(['own', 'other'] as const)('at a host of kind "%s"', { timeout: 120_000 }, (kind) => {
   const url = (path: string) => `https://${hosts[kind]}${path}`;
   const answered = () => {
     const last = authorizations.at(-1);
@@ -132,13 +132,13 @@ print(u.urlopen(u.Request('${url('/python')}', headers={'Authorization': 'Bearer
       '-verify_return_error',
       '-brief',
     ];
-    const talking = run('openssl', args, { env: { ...env, PASSWORD: password }, timeout: 25_000 });
+    const talking = run('openssl', args, { env: { ...env, PASSWORD: password }, timeout: 100_000 });
     talking.child.stdin?.end();
     expect((await talking).stderr).toContain('Verification: OK');
   });
 });
 
-describe('in the clear and refused', () => {
+describe('in the clear and refused', { timeout: 120_000 }, () => {
   it('curl, python and node reach a host over http', async () => {
     const url = `http://${hosts.plain}/`;
     expect(await ask('curl', '-sS', url)).toBe('hello /');

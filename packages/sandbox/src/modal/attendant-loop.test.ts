@@ -58,7 +58,7 @@ async function ask(child: ChildProcessWithoutNullStreams, task: Task) {
   return { ...stream.mark, output: Buffer.from(bytes.subarray(head.length)).toString() };
 }
 
-describe('an attendant', () => {
+describe('an attendant', { timeout: 120_000 }, () => {
   it('hands every argument on as it is', async () => {
     const child = start();
     const argument = fc.string({ unit: 'binary', maxLength: 30 }).map((text) => text.replaceAll('\0', ''));
@@ -87,7 +87,7 @@ describe('an attendant', () => {
     const exited = once(child, 'exit');
     const clean = await ask(child, exec('bash', '-c', '(sleep 30 &) >/dev/null 2>&1'));
     expect(clean.last).toBe(false);
-    expect(await ask(child, exec('bash', '-c', 'setsid sleep 0.2 & exit 3'))).toMatchObject({
+    expect(await ask(child, exec('bash', '-c', 'setsid sleep 20 & exit 3'))).toMatchObject({
       last: true,
       exitCode: 3,
     });

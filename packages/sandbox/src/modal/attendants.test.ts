@@ -8,7 +8,7 @@ import { type LocalModal, openLocalModal, TOKENS } from '../testing.ts';
 const IDLE_MS = 3_000;
 
 let modal: LocalModal;
-let open: () => ModalSandboxes;
+let open: (idleMs?: number) => ModalSandboxes;
 let sandboxes: ModalSandboxes;
 const opened: ModalSandboxes[] = [];
 
@@ -16,14 +16,14 @@ beforeAll(async () => {
   modal = await openLocalModal();
   process.env.MODAL_SERVER_URL = modal.emulator.url;
   const { createModalClient } = await import('./sdk.ts');
-  open = () => {
-    const settings = { appName: 'attendants', image: 'debian:12', idleMs: IDLE_MS };
+  open = (idleMs = IDLE_MS) => {
+    const settings = { appName: 'attendants', image: 'debian:12', idleMs };
     const made = createModalSandboxes({ ...createModalClient(TOKENS), ...settings });
     opened.push(made);
     return made;
   };
   sandboxes = open();
-}, 30_000);
+});
 afterAll(async () => {
   for (const each of opened) each.close();
   await modal.close();
@@ -31,6 +31,7 @@ afterAll(async () => {
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const path = '/workspace/file';
+const PATIENTLY = { timeout: 20_000 };
 
 async function make(name: string) {
   const { sandboxId } = await sandboxes.create({ name });
@@ -52,6 +53,18 @@ function attendants(word: string): number[] {
     .filter((pid) => read(`/proc/${pid}/cmdline`).includes('__capstan_answer()'))
     .filter((pid) => read(`/proc/${pid}/environ`).includes(word))
     .map(Number);
+}
+
+/** What a command forked may be about to end, with its attendant's name still. */
+const alone = (word: string) => vi.waitFor(() => expect(attendants(word)).toHaveLength(1), PATIENTLY);
+
+/** It may have ended by itself, or with one that was killed before. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 /**
@@ -117,11 +130,15 @@ describe('attendants', { timeout: 60_000 }, () => {
     await sh('true');
     const command = 'echo begun; echo once >> count; read -t 20 <> <(:)';
     const cut = sandboxes.exec({ sandboxId, command });
-    await vi.waitFor(async () =>
-      expect(text((await sandboxes.readFile({ sandboxId, path: '/workspace/count' })).bytes)).toBe('once\n'),
+    await vi.waitFor(
+      async () =>
+        expect(text((await sandboxes.readFile({ sandboxId, path: '/workspace/count' })).bytes)).toBe(
+          'once\n',
+        ),
+      PATIENTLY,
     );
     const word = `MODAL_SANDBOX_ID=${sandboxId}`;
-    for (const pid of attendants(word)) process.kill(pid, 'SIGKILL');
+    for (const pid of attendants(word)) kill(pid);
     expect(await cut).toMatchObject({ exitCode: 137, timedOut: false });
     expect(text((await cut).stdout)).toBe('begun\n');
     expect(await sh('cat count')).toBe('once');
@@ -198,11 +215,12 @@ describe('attendants', { timeout: 60_000 }, () => {
 
   it('end when nobody uses their sandbox, and leave nothing', async () => {
     const { sandboxId, sh } = await make('idle');
-    await sh('true');
+    const idleMs = 2 * IDLE_MS;
+    await open(idleMs).exec({ sandboxId, command: 'true' });
     const word = `MODAL_SANDBOX_ID=${sandboxId}`;
-    expect(attendants(word)).toHaveLength(1);
+    await alone(word);
     // Before it would have ended by itself.
-    await vi.waitFor(() => expect(attendants(word)).toEqual([]), { timeout: 1.9 * IDLE_MS, interval: 50 });
+    await vi.waitFor(() => expect(attendants(word)).toEqual([]), { timeout: 1.9 * idleMs });
     expect(await sh('echo again')).toBe('again');
   });
 
@@ -211,8 +229,8 @@ describe('attendants', { timeout: 60_000 }, () => {
     const gone = open();
     await gone.exec({ sandboxId, command: 'true' });
     const word = `MODAL_SANDBOX_ID=${sandboxId}`;
-    expect(attendants(word)).toHaveLength(1);
+    await alone(word);
     gone.close();
-    await vi.waitFor(() => expect(attendants(word)).toEqual([]), { timeout: 10_000, interval: 50 });
+    await vi.waitFor(() => expect(attendants(word)).toEqual([]), PATIENTLY);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { MAX_COMMAND_BYTES } from '../port.ts';
 import { toArgumentFile, toEntries, toParts, toSeconds } from './command.ts';
 
-describe('command', () => {
+describe('command', { timeout: 120_000 }, () => {
   it('splits a script into parts that Linux takes and that join to it', () => {
     const script = fc
       .string({ unit: 'binary', minLength: 1, maxLength: 5 })

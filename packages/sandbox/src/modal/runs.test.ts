@@ -91,7 +91,7 @@ describe('a run', () => {
     const asked = await sandboxes.exec({ sandboxId, command });
     expect(text(asked.stdout)).toBe('capstan running - whole\n');
     expect((await read(runId, 15_000)).outcome).toEqual({ state: 'killed', exitCode: 137 });
-  }, 30_000);
+  }, 60_000);
 
   it('ends at once when it was told to before it could be', async () => {
     await sh('touch /var/tmp/.capstan/runs/early.kill');
@@ -100,7 +100,7 @@ describe('a run', () => {
 
   it('is waited for while whoever claimed it has not come to naming its fifo, or to opening it', async () => {
     const slow = '/var/tmp/.capstan/runs/slow';
-    const name = `sleep 0.3; echo ${slow}.fifo >${slow}.live; sleep 0.3; mkfifo ${slow}.fifo; sleep 0.3; exec 8<>${slow}.fifo`;
+    const name = `sleep 0.1; echo ${slow}.fifo >${slow}.live; sleep 0.1; mkfifo ${slow}.fifo; sleep 0.1; exec 8<>${slow}.fifo`;
     const open = `printf '%s\\n' key >${slow}.key; touch ${slow}.open; read -t 20 <&8`;
     await sh(`: >${slow}.live`);
     const holder = { sandboxId, runId: 'slow-holder', timeoutMs: 20_000 };
