@@ -71,13 +71,11 @@ describe('a session in workerd', () => {
   it('answers a message, lists what happened and leaves its row right', async () => {
     const address = await created();
     await sessions.send(address, [message('hi')]);
-    await expect.poll(() => statusOf(address), { timeout: 15_000 }).toBe('idle');
+    await expect.poll(() => statusOf(address)).toBe('idle');
     const { data } = await sessions.listEvents(address, { limit: 100, order: 'asc' });
     expect(data.map((event) => event.type)).toContain('agent.message');
     const row = () => stores(db, TENANT).sessions.find(address.sessionId);
-    await expect
-      .poll(async () => (await row())?.usage, { timeout: 15_000 })
-      .toEqual((await sessions.view(address)).usage);
+    await expect.poll(async () => (await row())?.usage).toEqual((await sessions.view(address)).usage);
   });
 
   it('that was announced begins by itself once it is created, also when nobody comes to say so', async () => {
@@ -93,7 +91,7 @@ describe('a session in workerd', () => {
       now: Date.now(),
     });
     const row = () => stores(db, TENANT).sessions.find(address.sessionId);
-    await expect.poll(async () => (await row())?.status, { timeout: 15_000 }).toBe('idle');
+    await expect.poll(async () => (await row())?.status).toBe('idle');
     const { data } = await sessions.listEvents(address, { limit: 100, order: 'asc' });
     expect(data.filter(({ type }) => type === 'user.message')).toHaveLength(1);
     expect(data.map(({ type }) => type)).toContain('agent.message');
@@ -125,7 +123,7 @@ describe('a session in workerd', () => {
   it('that is deleted leaves nothing, and its streams are told', async () => {
     const address = await created();
     await sessions.send(address, [message('hi')]);
-    await expect.poll(() => statusOf(address), { timeout: 15_000 }).toBe('idle');
+    await expect.poll(() => statusOf(address)).toBe('idle');
     const stream = await sessions.streamEvents(address, {});
     await sessions.delete(address);
     const text = await new Response(stream).text();

@@ -35,7 +35,7 @@ describe('a deployed session', () => {
     const status = async () => (await client.beta.sessions.retrieve(id)).status;
     talker.holdAfter(1);
     await client.beta.sessions.events.send(id, say('3'));
-    await expect.poll(status, { timeout: 15_000 }).toBe('running');
+    await expect.poll(status).toBe('running');
     const refused = { status: 400, apiMessage: expect.stringMatching(/^agent: the session is running/) };
     await expect(client.beta.sessions.update(id, { agent: { tools: [look] } })).rejects.toMatchObject(
       refused,
@@ -43,7 +43,7 @@ describe('a deployed session', () => {
     await expect(client.beta.sessions.archive(id)).rejects.toMatchObject({ status: 400 });
     await expect(client.beta.sessions.delete(id)).rejects.toMatchObject({ status: 400 });
     talker.letGo();
-    await expect.poll(status, { timeout: 15_000 }).toBe('idle');
+    await expect.poll(status).toBe('idle');
     const updated = await client.beta.sessions.update(id, { title: 'Tools', agent: { tools: [look] } });
     expect(updated).toMatchObject({ title: 'Tools', agent: { tools: [look] } });
     await world.evict(id);

@@ -256,7 +256,7 @@ describe('limits', () => {
 
   it('end an answer that never ends', async () => {
     answer = (_, response) => response.write('first');
-    const response = await ask('/', {}, { timeoutMs: 200 });
+    const response = await ask('/', {}, { timeoutMs: 1_000 });
     expect(await reasonOf(response.text())).toBe('timeout');
   });
 

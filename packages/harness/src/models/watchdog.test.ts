@@ -26,12 +26,12 @@ describe('Watchdog', () => {
       const timer = setInterval(() => {
         comments++;
         response.write(': still here\n\n');
-        if (comments < 12) return;
+        if (comments < 40) return;
         clearInterval(timer);
         response.end('data: done\n\n');
       }, 50);
     });
-    const watchdog = new Watchdog({ firstByteMs: 10_000, betweenPartsMs: 400 }, NEVER);
+    const watchdog = new Watchdog({ firstByteMs: 10_000, betweenPartsMs: 1_500 }, NEVER);
     const reply = await watchdog.fetch(server.url, { signal: watchdog.signal });
     expect(await reply.text()).toContain('done');
     expect(watchdog.expired).toBeNull();
@@ -67,11 +67,13 @@ describe('Watchdog', () => {
       const timer = setInterval(() => response.write(': still here\n\n'), 20);
       response.on('close', () => clearInterval(timer));
     });
-    const watchdog = new Watchdog({ firstByteMs: 10_000, betweenPartsMs: 10_000 }, NEVER, { withinMs: 150 });
+    const watchdog = new Watchdog({ firstByteMs: 10_000, betweenPartsMs: 10_000 }, NEVER, {
+      withinMs: 1_000,
+    });
     const reply = await watchdog.fetch(server.url, { signal: watchdog.signal });
     await expect(reply.text()).rejects.toThrow();
     expect(watchdog.expired).toMatchObject({ retryable: true, usage: undefined });
-    expect(watchdog.expired?.message).toBe('The model took longer than the 0.15 s it had for its answer.');
+    expect(watchdog.expired?.message).toBe('The model took longer than the 1 s it had for its answer.');
     watchdog.stop();
   });
 

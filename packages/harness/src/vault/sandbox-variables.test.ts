@@ -154,13 +154,13 @@ describe('a variable of a vault', () => {
 
   it('that is rotated reaches what runs in the background, once the session is told', async () => {
     await bash(`(while true; do ${call()} >/dev/null; sleep 0.1; done) & true`);
-    await expect.poll(() => seen.at(-1)?.key, { timeout: 10_000 }).toBe(VALUE);
+    await expect.poll(() => seen.at(-1)?.key).toBe(VALUE);
     kept = [variable('API_KEY', NEXT_VALUE, { version: 2 })];
     sandbox.refresh();
-    await expect.poll(() => seen.at(-1)?.key, { timeout: 10_000 }).toBe(NEXT_VALUE);
+    await expect.poll(() => seen.at(-1)?.key).toBe(NEXT_VALUE);
     kept = [variable('OTHER', VALUE)];
     sandbox.refresh();
-    await expect.poll(() => seen.at(-1)?.key, { timeout: 10_000 }).toBeUndefined();
+    await expect.poll(() => seen.at(-1)?.key).toBeUndefined();
     await sandbox.release();
   });
 

@@ -7,7 +7,7 @@ import { MemoryFiles, MemoryRecord } from './testing.ts';
 
 const HOME = '/mnt/memory/notes';
 
-describe('while a call works, a memory store', { timeout: 30_000 }, () => {
+describe('while a call works, a memory store', { timeout: 60_000 }, () => {
   let world: SandboxWorld;
   let store: MemoryStoreDouble;
   let tools: ReturnType<SandboxWorld['wake']>;
@@ -48,7 +48,7 @@ describe('while a call works, a memory store', { timeout: 30_000 }, () => {
     const call = perform(
       `cd ${HOME}; echo new >new.md; echo more >>changed.md; rm deleted.md; mv moved.md to.md; : >emptied.md; ${WAIT}; echo full >emptied.md`,
     );
-    await vi.waitFor(() => expect(store.texts.has('/new.md')).toBe(true), { timeout: 10_000, interval: 20 });
+    await vi.waitFor(() => expect(store.texts.has('/new.md')).toBe(true), { timeout: 30_000, interval: 20 });
     const during = {
       '/changed.md': 'changedmore\n',
       '/deleted.md': 'deleted',
@@ -69,7 +69,7 @@ describe('while a call works, a memory store', { timeout: 30_000 }, () => {
     const call = perform(
       `cd ${HOME}; echo done >done.md; for i in $(seq 60); do echo $i >>growing.md; [ -e /tmp/go-on ] && break; sleep 0.1; done; rm -f /tmp/go-on; echo end >>growing.md`,
     );
-    await vi.waitFor(() => expect(store.texts.has('/done.md')).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(store.texts.has('/done.md')).toBe(true), { timeout: 30_000 });
     expect(store.texts.has('/growing.md')).toBe(false);
     await goOn();
     await call;
@@ -87,7 +87,7 @@ describe('while a call works, a memory store', { timeout: 30_000 }, () => {
     await world.sandboxes.exec({ sandboxId, command: 'until [ -e /tmp/begun ]; do sleep 0.05; done' });
     store.put('/a.md', 'theirs');
     await goOn();
-    await vi.waitFor(() => expect(store.texts.has('/b.md')).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(store.texts.has('/b.md')).toBe(true), { timeout: 30_000 });
     expect(texts()['/a.md']).toBe('theirs');
     await goOn();
     expect(JSON.stringify(await call)).toContain('mine');

@@ -52,7 +52,7 @@ async function lose(through?: Sandboxes): Promise<void> {
   store.log = [];
 }
 
-describe('the memory directory of a sandbox that was brought back', { timeout: 30_000 }, () => {
+describe('the memory directory of a sandbox that was brought back', { timeout: 60_000 }, () => {
   it('has what the store has, and nothing is written for it', async () => {
     store.put('/changed.md', 'one');
     store.put('/deleted.md', 'old');
