@@ -180,7 +180,7 @@ describe('connections that cost more than they should', () => {
     ['a tunnel through which nothing goes', []],
     ['a hello that never ends', [22, 3, 1, 1, 0, 1]],
   ])('%s', async (_, bytes) => {
-    const impatient = await openWorld({ limits: { idleMs: 300 } });
+    const impatient = await openWorld({ limits: { idleMs: 2_000 } });
     const port = await impatient.serveTcp(() => {});
     const auth = await impatient.sandbox({});
     const client = await impatient.client();
@@ -191,7 +191,7 @@ describe('connections that cost more than they should', () => {
   });
 
   it('TLS to be ended here that never begins', async () => {
-    const impatient = await openWorld({ limits: { headersMs: 300 } });
+    const impatient = await openWorld({ limits: { headersMs: 2_000 } });
     const auth = await impatient.sandbox({ credentials: [credentialFor(['api.test'])] });
     const client = await impatient.client();
     client.head('CONNECT api.test:443 HTTP/1.1', auth);

@@ -151,14 +151,15 @@ describe('requests in the clear', () => {
   });
 
   it('leave the host when the client leaves', async () => {
+    const asked = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
-    const port = await world.serve((request) => void request.socket.once('close', () => closed.resolve()));
+    const port = await world.serve((request) => {
+      request.socket.once('close', () => closed.resolve());
+      asked.resolve();
+    });
     const auth = await world.sandbox({});
     const client = await world.client();
-    const asked = Promise.withResolvers<void>();
-    world.names.set('api.test', ['127.0.0.1']);
     client.head(`GET http://api.test:${port}/ HTTP/1.1`, `Host: api.test:${port}`, auth);
-    setImmediate(() => asked.resolve());
     await asked.promise;
     client.socket.end();
     client.socket.destroy();
