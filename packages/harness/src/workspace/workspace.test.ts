@@ -180,7 +180,7 @@ describe('outputs of a session', () => {
     expect(files.kept.at(-1)).toMatchObject({ path: 'a.txt', text: 'more\n' });
   });
 
-  it('are kept by the second look after a background run has written them, and not half written', async () => {
+  it('are kept by the second look after a background run has written them, and none before it has rested', async () => {
     const looks: number[] = [];
     const counted: Sandboxes = {
       ...world.sandboxes,
@@ -190,16 +190,19 @@ describe('outputs of a session', () => {
       },
     };
     tools = world.wake(counted, { files, record });
-    // A pause of its own that is as long as a look waits for would make it complete.
     await bash(
-      `(for i in $(seq 90); do printf .; sleep 0.02; done >/mnt/session/outputs/slow.txt; date +%s%N >/tmp/ended; sleep 2) >/dev/null 2>&1 &`,
+      `(for i in 1 2 3 4 5 6; do date +%s%N >>/tmp/wrote; printf $i; sleep 0.3; done >/mnt/session/outputs/slow.txt; date +%s%N >>/tmp/wrote; sleep 1) >/dev/null 2>&1 &`,
     );
-    await until(() => files.kept.some(({ text }) => text.length === 90));
-    const ended = Number(await bash('cat /tmp/ended')) / 1e6;
-    expect(files.kept.map(({ text }) => text.length)).toEqual([90]);
-    const [kept] = files.kept;
+    await until(() => files.kept.some(({ text }) => text === '123456'));
+    const times = (await bash('cat /tmp/wrote')).trim().split('\n');
+    const wrote = times.map((at) => Number(at) / 1e6);
+    // A run that comes to a halt for as long rests, too: what it had written by then is kept as well.
+    for (const { at, text } of files.kept) expect(at - (wrote[text.length - 1] ?? at)).toBeGreaterThan(380);
+    const ended = wrote[6] ?? 0;
+    const whole = files.kept.at(-1);
+    expect(whole?.text).toBe('123456');
     expect(looks.filter((at) => at < ended).length).toBeGreaterThan(1);
-    expect(looks.filter((at) => at > ended && at <= (kept?.at ?? 0)).length).toBeLessThanOrEqual(2);
+    expect(looks.filter((at) => at > ended && at <= (whole?.at ?? 0)).length).toBeLessThanOrEqual(2);
   });
 
   it('are read whole when they are large', async () => {
