@@ -97,7 +97,7 @@ describe('a socket', () => {
     await idles(quiet, 5);
     expect(client.events).toHaveLength(quiet.events.length - 9);
     quiet.socket.close();
-  }, 60_000);
+  }, 120_000);
 
   it('that went with its process is resumed from the last id it had', async () => {
     const session = await newSession();
@@ -111,7 +111,7 @@ describe('a socket', () => {
     await idles(second, 1);
     expect([...first.events, ...second.events]).toEqual(await listed(session));
     second.socket.close();
-  }, 60_000);
+  }, 120_000);
 
   it('is told how the session ends, and closes', async () => {
     const archived = await newSession();
@@ -127,7 +127,7 @@ describe('a socket', () => {
     await world.fetch(`/v1/sessions/${deleted}`, { method: 'DELETE', headers: auth() });
     await expect.poll(() => gone.closed?.code).toBe(1000);
     expect(gone.events.at(-1)?.type).toBe('session.deleted');
-  }, 60_000);
+  }, 120_000);
 
   it('says that it listens to nothing but ping', async () => {
     const client = await SocketClient.open(streamOf(await newSession()), auth());

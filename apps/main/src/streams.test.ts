@@ -158,7 +158,7 @@ describe('readers whose lines break', () => {
         expect(said).toContain(text);
       }
     }
-  }, 120_000);
+  }, 300_000);
 
   it('in the middle of a message get what they missed of it, through the official SDK', async () => {
     const session = await newSession();
@@ -187,7 +187,7 @@ describe('readers whose lines break', () => {
     talker.letGo();
     await read((event) => event.type === 'agent.message');
     expect(text()).toMatch(/^wörd1 .*wörd30 $/);
-  }, 60_000);
+  }, 120_000);
 
   it('are refused beyond the end, and in words that name the field', async () => {
     const session = await newSession();

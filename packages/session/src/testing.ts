@@ -179,7 +179,7 @@ export class ManualPulse implements Pulse {
 
 /** Waits until the world has come to a state. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 10_000; Date.now() < end; ) {
+  for (const end = Date.now() + 30_000; Date.now() < end; ) {
     if (await holds()) return;
     await new Promise(setImmediate);
   }

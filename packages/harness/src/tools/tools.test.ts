@@ -270,7 +270,7 @@ describe('recovery', () => {
     await bash('true');
     const call = callOf('bash', { command: 'echo started; sleep 60' });
     const outcome = tools.perform(call, NEVER);
-    await begun(call.effectId);
+    await begun(call.effectId, 'started');
     await world.wake().cancel(call);
     expect(textOf(await outcome)).toBe('started\n[Stopped before it was done.]');
   });
@@ -381,13 +381,13 @@ describe('the sandbox of a session', () => {
   });
 });
 
-/** Resolves when the run is known to its sandbox. */
-async function begun(runId: string): Promise<void> {
+/** Resolves when the run is known to its sandbox, and has said that. */
+async function begun(runId: string, words = ''): Promise<void> {
   for (;;) {
     const sandboxId = world.remembered.sandboxId ?? '';
     const chunk = await world.sandboxes
       .readRun({ sandboxId, runId, offset: 0, until: 'output', waitMs: 2_000 })
       .catch(() => null);
-    if (chunk !== null) return;
+    if (chunk !== null && new TextDecoder().decode(chunk.bytes).includes(words)) return;
   }
 }

@@ -67,7 +67,7 @@ describe('while a call works, a memory store', { timeout: 60_000 }, () => {
 
   it('is not given what is still being written', async () => {
     const call = perform(
-      `cd ${HOME}; echo done >done.md; for i in $(seq 60); do echo $i >>growing.md; [ -e /tmp/go-on ] && break; sleep 0.1; done; rm -f /tmp/go-on; echo end >>growing.md`,
+      `cd ${HOME}; echo done >done.md; for i in $(seq 1200); do echo $i >>growing.md; [ -e /tmp/go-on ] && break; sleep 0.05; done; rm -f /tmp/go-on; echo end >>growing.md`,
     );
     await vi.waitFor(() => expect(store.texts.has('/done.md')).toBe(true), { timeout: 30_000 });
     expect(store.texts.has('/growing.md')).toBe(false);
