@@ -29,8 +29,9 @@ describe.each(owners)('the disk of a sandbox of user %s', { timeout: 120_000 }, 
   });
   afterEach(() => flooded.terminate().then(() => {}));
 
-  /** A little at a time: told early enough, the sandbox stays. */
-  const SLOWLY = 'while head -c 4M /dev/zero >>/workspace/flood; do read -t 0.2 <><(:); done';
+  /** Beyond the limit hardly more: told before it has twice that, the sandbox stays. */
+  const SLOWLY =
+    'n=0; while head -c $((n++ < 18 ? 4 << 20 : 1 << 16)) /dev/zero >>/workspace/flood; do read -t 0.2 <><(:); done';
   const answers = async () =>
     expect(await bash(neighbour, 'echo kept >/workspace/file && cat /workspace/file')).toMatchObject({
       stdout: 'kept\n',
@@ -51,7 +52,7 @@ describe.each(owners)('the disk of a sandbox of user %s', { timeout: 120_000 }, 
     const flood = await flooded.exec([
       'python3',
       '-c',
-      "import time\nfor i in range(10**7):\n  open(f'/workspace/{i}', 'w').close()\n  if i % 200 == 0: time.sleep(0.05)",
+      "import time\nfor i in range(10**7):\n  open(f'/workspace/{i}', 'w').close()\n  if i % 200 == 0 or i > 4600: time.sleep(0.05)",
     ]);
     const [code] = await Promise.all([flood.wait(), answers()]);
     expect(code).toBe(137);
