@@ -19,8 +19,10 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PNPM = ['npx', '-y', 'pnpm@12.21.0'];
-const FIRST_START_WITHIN_MS = 300_000;
-const SECOND_START_WITHIN_MS = 8_000;
+// They bound what hangs, on a machine that may be busy; how long each took is told.
+const FIRST_START_WITHIN_MS = 900_000;
+const SECOND_START_WITHIN_MS = 120_000;
+const STOP_WITHIN_MS = 60_000;
 const work = mkdtempSync(join(tmpdir(), 'capstan-first-hour-'));
 const clone = join(work, 'capstan');
 const log = join(work, 'dev.log');
@@ -44,7 +46,7 @@ try {
   process.exitCode = 1;
 } finally {
   started?.kill('SIGKILL');
-  for (const pid of leftOver()) process.kill(pid, 'SIGKILL');
+  for (const pid of leftOver()) end(pid);
   rmSync(work, { recursive: true, force: true, maxRetries: 5 });
 }
 
@@ -90,14 +92,15 @@ async function start(name, { withinMs, flags = [] }) {
   });
   closeSync(output);
   let ended = false;
+  let ready;
   started.once('exit', () => {
     ended = true;
   });
   await until(`${name}: ready within ${withinMs / 1000} s`, withinMs, () => {
     if (ended) throw new Error(`${name}: dev ended`);
-    return existsSync(readyFile) && readFileSync(readyFile, 'utf8').endsWith('}');
+    ready = readyIn(readyFile);
+    return ready !== undefined;
   });
-  const ready = JSON.parse(readFileSync(readyFile, 'utf8'));
   console.log(
     `✓ ${name}: ready in ${((Date.now() - startedAt) / 1000).toFixed(1)} s (dev itself ${(ready.startedInMs / 1000).toFixed(1)} s), ${memory()} MiB in all`,
   );
@@ -106,7 +109,7 @@ async function start(name, { withinMs, flags = [] }) {
 
 async function stop(name, end) {
   end();
-  await until(`${name}: no process is left`, 15_000, () => leftOver().length === 0);
+  await until(`${name}: no process is left`, STOP_WITHIN_MS, () => leftOver().length === 0);
   console.log(`✓ ${name} leaves no process`);
 }
 
@@ -189,6 +192,23 @@ function leftOver() {
       (pid) => reads(`/proc/${pid}/environ`).includes(mark) || reads(`/proc/${pid}/cmdline`).includes(work),
     )
     .map(Number);
+}
+
+/** Undefined while it is not there, or half written. */
+function readyIn(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function end(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself meanwhile.
+  }
 }
 
 function commandOf(pid) {

@@ -3,7 +3,7 @@ import { assertTurnOrder } from './event-order.ts';
 import { at, call, type Frame, framesUntil, type Target, textAt } from './plain-http.ts';
 import { type Check, expect } from './report.ts';
 
-const TURN_WITHIN_MS = 30_000;
+const TURN_WITHIN_MS = 90_000;
 const AGENT = {
   name: 'Smoke',
   model: 'claude-sonnet-4-6',
