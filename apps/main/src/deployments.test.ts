@@ -273,14 +273,15 @@ describe('a run that is asked for', () => {
 describe('a run of a schedule', () => {
   const minutely = { type: 'cron' as const, expression: '* * * * *', timezone: 'UTC' };
 
-  /** The clock finds that the fire times of an hour are owed, as after an hour in which nothing ran. */
+  /** The clock finds that the fire times of an hour of minutes are owed, as after an hour in which nothing ran. */
   const missAnHour = async (id: string) => {
-    await world.db.run(`UPDATE deployments SET handled_up_to = ${Date.now() - 3_600_000} WHERE id = '${id}'`);
+    const owed = `expression = '* * * * *', timezone = 'UTC', handled_up_to = ${Date.now() - 3_600_000}`;
+    await world.db.run(`UPDATE deployments SET ${owed} WHERE id = '${id}'`);
     await client.beta.deployments.update(id, { schedule: minutely });
   };
 
   it('starts at its fire time, by the clock', async () => {
-    const { id } = await make({ schedule: minutely });
+    const { id } = await make({ schedule: daily });
     const began = Date.now();
     await missAnHour(id);
     await expect.poll(() => runsOf(id), { timeout: 40_000 }).not.toEqual([]);
@@ -302,7 +303,7 @@ describe('a run of a schedule', () => {
 
   it('that cannot begin pauses the deployment and says why', async () => {
     const { id: environment_id } = await client.beta.environments.create({ name: 'Short-lived' });
-    const { id } = await make({ environment_id, schedule: minutely });
+    const { id } = await make({ environment_id, schedule: daily });
     await client.beta.environments.delete(environment_id);
     await missAnHour(id);
     const statusOf = async () => (await client.beta.deployments.retrieve(id)).status;
