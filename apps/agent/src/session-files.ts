@@ -1,9 +1,10 @@
 // A session's files in the control plane: its resources, their content, and what its agents make.
-import { type Shelf, settle } from '@capstan/db/blob-debts';
+import type { Shelf } from '@capstan/db/blob-debts';
 import { tokenIdentity } from '@capstan/db/resource-rows';
+import { keepOutputs } from '@capstan/db/session-outputs';
 import { stores } from '@capstan/db/stores';
 import type { FileContents } from '@capstan/harness/models/file-content';
-import type { Output, SessionFiles } from '@capstan/harness/workspace/session-files';
+import type { SessionFiles } from '@capstan/harness/workspace/session-files';
 import type { SessionAddress } from '@capstan/session/address';
 import { mimeTypeOf } from '@capstan/shared/mime';
 import type { Sealer } from '@capstan/shared/seal';
@@ -41,17 +42,13 @@ export function sessionFiles(
       if (stream === null) return null;
       return { mimeType: row.mimeType, bytes: new Uint8Array(await new Response(stream).arrayBuffer()) };
     },
-    keep: async ({ path, content }: Output) => {
-      const now = Date.now();
-      const expected = await files.expect(now);
-      const drop = () => settle({ db, blobs }, [expected.blob]);
-      const stored = await blobs.put(expected.blob, content).catch(async (error: unknown) => {
-        await drop();
-        throw error;
-      });
-      const named = { filename: path, mimeType: mimeTypeOf(path), content: stored };
-      const output = { kind: 'output' as const, downloadable: true, sessionId, now, ...named, ...expected };
-      if ((await files.create(output)) === null) await drop();
+    keep: (outputs) => {
+      const named = outputs.map(({ path, content }) => ({
+        filename: path,
+        mimeType: mimeTypeOf(path),
+        content,
+      }));
+      return keepOutputs({ db, blobs }, { tenantId, sessionId, now: Date.now() }, named);
     },
   };
 }

@@ -16,13 +16,15 @@ const MOST_ROUNDS = 20;
 
 const other = alias(files, 'other');
 
-/** Before a blob is written: it is owed to be removed, until a file has it. `now` is epoch ms. */
-export async function expectBlob(db: Database, blob: string, now: number): Promise<void> {
-  await db.insert(blobDebts).values({ blob, dueAt: now + UNDER_WAY_MS });
+/** Before blobs are written: each is owed to be removed, until a file has it. `now` is epoch ms. */
+export async function expectBlobs(db: Database, blobs: readonly string[], now: number): Promise<void> {
+  await db
+    .insert(blobDebts)
+    .select(sql`SELECT value, ${now + UNDER_WAY_MS} FROM json_each(${JSON.stringify(blobs)})`);
 }
 
 /** Nothing may be made of a blob that may have been removed by now. */
-export function stillOwed(blob: string, now: number): SQL {
+export function stillOwed(blob: string | SQL, now: number): SQL {
   return sql`EXISTS (SELECT 1 FROM ${blobDebts} WHERE ${and(eq(blobDebts.blob, blob), gt(blobDebts.dueAt, now))})`;
 }
 
@@ -30,6 +32,13 @@ export function stillOwed(blob: string, now: number): SQL {
 export function paid(db: Database, { blob, fileId }: { blob: string; fileId: string }) {
   const there = sql`EXISTS (SELECT 1 FROM ${files} WHERE ${files.id} = ${fileId})`;
   return db.delete(blobDebts).where(and(eq(blobDebts.blob, blob), there));
+}
+
+/** A statement: those of these blobs that a file has are owed no more. */
+export function paidAll(db: Database, blobs: readonly string[]) {
+  const named = sql`${blobDebts.blob} IN (SELECT value FROM json_each(${JSON.stringify(blobs)}))`;
+  const there = sql`EXISTS (SELECT 1 FROM ${files} WHERE ${eq(files.blob, blobDebts.blob)})`;
+  return db.delete(blobDebts).where(and(named, there));
 }
 
 interface Going {

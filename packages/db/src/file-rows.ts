@@ -1,16 +1,23 @@
 // A file's row, and the file as the API shows it.
 import type { File } from '@capstan/schema/files';
+import { newId } from '@capstan/shared/ids';
 import type { Content } from './blobs.ts';
+import type { Scope } from './scope.ts';
 import type { FileKind, files } from './tables/files.ts';
 import { toTimestamp } from './timestamp.ts';
 
 export type FileRow = typeof files.$inferSelect;
 
-export interface NewFile {
+/** Of a file to come: its id, and where its content is to be written. */
+export interface ExpectedFile {
   id: string;
-  kind: FileKind;
-  /** The key of the content, which is there. */
+  /** The key of the content. */
   blob: string;
+}
+
+/** Its content is there. What agents make has a way of its own (`session-outputs.ts`). */
+export interface NewFile extends ExpectedFile {
+  kind: Exclude<FileKind, 'output'>;
   content: Content;
   filename: string;
   mimeType: string;
@@ -20,6 +27,11 @@ export interface NewFile {
   expiresAt?: number | null;
   /** Epoch ms. */
   now: number;
+}
+
+export function newFile({ tenantId }: Pick<Scope, 'tenantId'>, now: number): ExpectedFile {
+  const id = newId('file', now);
+  return { id, blob: `t/${tenantId}/files/${id}` };
 }
 
 export function toRow(tenantId: string, { content, now, ...input }: NewFile): FileRow {

@@ -24,7 +24,6 @@ const named = { filename: 'a.txt', mimeType: 'text/plain', downloadable: false, 
 async function upload(now: number, more: { expiresAt?: number } = {}) {
   const expected = await own.expect(now);
   const made = await own.create({ kind: 'upload', ...named, ...expected, ...more, now });
-  if (made === null) throw new TypeError('not made');
   return { ...made, blob: expected.blob };
 }
 
@@ -80,18 +79,6 @@ describe('a file', () => {
     await database.db.insert(files).values(copy);
     expect(await own.remove(first.id, 9_000)).toEqual([]);
     expect(await own.remove('file_copy', 9_000)).toEqual([first.blob]);
-  });
-
-  it('that a session made is kept once for each name and content', async () => {
-    const output = { kind: 'output' as const, ...named, sessionId: 'sesn_1', now: 10_000 };
-    const make = async (more: object) => own.create({ ...output, ...(await own.expect(10_000)), ...more });
-    expect(await make({})).toMatchObject({ scope: { type: 'session', id: 'sesn_1' } });
-    expect(await make({})).toBeNull();
-    expect(await make({ filename: 'b.txt' })).not.toBeNull();
-    expect(await make({ content: { sizeBytes: 4, digest: 'e' } })).not.toBeNull();
-    expect(await make({ sessionId: 'sesn_2' })).not.toBeNull();
-    const listed = await own.list({ limit: 10, order: 'asc', sessionId: 'sesn_1' });
-    expect(listed.data.map(({ filename }) => filename).toSorted()).toEqual(['a.txt', 'a.txt', 'b.txt']);
   });
 });
 

@@ -5,12 +5,11 @@
 import { ApiError } from '@capstan/schema/error';
 import type { File } from '@capstan/schema/files';
 import type { Claim } from '@capstan/schema/idempotency';
-import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, lt, type SQL, sql } from 'drizzle-orm';
-import { expectBlob, oweOf, paid, stillOwed } from './blob-debts.ts';
+import { expectBlobs, oweOf, paid, stillOwed } from './blob-debts.ts';
 import { insertWhen } from './conditional-insert.ts';
 import { type Listing, type Seek, seek, toPage } from './cursor.ts';
-import { type FileRow, type NewFile, toFile, toRow } from './file-rows.ts';
+import { type ExpectedFile, type FileRow, type NewFile, newFile, toFile, toRow } from './file-rows.ts';
 import { keepReceipt } from './receipts.ts';
 import type { Scope } from './scope.ts';
 import { files } from './tables/files.ts';
@@ -39,33 +38,25 @@ export class FileStore {
   }
 
   /** The id of a file to come, and where its content is to be written. */
-  async expect(now: number): Promise<{ id: string; blob: string }> {
-    const { db, tenantId } = this.#scope;
-    const id = newId('file', now);
-    const blob = `t/${tenantId}/files/${id}`;
-    await expectBlob(db, blob, now);
-    return { id, blob };
+  async expect(now: number): Promise<ExpectedFile> {
+    const expected = newFile(this.#scope, now);
+    await expectBlobs(this.#scope.db, [expected.blob], now);
+    return expected;
   }
 
-  /**
-   * Of an expected file whose content is there. With a claim, a receipt is kept: a name that is taken refuses the whole.
-   * Null: the session has this output already.
-   */
-  async create(input: NewFile, claim?: Claim): Promise<File | null> {
+  /** Of an expected file whose content is there. With a claim, a receipt is kept: a name that is taken refuses the whole. */
+  async create(input: NewFile, claim?: Claim): Promise<File> {
     const { db, tenantId } = this.#scope;
     const { id, blob, now } = input;
     const row = toRow(tenantId, input);
     const made = toFile(row);
     const from = sql`FROM ${files} WHERE ${files.id} = ${id}`;
     const [inserted] = await db.batch([
-      insertWhen(db, files, { row, when: stillOwed(blob, now) })
-        .onConflictDoNothing()
-        .returning({ id: files.id }),
+      insertWhen(db, files, { row, when: stillOwed(blob, now) }).returning({ id: files.id }),
       paid(db, { blob, fileId: id }),
       ...keepReceipt(this.#scope, claim, { id, reply: JSON.stringify(made), from, now }),
     ]);
     if (inserted.length > 0) return made;
-    if (input.kind === 'output') return null;
     throw new ApiError('unavailable', 'The file took too long to arrive: upload it again', {
       retryAfterSeconds: 1,
     });

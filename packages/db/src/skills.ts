@@ -13,7 +13,7 @@ import {
 } from '@capstan/schema/skills';
 import { newId } from '@capstan/shared/ids';
 import { and, asc, desc, eq, gt, inArray, lt, type SQL, sql } from 'drizzle-orm';
-import { expectBlob, oweOf, paid, stillOwed } from './blob-debts.ts';
+import { expectBlobs, oweOf, paid, stillOwed } from './blob-debts.ts';
 import type { Content } from './blobs.ts';
 import { insertWhen } from './conditional-insert.ts';
 import { type Listing, type Seek, seek, toPage } from './cursor.ts';
@@ -72,7 +72,7 @@ export class SkillStore {
     const { db, tenantId } = this.#scope;
     const id = newId('file', now);
     const blob = `t/${tenantId}/skills/${id}`;
-    await expectBlob(db, blob, now);
+    await expectBlobs(db, [blob], now);
     return { id, blob };
   }
 

@@ -62,11 +62,9 @@ async function upload(shelf: Shelf, call: Call<typeof fileRoutes.upload>): Promi
   try {
     const received = await receiveUpload(request, shelf.blobs, expected.blob);
     const claim = await readClaim(request, principal, fingerprintOf(received));
-    const made = await receipts.once(claim, now, async (kept) => {
-      const created = await files.create({ ...toNewFile(received, now), ...expected, now }, kept);
-      if (created) return created;
-      throw new ApiError('internal', 'The file was not kept');
-    });
+    const made = await receipts.once(claim, now, (kept) =>
+      files.create({ ...toNewFile(received, now), ...expected, now }, kept),
+    );
     if (made.reply.id !== expected.id) await drop();
     return answer(made, head);
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { Sandboxes } from '@capstan/sandbox/port';
 import { silentLogger } from '@capstan/shared/logger';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type SandboxWorld, startSandboxWorld } from '../tools/testing.ts';
@@ -6,12 +7,14 @@ import type { Output } from './session-files.ts';
 import { MemoryFiles, MemoryRecord } from './testing.ts';
 
 class CountedFiles extends MemoryFiles {
+  calls = 0;
   atOnce = 0;
   mostAtOnce = 0;
 
-  override async keep(output: Output): Promise<void> {
+  override async keep(given: readonly Output[]): Promise<void> {
+    this.calls += 1;
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
-    await super.keep(output).finally(() => this.atOnce--);
+    await super.keep(given).finally(() => this.atOnce--);
   }
 }
 
@@ -32,22 +35,69 @@ beforeEach(async () => {
   outputs = waking();
 });
 
-const waking = () =>
+const waking = (sandboxes = world.sandboxes) =>
   new Outputs({
-    sandboxes: () => world.sandboxes,
+    sandboxes: () => sandboxes,
     ...{ files, record, logger: silentLogger, clock: { now: () => Date.now() } },
   });
 const sh = (command: string) => world.sandboxes.exec({ sandboxId, command, cwd: '/' });
 
-it('many are kept beside each other, each once', async () => {
-  await sh('cd /mnt/session/outputs; for i in {1..40}; do echo $i >$i; done');
+it('many small ones are kept together, each once', async () => {
+  await sh('cd /mnt/session/outputs; for i in {1..240}; do echo $i >$i; done');
   await outputs.flush(sandboxId);
   const texts = files.kept.map(({ path, text }) => text === `${path}\n` && path);
-  expect(new Set(texts)).toEqual(new Set(Array.from({ length: 40 }, (_, index) => String(index + 1))));
-  expect(files.kept).toHaveLength(40);
-  expect(files.mostAtOnce).toBeGreaterThan(1);
+  expect(new Set(texts)).toEqual(new Set(Array.from({ length: 240 }, (_, index) => String(index + 1))));
+  expect([files.kept.length, files.calls]).toEqual([240, 3]);
+  await waking().flush(sandboxId);
+  expect(files.kept).toHaveLength(240);
+});
+
+it('large ones are kept beside each other and beside small ones, each once', async () => {
+  await sh(
+    'cd /mnt/session/outputs; for i in {1..8}; do head -c 100000 /dev/zero | tr "\\0" $i >$i; echo $i >small$i; done',
+  );
   await outputs.flush(sandboxId);
-  expect(files.kept).toHaveLength(40);
+  const kept = files.kept.map(({ path, text, sizeBytes }) => `${path} ${text.charAt(0)} ${sizeBytes}`);
+  const each = Array.from({ length: 8 }, (_, index) => index + 1);
+  expect(kept.toSorted()).toEqual(
+    [...each.map((i) => `${i} ${i} 100000`), ...each.map((i) => `small${i} ${i} 2`)].toSorted(),
+  );
+  expect(files.calls).toBe(9);
+  expect(files.mostAtOnce).toBeGreaterThan(1);
+});
+
+it('what cannot be read with others is read alone, and what has changed is looked at again', async () => {
+  await sh(
+    'cd /mnt/session/outputs; head -c 60000 /dev/zero >zeros; echo a >a; echo b >b; echo gone >gone; echo old >new',
+  );
+  let read = false;
+  const changing: Sandboxes = {
+    ...world.sandboxes,
+    exec: async (request, signal) => {
+      const isFirst = !read && request.command.includes('./gone');
+      read ||= isFirst;
+      if (isFirst) await sh('cd /mnt/session/outputs; rm gone; echo newer >new');
+      return world.sandboxes.exec(request, signal);
+    },
+  };
+  outputs = waking(changing);
+  await outputs.flush(sandboxId);
+  const kept = () => files.kept.map(({ path, sizeBytes }) => [path, sizeBytes]).toSorted();
+  expect([read, kept()]).toEqual([
+    true,
+    [
+      ['a', 2],
+      ['b', 2],
+      ['zeros', 60_000],
+    ],
+  ]);
+  await outputs.flush(sandboxId);
+  expect(kept()).toEqual([
+    ['a', 2],
+    ['b', 2],
+    ['new', 6],
+    ['zeros', 60_000],
+  ]);
 });
 
 it('are kept under whatever name they have', async () => {

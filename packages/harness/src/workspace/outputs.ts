@@ -12,7 +12,8 @@ import { MAX_FILE_BYTES } from '@capstan/schema/files';
 import type { Logger } from '@capstan/shared/logger';
 import { z } from 'zod';
 import { isLost } from '../lost.ts';
-import { type FoundOutput, MAX_OUTPUTS, readOutput, scanOutputs } from './output-scan.ts';
+import { inBatches, readOutput, readTogether } from './output-read.ts';
+import { type FoundOutput, MAX_OUTPUTS, scanOutputs } from './output-scan.ts';
 import type { SessionFiles, WorkspaceRecord } from './session-files.ts';
 
 export interface OutputDeps {
@@ -33,7 +34,7 @@ const PAUSE_MS = 600;
 const WATCHED_MS = 30 * 60_000;
 /** What one session may leave. */
 const MAX_KEPT = 1_000;
-/** Many small files wait for one another's round trips otherwise. */
+/** Batches wait for one another's round trips otherwise. */
 const AT_ONCE = 6;
 /** The log has all of them. */
 const MOST_NOTES = 20;
@@ -146,10 +147,13 @@ export class Outputs {
     const changed = outputs.filter(({ path, signature }) => before.get(path) !== signature);
     // A clock that jumped makes a file young, or of the future, for long: what is that old by both is complete.
     const complete = changed.filter(({ ageMs }) => ageMs >= settledMs || ageMs < -PAUSE_MS);
-    const waiting = this.#within(complete).values();
+    const waiting = inBatches(this.#within(complete)).values();
     let left = changed.length - complete.length;
     const keep = async () => {
-      for (const output of waiting) if (!(await this.#keep(sandboxId, output))) left += 1;
+      for (const batch of waiting) {
+        const others = await this.#keep(sandboxId, batch);
+        left += others;
+      }
     };
     const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, keep));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
@@ -172,7 +176,7 @@ export class Outputs {
   /** It is not kept as long as it stays as it is. */
   #refuse({ path, signature, sizeBytes }: FoundOutput, why: string): void {
     this.#deps.logger.warn('output.not_kept', { size_bytes: sizeBytes, why });
-    this.#remember(path, signature);
+    this.#remember([{ path, signature }]);
     this.#note(`${OUTPUTS}/${path} is not kept as a file of the session: ${why}.`);
   }
 
@@ -189,17 +193,30 @@ export class Outputs {
     this.#notes.push(`Note: ${text}`);
   }
 
-  /** False: it is not what it was, and is looked at again. */
-  async #keep(sandboxId: string, output: FoundOutput): Promise<boolean> {
+  /** How many of them are not what they were, and are looked at again. */
+  async #keep(sandboxId: string, batch: readonly FoundOutput[]): Promise<number> {
     const { sandboxes, files } = this.#deps;
-    const { path, signature } = output;
+    const read = await readTogether(sandboxes(), sandboxId, batch);
+    if (read.size > 0) {
+      await files.keep([...read].map(([{ path }, bytes]) => ({ path, content: piecesOf(bytes) })));
+      this.#remember([...read.keys()]);
+    }
+    let left = 0;
+    for (const output of batch)
+      if (!read.has(output) && !(await this.#keepAlone(sandboxId, output))) left += 1;
+    return left;
+  }
+
+  /** False: it is not what it was. */
+  async #keepAlone(sandboxId: string, output: FoundOutput): Promise<boolean> {
+    const { sandboxes, files } = this.#deps;
     try {
-      await files.keep({ path, content: readOutput(sandboxes(), sandboxId, output) });
+      await files.keep([{ path: output.path, content: readOutput(sandboxes(), sandboxId, output) }]);
     } catch (error) {
       if (isSandboxError(error, 'file_not_found')) return false;
       throw error;
     }
-    this.#remember(path, signature);
+    this.#remember([output]);
     return true;
   }
 
@@ -209,8 +226,9 @@ export class Outputs {
     return this.#kept;
   }
 
-  #remember(path: string, signature: string): void {
-    const all = this.#load().set(path, signature);
+  #remember(outputs: readonly Pick<FoundOutput, 'path' | 'signature'>[]): void {
+    const all = this.#load();
+    for (const { path, signature } of outputs) all.set(path, signature);
     this.#deps.record.save('outputs', JSON.stringify(Object.fromEntries(all)));
   }
 
@@ -222,6 +240,10 @@ export class Outputs {
 }
 
 const TOO_MANY = `the session has kept ${MAX_KEPT} of them`;
+
+async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
 
 /** Null: nothing speaks against keeping it. */
 function reasonAgainst({ path, sizeBytes }: FoundOutput): string | null {

@@ -29,8 +29,8 @@ export interface SessionFiles {
   token(resourceId: string): Promise<string | null>;
   /** The content of a file. Null: it is gone. */
   open(fileId: string): Promise<ReadableStream<Uint8Array> | null>;
-  /** Keeps it as a file of the session, once for each path and content. Rejects with what the content rejects with; nothing is kept then. */
-  keep(output: Output): Promise<void>;
+  /** Keeps them as files of the session, once for each path and content. Rejects with what a content rejects with; none is kept then. */
+  keep(outputs: readonly Output[]): Promise<void>;
 }
 
 export type RecordName = 'mounts' | 'outputs' | 'outputs_owed' | 'skills' | 'memories';

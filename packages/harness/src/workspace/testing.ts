@@ -1,6 +1,6 @@
 // A session's files in memory, and git over HTTP inside a sandbox: there is no other network in it.
 import type { Sandboxes } from '@capstan/sandbox/port';
-import type { Mountable, RecordName, SessionFiles, WorkspaceRecord } from './session-files.ts';
+import type { Mountable, Output, RecordName, SessionFiles, WorkspaceRecord } from './session-files.ts';
 
 export interface KeptOutput {
   path: string;
@@ -44,12 +44,9 @@ export class MemoryFiles implements SessionFiles {
     return bytes === undefined ? null : new Blob([bytes]).stream();
   }
 
-  async keep({ path, content }: { path: string; content: AsyncIterable<Uint8Array> }): Promise<void> {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of content) pieces.push(piece);
-    const bytes = Buffer.concat(pieces);
-    const text = bytes.subarray(0, 100).toString();
-    this.kept.push({ path, text, sizeBytes: bytes.length, at: Date.now() });
+  async keep(outputs: readonly Output[]): Promise<void> {
+    const kept = await Promise.all(outputs.map(readWhole));
+    this.kept.push(...kept);
   }
 
   /** A file to be mounted there. */
@@ -57,6 +54,14 @@ export class MemoryFiles implements SessionFiles {
     this.contents.set(`file_${id}`, bytes);
     return { type: 'file', id, mountPath, fileId: `file_${id}`, sizeBytes: bytes.length };
   }
+}
+
+async function readWhole({ path, content }: Output): Promise<KeptOutput> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of content) pieces.push(piece);
+  const bytes = Buffer.concat(pieces);
+  const text = bytes.subarray(0, 100).toString();
+  return { path, text, sizeBytes: bytes.length, at: Date.now() };
 }
 
 export class MemoryRecord implements WorkspaceRecord {
