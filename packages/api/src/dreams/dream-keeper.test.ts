@@ -209,7 +209,7 @@ describe('the keeper of a dream', () => {
       const kept = (await database.db.select().from(files)).filter((file) => file.sessionId === sessionId);
       expect(kept, `dead at ${diesAt}`).toHaveLength(1);
     }
-  }, 60_000);
+  }, 300_000);
 
   it('takes what the session came to, and lets it go, at whatever moment its process dies', async () => {
     const storeId = await storeOf(1);
@@ -234,7 +234,7 @@ describe('the keeper of a dream', () => {
       expect(releasedAt, `dead at ${diesAt}`).not.toBeNull();
       if (lived) return;
     }
-  }, 60_000);
+  }, 300_000);
 
   it('goes on with a copy where a process has left it', async () => {
     const storeId = await storeOf(MANY);
@@ -248,7 +248,7 @@ describe('the keeper of a dream', () => {
     expect(await copied()).toBe(MANY - 1);
     await settled(id);
     expect(await sums(targetId)).toEqual(await sums(storeId));
-  }, 60_000);
+  }, 300_000);
 
   it('writes the memories of the copy in the name of the session', async () => {
     const id = await dreamOf(await storeOf(1));
