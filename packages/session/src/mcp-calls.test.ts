@@ -39,7 +39,7 @@ async function expectReplays({ runtime }: Player): Promise<void> {
   const log = await new Response(runtime.exportLog()).text();
   const pause = () => new Promise<void>(setImmediate);
   const now = () => performance.now();
-  const again = await replay(Recording.read(log), { sql: memorySql(), pause, now, patienceMs: 3_000 });
+  const again = await replay(Recording.read(log), { sql: memorySql(), pause, now, patienceMs: 30_000 });
   expect(again.difference).toBeNull();
 }
 

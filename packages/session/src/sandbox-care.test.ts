@@ -202,7 +202,7 @@ describe('a sandbox that was replaced', () => {
     await player.rests();
     const text = await new Response(player.runtime.exportLog()).text();
     const pause = () => new Promise<void>(setImmediate);
-    const host = { sql: memorySql(), pause, now: () => performance.now(), patienceMs: 3_000 };
+    const host = { sql: memorySql(), pause, now: () => performance.now(), patienceMs: 30_000 };
     expect((await replay(Recording.read(text), host)).difference).toBeNull();
   });
 });

@@ -20,7 +20,7 @@ async function expectSame(flows: Flows): Promise<void> {
     sql: memorySql(),
     pause: () => new Promise<void>(setImmediate),
     now: () => performance.now(),
-    patienceMs: 3_000,
+    patienceMs: 30_000,
   });
   expect(result.difference).toBeNull();
   expect(result.same).toBe(text.trim().split('\n').length - 1);
