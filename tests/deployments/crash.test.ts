@@ -68,7 +68,7 @@ it('a fire time has one run and one session, whatever died at whichever step of 
       expect([count(events, 'user.message'), count(events, 'agent.message')]).toEqual([1, 1]);
     }
   }
-}, 300_000);
+}, 600_000);
 
 it('what fell due while nothing ran is left out, made up for once, or all of it, as its deployment says', async () => {
   const minute = (new Date().getUTCMinutes() + 30) % 60;

@@ -72,4 +72,4 @@ it('each comes to its end once, whatever died at whichever step of it', async ()
   expect(titles.filter((title) => title?.startsWith('Dream ')).toSorted()).toEqual(
     made.map((id) => `Dream ${id}`).toSorted(),
   );
-}, 400_000);
+}, 900_000);

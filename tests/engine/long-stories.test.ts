@@ -13,7 +13,7 @@ afterAll(() => storm.end());
 
 const POINTS = ['append.session.status_idle:after', 'model.first_part', 'index.put:before'];
 
-it('cost nothing, whatever dies under them', { timeout: 480_000 }, async () => {
+it('cost nothing, whatever dies under them', { timeout: 900_000 }, async () => {
   const played = LONG_SCENES.map(async (kind, index) => {
     const story = tellStory(`long-${kind}`, new Random(index), [kind]);
     const { faults } = await storm.play(story, (session) => {

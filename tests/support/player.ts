@@ -7,8 +7,8 @@ import type { FailpointServer } from './failpoint-server.ts';
 import type { Said, Scene, Story, Wanted } from './story.ts';
 import { type Fault, givenUp, judge } from './verdict.ts';
 
-/** A session in which nothing happens for this long hangs. */
-const STUCK_MS = 60_000;
+/** A session in which nothing happens for this long hangs, also where the platform takes half a minute to come back. */
+const STUCK_MS = 240_000;
 /** A session whose last word may have been cut off is looked at after this long. */
 const UNHEARD_MS = 5_000;
 const LOOK_EVERY_MS = 150;

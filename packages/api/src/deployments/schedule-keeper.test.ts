@@ -174,7 +174,7 @@ describe('the keeper of a schedule', () => {
     await Promise.allSettled([live({ now }).ring(id), live({ now }).ring(id), live({ now }).ring(id)]);
     expect(await runsOf(id)).toHaveLength(1);
     expect(await sessionsOf(id)).toHaveLength(1);
-  });
+  }, 240_000);
 
   it('tries again when a fault may pass, and gives up after six times', async () => {
     const { id } = await deploy();
