@@ -35,7 +35,7 @@ class FakeRun implements KeptRun {
 
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
 
-describe('the runs a sandbox keeps', () => {
+describe('the runs a sandbox keeps', { timeout: 120_000 }, () => {
   it('stay within their limits, except for what runs or is being read, and the first to end go first', async () => {
     const bytes = integer({ min: 0, max: 100 });
     const made = record({

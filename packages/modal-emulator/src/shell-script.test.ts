@@ -17,7 +17,7 @@ const run = (script: string) =>
     stdio: ['ignore', 'pipe', 'inherit'],
   }).toString();
 
-describe('commandScript', { timeout: 60_000 }, () => {
+describe('commandScript', { timeout: 120_000 }, () => {
   it('hands any arguments and values to the program unchanged', async () => {
     const word = string({ unit: 'binary' }).filter((text) => !text.includes('\0'));
     await assert(

@@ -17,7 +17,7 @@ async function collect(spool: Spool, offset: number, signal = never): Promise<Bu
   return Buffer.concat(chunks);
 }
 
-describe('a spool', () => {
+describe('a spool', { timeout: 120_000 }, () => {
   it('replays everything from any offset, from memory or from disk', async () => {
     const chunks = array(uint8Array({ maxLength: 40_000 }), { maxLength: 8 });
     await assert(

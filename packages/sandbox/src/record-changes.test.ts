@@ -138,7 +138,7 @@ function lived(steps: readonly Step[], after: (life: Life) => void = () => {}): 
 
 const lives = fc.array(step, { maxLength: 60, size: 'max' });
 
-describe('the record of a sandbox', () => {
+describe('the record of a sandbox', { timeout: 120_000 }, () => {
   it('has every image there is, and no image it still needs is to go', () => {
     fc.assert(
       fc.property(lives, (steps) => {

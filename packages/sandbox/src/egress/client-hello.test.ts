@@ -24,7 +24,7 @@ function inRecords(hello: Buffer, sizes: number[]): Buffer {
   return Buffer.concat(records);
 }
 
-describe('readHello', () => {
+describe('readHello', { timeout: 120_000 }, () => {
   it('reads the name a client gives, and that it gives none', async () => {
     expect(readHello(await helloOf({ servername: 'api.example.com' }))).toEqual({
       kind: 'hello',

@@ -82,7 +82,7 @@ function framesOf(text: string, cuts: number[]): Frame[] {
   });
 }
 
-describe('frames of a host', () => {
+describe('frames of a host', { timeout: 120_000 }, () => {
   it('have no secret, wherever messages are cut into frames and frames into chunks', async () => {
     const texts = fc.array(fc.constantFrom('a', 'S3cr', SECRET, ' ', 'x'.repeat(70_000)), {
       minLength: 1,

@@ -24,7 +24,7 @@ async function filled(
   return Buffer.concat(out);
 }
 
-describe('placeholders', () => {
+describe('placeholders', { timeout: 120_000 }, () => {
   const one = credentialFor(['api.test'], { id: 'one', secret: 'one-secret', locations: everywhere });
   const two = credentialFor(['*'], { id: 'two', secret: 'two-secret', locations: everywhere });
 

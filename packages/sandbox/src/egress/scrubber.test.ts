@@ -29,7 +29,7 @@ function masked(content: Buffer, forms: Buffer[]): Buffer {
   return out;
 }
 
-describe('scrubber', () => {
+describe('scrubber', { timeout: 120_000 }, () => {
   it('masks every form of a secret wherever it is cut, changes nothing else and no length', async () => {
     const place = fc.tuple(bytes, fc.nat(), bytes);
     await fc.assert(
@@ -175,7 +175,7 @@ describe('scrubber', () => {
   });
 });
 
-describe('needles', () => {
+describe('needles', { timeout: 120_000 }, () => {
   it('know the longest needle that ends, and the longest start of one', () => {
     const alphabet = fc.constantFrom('a', 'b', 'c');
     const word = fc.string({ unit: alphabet, minLength: 1, maxLength: 5 });
