@@ -24,6 +24,8 @@ export const SANDBOX_ERRORS = {
   not_directory: 422,
   /** The image cannot be built; the message ends with the log of the build. */
   image_failed: 422,
+  /** The sandbox lives, and lacks what every call needs: its image never had it, or a command took it away. */
+  unusable: 422,
   /** The sandbox did something this program cannot account for. */
   internal: 500,
   /** The backend refuses our credentials, or is set up wrongly; the message says what to mend. */
@@ -32,7 +34,7 @@ export const SANDBOX_ERRORS = {
   unavailable: 503,
   /** The call was not answered in time. */
   timeout: 504,
-  /** The sandbox's disk or memory is full. */
+  /** The sandbox's disk or memory is full, or it can start no more processes. */
   quota_exceeded: 507,
 } as const;
 

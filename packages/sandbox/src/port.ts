@@ -281,12 +281,13 @@ export interface SandboxCapabilities {
 /**
  * Every call may throw SandboxError. Of any call: `unavailable` (the backend cannot be reached; the same call may
  * work later, and S1/S2 make it safe to repeat), `invalid` (an argument; the message names it). Of any call that names
- * a sandbox: `not_found` (no such sandbox), `gone` (it is terminated; nothing will work in it again).
+ * a sandbox: `not_found` (no such sandbox), `gone` (it is terminated; nothing will work in it again), `unusable` (it lives, and nothing
+ * will work in it again: a command took away what calls need).
  */
 export interface Sandboxes {
   /**
    * The live sandbox of that name as it is, made when there is none. `image_not_found`: no such imageId; `image_failed`: the
-   * image cannot be had.
+   * image cannot be had; `unusable`: the sandbox lives and lacks what calls need, because its image does.
    */
   create(request: CreateSandbox): Promise<SandboxRef>;
   /** The live sandbox of that name, or null. */
@@ -316,7 +317,10 @@ export interface Sandboxes {
   stat(key: FileKey): Promise<FileStat>;
   /** The image of that recipe, built when there is none. `image_failed`: its message ends with the last 4 KiB of the build's log. */
   buildImage(recipe: ImageRecipe): Promise<{ imageId: string }>;
-  /** The whole file system of a sandbox, as it is now, as an image that is kept until deleteImage. Runs go on, and are not in it. */
+  /**
+   * The whole file system of a sandbox, as it is now, as an image that is kept until deleteImage. Runs go on, and are not in it.
+   * `unusable`: what would be made from it could not be used.
+   */
   snapshot(request: Snapshot): Promise<{ imageId: string }>;
   /** Deletes an image. Sandboxes made from it go on. Harmless when it is gone already. */
   deleteImage(imageId: string): Promise<void>;

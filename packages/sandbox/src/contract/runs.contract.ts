@@ -226,7 +226,7 @@ export function describeRuns(world: World): void {
     it('tells a run that could not be started from one that is unknown', async () => {
       const runs = '/var/tmp/.capstan/runs';
       await sh(`mv ${runs} ${runs}.kept && touch ${runs}`);
-      await expect(start('true')).rejects.toEqual(refuses('internal'));
+      await expect(start('true')).rejects.toEqual(refuses('unusable'));
       await sh(`rm ${runs} && mv ${runs}.kept ${runs}`);
       expect((await start('true')).outcome).toEqual({ state: 'exited', exitCode: 0 });
     });

@@ -54,6 +54,13 @@ export function toArgumentFile(args: readonly string[]): Uint8Array | null {
   return content.length > MAX_INLINE_BYTES ? content : null;
 }
 
+/** For printf's %b: letters as they are, every other byte by its number. */
+export function toPrintable(content: Uint8Array): string {
+  return Buffer.from(content)
+    .toString('latin1')
+    .replace(/[^ !#-&(-[\]-~]/g, (byte) => `\\0${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);
+}
+
 function split(script: string): string[] {
   const parts: string[] = [];
   for (let at = 0; at < script.length; ) {

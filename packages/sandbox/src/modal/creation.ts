@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import { isNameTaken, isNotFound, toSandboxError } from './errors.ts';
 import { type Images, noSuchImage, toImageError } from './images.ts';
 import { toCreateParams } from './network.ts';
-import { install } from './runs.ts';
+import { install } from './preparation.ts';
 import { EXPIRY_TAG } from './tags.ts';
 
 const DEFAULT_IDLE_MS = 30 * 60 * 1000;

@@ -4,6 +4,7 @@ import { DEFAULT_CHUNK_BYTES, type Exec, type ExecResult, WORKSPACE } from '../p
 import { toArgumentFile, toEntries, toParts, toSeconds } from './command.ts';
 import type { Connection } from './connection.ts';
 import { writeFile } from './files.ts';
+import { assertUsable } from './preparation.ts';
 import { STATE } from './scripts.ts';
 
 export const DEFAULT_EXEC_MS = 30_000;
@@ -27,6 +28,9 @@ export async function exec(connection: Connection, request: Exec, signal?: Abort
   const { exitCode, stdout, stderr, truncated } = invoked;
   const stopped = exitCode === 124 || exitCode === 137;
   if (exitCode === 137 && stdout.length === 0) await connection.assertAlive(request.sandboxId);
+  // There may be no shell for it.
+  if ((exitCode === 126 || exitCode === 127) && stdout.length === 0)
+    await assertUsable(connection, request.sandboxId);
   if (exitCode < 0) throw new SandboxError('internal', `The command ended with code ${exitCode}`);
   return {
     exitCode,

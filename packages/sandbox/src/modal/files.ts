@@ -9,7 +9,9 @@ import {
   type ReadFile,
   type WriteFile,
 } from '../port.ts';
+import { toPrintable } from './command.ts';
 import type { Connection } from './connection.ts';
+import { assertUsable } from './preparation.ts';
 import { MAX_ENTRIES, type Task } from './programs.ts';
 
 /** One entry of find's output is at most a name of 255 bytes and some numbers. */
@@ -43,13 +45,6 @@ export async function writeFile(connection: Connection, request: WriteFile): Pro
   });
 }
 
-/** For printf's %b: letters as they are, every other byte by its number. */
-export function toPrintable(content: Uint8Array): string {
-  return Buffer.from(content)
-    .toString('latin1')
-    .replace(/[^ !#-&(-[\]-~]/g, (byte) => `\\0${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);
-}
-
 export async function listFiles(connection: Connection, key: FileKey): Promise<FileList> {
   const { data } = await ask(connection, key, { program: 'list', args: [], maxBytes: MAX_LIST_BYTES });
   const found = parseEntries(data, (name) => `${key.path.replace(/\/+$/, '')}/${name}`);
@@ -73,10 +68,10 @@ async function ask(connection: Connection, key: FileKey, question: Task) {
     .toString()
     .split(' ');
   if (mark !== 'capstan') {
-    await connection.assertAlive(key.sandboxId);
+    await assertUsable(connection, key.sandboxId);
     throw new SandboxError(
       'internal',
-      `${key.path}: the sandbox gave no answer; its image needs bash and GNU coreutils`,
+      `${key.path}: the sandbox gave no answer; its image needs bash, GNU coreutils and findutils`,
     );
   }
   const problem = PROBLEMS.find(([code]) => value === `!${code}`);

@@ -25,6 +25,7 @@ exec stat -L -c 'capstan %s' -- "$1"`;
 // Content that fits is an argument of printf, which is no process; the rest comes as input. A link keeps pointing where it
 // does, and a file keeps its permissions: mv starts beside chmod, and waits to be told. A line behind the input says that it came whole.
 const WRITE = `${FAIL}
+type -aP mkdir mv chmod >/dev/null || exit
 _file=$1
 [[ -L $_file ]] && _file=$(readlink -f -- "$_file")
 [[ -d $_file ]] && fail is_directory
@@ -55,6 +56,7 @@ export const MAX_ENTRIES = 10_000;
 const FORMAT = "'%y %s %T@ %m %f\\0'";
 
 const LIST = `${FAIL}
+type -aP find head >/dev/null || exit
 [[ -e $1 ]] || fail file_not_found
 [[ -d $1 ]] || fail not_directory
 [[ -r $1 && -x $1 ]] || fail forbidden
@@ -62,6 +64,7 @@ echo capstan listed
 find "$1/" -mindepth 1 -maxdepth 1 -printf ${FORMAT} | head -z -n ${MAX_ENTRIES + 1}`;
 
 const STAT = `${FAIL}
+type -aP find >/dev/null || exit
 [[ -e $1 || -L $1 ]] || fail file_not_found
 echo capstan found
 exec find "$1" -maxdepth 0 -printf ${FORMAT}`;

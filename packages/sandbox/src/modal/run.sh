@@ -115,6 +115,8 @@ supervise() {
       exec </dev/null >&9 2>&9 9>&-
       # What a shell exports itself is in the environment of its children only: these tell its own process from others.
       for _entry in "${@:3:$2}"; do [[ $_entry == CAPSTAN_* ]] && export -- "$_entry"; done
+      # Silently: whoever is told of a run that exited so and said nothing asks whether there is a shell.
+      type -aP bash cat >/dev/null || exit 127
       exec bash -c 'eval -- "$1"; eval -- "$__capstan_script"' bash "$_stage" "$_run" "${_shell:+$_base/shells/$_shell}" "$@"
     )
     exit

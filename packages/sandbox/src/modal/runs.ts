@@ -12,8 +12,9 @@ import {
 } from '../port.ts';
 import { toArgumentFile, toEntries, toParts, toSeconds } from './command.ts';
 import type { Connection } from './connection.ts';
-import { toPrintable, writeFile } from './files.ts';
-import { installArgv, STATE } from './scripts.ts';
+import { writeFile } from './files.ts';
+import { assertUsable, install } from './preparation.ts';
+import { STATE } from './scripts.ts';
 
 interface Ask {
   operation: 'start' | 'read' | 'kill';
@@ -87,7 +88,7 @@ export async function resetShell(
   const task = { program: 'reset', args: [key.shell], maxBytes: 64 } as const;
   const { stdout } = await connection.perform(key.sandboxId, task);
   if (stdout.length > 0) return;
-  await connection.assertAlive(key.sandboxId);
+  await assertUsable(connection, key.sandboxId);
   throw new SandboxError('internal', `The shell "${key.shell}" could not be reset`);
 }
 
@@ -99,37 +100,53 @@ async function ask(connection: Connection, question: Ask): Promise<RunChunk> {
   // One line more than the output: the answer comes first.
   const task = { program: 'run', args, maxBytes: maxBytes + 128, signal } as const;
   const first = await connection.perform(key.sandboxId, task);
-  if (first.stdout.length > 0) return parse(question, first.stdout);
+  if (first.stdout.length > 0 && !lacksState(question, first.stdout))
+    return answer(connection, question, first.stdout);
   await install(connection, key.sandboxId);
   const second = await connection.perform(key.sandboxId, task);
-  if (second.stdout.length > 0) return parse(question, second.stdout);
+  if (second.stdout.length > 0) return answer(connection, question, second.stdout);
   await connection.assertAlive(key.sandboxId);
   throw new SandboxError('internal', `Run ${key.runId}: the sandbox gave no answer`);
 }
 
-/** Makes the directories and programs that every sandbox has. Harmless when they are there. */
-export async function install(connection: Connection, sandboxId: string): Promise<void> {
-  const files = (connection.settings.files ?? []).flatMap(({ path, content }) => [
-    path,
-    toPrintable(content),
-  ]);
-  const { stdout } = await connection.invoke(sandboxId, { argv: installArgv(files), maxBytes: 64 });
-  if (stdout.length > 0) return;
-  await connection.assertAlive(sandboxId);
-  const needs =
-    'its image needs bash 5 and GNU coreutils and a writable /workspace, /mnt/session and /var/tmp';
-  throw new SandboxError('misconfigured', `Sandbox ${sandboxId} cannot be prepared: ${needs}`);
+/** A start that finds no run, nor can make one: a command has changed what is there for runs. */
+function lacksState({ operation }: Ask, stdout: Uint8Array): boolean {
+  return operation === 'start' && headOf(stdout)[1] === 'missing';
+}
+
+/** What a sandbox without its programs may say too, while a shell of ours still lives in it, is not taken at its word. */
+async function answer(connection: Connection, question: Ask, stdout: Uint8Array): Promise<RunChunk> {
+  const { sandboxId } = question.key;
+  if (headOf(stdout)[1] === 'full') await assertUsable(connection, sandboxId);
+  const chunk = parse(question, stdout);
+  if (mayLackShell(question, chunk)) await assertUsable(connection, sandboxId);
+  return chunk;
+}
+
+/** A command that cannot be started, or whose output nobody takes, exits so and leaves no output. */
+const WITHOUT_SHELL: ReadonlySet<number> = new Set([126, 127, 141]);
+
+function mayLackShell({ operation, offset }: Ask, { outcome, bytes }: RunChunk): boolean {
+  if (operation === 'kill' || outcome.state !== 'exited' || !WITHOUT_SHELL.has(outcome.exitCode))
+    return false;
+  return offset === 0 && bytes.length === 0;
 }
 
 const STATES = ['exited', 'timed_out', 'killed'] as const;
+
+/** The words of the line that comes before the output. */
+function headOf(stdout: Uint8Array): string[] {
+  const end = stdout.indexOf(10);
+  return Buffer.from(stdout.subarray(0, Math.max(end, 0)))
+    .toString()
+    .split(' ');
+}
 
 function parse(question: Ask, stdout: Uint8Array): RunChunk {
   const { operation, offset, maxBytes } = question;
   const { runId } = question.key;
   const end = stdout.indexOf(10);
-  const [mark, state, code, cut] = Buffer.from(stdout.subarray(0, Math.max(end, 0)))
-    .toString()
-    .split(' ');
+  const [mark, state, code, cut] = headOf(stdout);
   if (mark !== 'capstan' || state === undefined) {
     throw new SandboxError('internal', `Run ${runId}: the sandbox gave an answer that cannot be read`);
   }

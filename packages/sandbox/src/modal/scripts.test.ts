@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ModalSandboxes } from '../modal.ts';
 import { type LocalSandbox, openLocalSandbox } from '../testing/local-sandbox.ts';
-import { toPrintable } from './files.ts';
-import { installArgv } from './scripts.ts';
+import { toPrintable } from './command.ts';
+import { installArgv, NEEDED } from './scripts.ts';
 
 const FILE = { path: '/etc/capstan/given/file', content: Buffer.from([0, 1, 2, 200, 255, 37, 92, 110]) };
 
@@ -46,6 +46,8 @@ describe('what a sandbox is given', () => {
 
   it('has its permissions from the first moment: one program makes all of it', async () => {
     await sh('rm -rf /var/tmp/.capstan /mnt/session /etc/capstan; mkdir /only; ln -s /bin/mkdir /only');
+    // The others have to be there, and are not asked.
+    await sh(`for program in ${NEEDED}; do [[ -e /only/$program ]] || ln -s /bin/false /only/$program; done`);
     const command = ['/usr/bin/env', 'PATH=/only', `/bin/${installArgv([])[0]}`];
     const argv = [...command, ...installArgv([FILE.path, toPrintable(FILE.content)]).slice(1)];
     const { stdout } = await sandboxes.exec({ sandboxId, command: argv, cwd: '/' });

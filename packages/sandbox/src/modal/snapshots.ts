@@ -2,10 +2,12 @@
 //  1. The SDK gives each snapshot an id of its own, so what was taken is noted as a tag of the sandbox, at Modal: what runs
 //     in the sandbox can neither read nor forge it. Whoever asks for the last snapshotId again gets the noted image.
 //  2. Snapshots of one sandbox are taken one after another, and callers that ask for the same one wait for it together.
-//  3. Not promised: a process that dies between the snapshot and its note leaves an image that nobody knows.
+//  3. A sandbox that cannot be used is not photographed: what is made from a snapshot can be.
+//  4. Not promised: a process that dies between the snapshot and its note leaves an image that nobody knows.
 import { createHash } from 'node:crypto';
 import type { Snapshot } from '../port.ts';
 import type { Connection } from './connection.ts';
+import { assertUsable } from './preparation.ts';
 import { SNAPSHOT_TAG } from './tags.ts';
 
 /** Of a file system of many gigabytes. */
@@ -44,6 +46,7 @@ export class Snapshots {
       const tags = await sandbox.getTags();
       const [noted, known = ''] = (tags[SNAPSHOT_TAG] ?? '').split('.');
       if (noted === mark) return { imageId: known };
+      await assertUsable(this.#connection, sandboxId);
       const { imageId } = await sandbox.snapshotFilesystem({ ttlMs: null, timeoutMs: SNAPSHOT_MS });
       try {
         await sandbox.setTags({ ...tags, [SNAPSHOT_TAG]: `${mark}.${imageId}` });
