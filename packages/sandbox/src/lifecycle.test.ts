@@ -64,6 +64,7 @@ describe('whoever needs a sandbox', () => {
   const running = { at: NOW, running: true };
   const soon = (ms: number) => record({ live: live({ expiresAt: NOW + ms }), snapshot });
   const ended = live({ ended: true });
+  const wrecked = live({ wrecked: true });
   const cases: [string, SandboxRecord, Sight, Opening['do']][] = [
     ['there never was one', NOTHING_RECORDED, sight(), 'spawn'],
     ['a fork that begins with a snapshot', record({ snapshot }), sight(), 'restore'],
@@ -74,6 +75,37 @@ describe('whoever needs a sandbox', () => {
     ['it has ended, without a snapshot', record({ live: ended }), sight(), 'spawn'],
     ['it has ended, with a snapshot', record({ live: ended, snapshot }), sight(), 'restore'],
     ['it has ended as it was photographed', record({ live: ended, snapshot, taking }), sight(), 'finish'],
+    ['it cannot be used any more', record({ live: wrecked, snapshot }), sight(), 'end'],
+    [
+      'it cannot be used, and nobody knows whether it lives',
+      record({ live: wrecked }),
+      sight({ seenAt: 0 }),
+      'end',
+    ],
+    [
+      'it cannot be used, and another call is under way',
+      record({ live: wrecked }),
+      sight({ calls: 1 }),
+      'wait',
+    ],
+    [
+      'it cannot be used, and was photographed before',
+      record({ live: wrecked, taking }),
+      sight({ calls: 1 }),
+      'finish',
+    ],
+    [
+      'it could not be used, and has ended',
+      record({ live: { ...wrecked, ended: true }, snapshot }),
+      sight(),
+      'restore',
+    ],
+    [
+      'it could not be used, and its time is nearly over',
+      record({ live: { ...wrecked, expiresAt: NOW } }),
+      sight(),
+      'end',
+    ],
     ['an hour is left of its time', soon(RENEW_MS + 1), sight(), 'use'],
     ['less is left', soon(RENEW_MS), sight(), 'look'],
     [
@@ -128,6 +160,24 @@ describe('a sandbox that nobody needs just now', () => {
       wait(null),
     ],
     ['it has ended', record({ live: live({ ended: true }) }), caring(), wait(null)],
+    [
+      'it cannot be used any more',
+      record({ live: live({ wrecked: true }) }),
+      caring({ restsSince: NOW, look: still }),
+      { do: 'end', sandboxId: 'sb-1' },
+    ],
+    [
+      'it cannot be used, and its session works',
+      record({ live: live({ wrecked: true, expiresAt: NOW }) }),
+      caring({ restsSince: null, look: still }),
+      wait(null),
+    ],
+    [
+      'it could not be used, and has ended',
+      record({ live: live({ wrecked: true, ended: true }) }),
+      caring(),
+      wait(null),
+    ],
     ['its session works', used, caring({ restsSince: null }), wait(NOW + LONG - LAST_MS)],
     ['its session has just come to rest', used, caring({ restsSince: NOW }), wait(NOW + REST_MS)],
     ['its session rests, and nobody has looked', used, caring(), { do: 'look' }],

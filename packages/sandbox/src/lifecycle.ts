@@ -2,6 +2,8 @@
 //  L1 What is not there again is never called restored: loss is judged by what was recorded before a sandbox was used.
 //  L2 An image is let go only after what replaces it is recorded; until then, and until it is deleted, the record has it.
 //  L3 A sandbox in which something runs is not replaced before it comes near its end.
+//  L4 One that lives and cannot be used any more is never photographed, and is ended once no call is under way in it: of those
+//     the outcome may still be had.
 // Instants are epoch ms.
 import type { SandboxNews } from '@capstan/schema/sandbox-news';
 import type { Boot } from './boot.ts';
@@ -58,6 +60,8 @@ export interface LiveSandbox {
   changed: boolean;
   /** It was seen to have ended. */
   ended: boolean;
+  /** It could not be used any more, though it lived. Absent in records of earlier releases. */
+  wrecked?: boolean;
   /** It replaced another one after that event: calls up to there may have been made in that one. Null: in this or none. */
   madeAfter: string | null;
 }
@@ -108,7 +112,9 @@ export interface Sight {
 }
 
 export type Opening =
-  | { do: 'use' | 'check' | 'look' | 'renew'; sandboxId: string }
+  | { do: 'use' | 'check' | 'look' | 'renew' | 'end'; sandboxId: string }
+  /** Other calls are to have their outcome first. */
+  | { do: 'wait' }
   /** What became of a snapshot that was asked for has to be known first. */
   | { do: 'finish' }
   | { do: 'restore'; snapshot: KeptSnapshot }
@@ -121,6 +127,11 @@ export function opening({ live, snapshot, taking }: SandboxRecord, sight: Sight)
     return snapshot === null ? { do: 'spawn' } : { do: 'restore', snapshot };
   }
   const { sandboxId } = live;
+  if (live.wrecked) {
+    // What was photographed before it was wrecked is only to be had while it lives.
+    if (taking !== null) return { do: 'finish' };
+    return sight.calls > 0 ? { do: 'wait' } : { do: 'end', sandboxId };
+  }
   if (!isRecent(sight.seenAt, sight.now, TRUSTED_MS)) return { do: 'check', sandboxId };
   const left = live.expiresAt - sight.now;
   if (left > RENEW_MS || sight.calls > 0 || sight.keep) return { do: 'use', sandboxId };
@@ -146,6 +157,8 @@ export type Care =
   | { do: 'finish' | 'look' | 'snapshot' }
   /** Nobody needed it: it is ended. */
   | { do: 'spare'; sandboxId: string }
+  /** It cannot be used any more. */
+  | { do: 'end'; sandboxId: string }
   | { do: 'discard'; image: KeptImage };
 
 /** What to do next for a sandbox that nobody needs just now. */
@@ -160,6 +173,8 @@ export function care(record: SandboxRecord, caring: Caring): Care {
 
 function photograph({ live, snapshot }: SandboxRecord, { now, restsSince, restMs, look }: Caring): Care {
   if (live === null || live.ended) return { do: 'wait', until: null };
+  if (live.wrecked)
+    return restsSince === null ? { do: 'wait', until: null } : { do: 'end', sandboxId: live.sandboxId };
   if (!live.changed) return spare(live, { restsSince, restMs, now });
   const last = live.expiresAt - LAST_MS;
   const taken = snapshot !== null && snapshot.sandboxId === live.sandboxId && snapshot.takenAt >= last;

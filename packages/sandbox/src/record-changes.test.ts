@@ -9,7 +9,7 @@ import * as changes from './record-changes.ts';
 type Step =
   | { do: 'use'; changes: boolean; background: boolean }
   | { do: 'open'; restores: boolean }
-  | { do: 'begin' | 'ask' | 'record' | 'give up' | 'end' | 'notice' | 'discard' | 'lend' };
+  | { do: 'begin' | 'ask' | 'record' | 'give up' | 'end' | 'notice' | 'discard' | 'lend' | 'wreck' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -22,9 +22,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('open' as const), restores: fc.boolean() }) },
   {
-    weight: 14,
+    weight: 15,
     arbitrary: fc
-      .constantFrom('begin', 'ask', 'record', 'give up', 'end', 'notice', 'discard', 'lend')
+      .constantFrom('begin', 'ask', 'record', 'give up', 'end', 'notice', 'discard', 'lend', 'wreck')
       .map((act) => ({ do: act }) as Step),
   },
 );
@@ -34,7 +34,7 @@ class Life {
   record: SandboxRecord = NOTHING_RECORDED;
   /** Images there are, with the files in them. */
   images = new Map<string, number[]>();
-  box: { id: string; files: number[]; runs: boolean; alive: boolean } | null = null;
+  box: { id: string; files: number[]; runs: boolean; alive: boolean; whole: boolean } | null = null;
   made = 0;
   files = 0;
   told: { replacement: SandboxReplacement; had: number[]; has: number[]; ran: boolean }[] = [];
@@ -46,7 +46,7 @@ class Life {
 
   take(next: Step): void {
     const { live, taking } = this.record;
-    const usable = live !== null && !live.ended;
+    const usable = live !== null && !live.ended && !live.wrecked;
     switch (next.do) {
       case 'use': {
         if (!usable || !this.box?.alive) return;
@@ -57,7 +57,7 @@ class Life {
         return;
       }
       case 'open':
-        if (!usable) this.open(next.restores);
+        if (live === null || live.ended) this.open(next.restores);
         return;
       case 'begin': {
         if (!usable || taking !== null) return;
@@ -70,8 +70,8 @@ class Life {
         return;
       }
       case 'ask':
-        // Perhaps nobody hears the answer.
-        if (taking !== null && this.box?.alive)
+        // Perhaps nobody hears the answer. What cannot be used is not photographed.
+        if (taking !== null && this.box?.alive && this.box.whole)
           this.images.set(
             `im_${taking.snapshotId}`,
             this.images.get(`im_${taking.snapshotId}`) ?? [...this.box.files],
@@ -95,6 +95,11 @@ class Life {
       case 'notice':
         if (live !== null && !this.box?.alive) this.change((record) => changes.ended(record, live.sandboxId));
         return;
+      case 'wreck':
+        if (this.box === null || live === null || !this.box.alive) return;
+        this.box.whole = false;
+        this.change((record) => changes.wrecked(record, live.sandboxId));
+        return;
       case 'discard': {
         const [image] = this.record.discarded;
         if (image === undefined) return;
@@ -115,7 +120,7 @@ class Life {
     const files = from === null ? [] : [...(this.images.get(from.imageId) ?? [])];
     const before = this.box;
     const sandboxId = `sb_${++this.made}`;
-    this.box = { id: sandboxId, files, runs: false, alive: true };
+    this.box = { id: sandboxId, files, runs: false, alive: true, whole: true };
     const newsId = `sevt_${this.made}`;
     this.change((record) =>
       changes.replaced(record, { sandboxId, expiresAt: 0, from }, { newsId, upTo: null }),
@@ -202,7 +207,22 @@ describe('a change of the record', () => {
     expect(changes.used(used, false)).toBe(used);
     expect(changes.replaced(used, made, { newsId: 'sevt_3', upTo: null })).toBe(used);
     expect(changes.ended(used, 'sb-other')).toBe(used);
+    expect(changes.wrecked(used, 'sb-other')).toBe(used);
+    const wrecked = changes.wrecked(used, 'sb-1');
+    expect(changes.wrecked(wrecked, 'sb-1')).toBe(wrecked);
     expect(changes.told(used, 'sevt_none')).toBe(used);
+  });
+
+  it('asks for no snapshot of a sandbox that cannot be used, and forgets that with the sandbox', () => {
+    const taking = { snapshotId: 'snap_1', sandboxId: 'sb-1', beganAt: 1, upTo: null, running: false };
+    const wrecked = changes.wrecked(first, 'sb-1');
+    expect(changes.began(wrecked, taking)).toBe(wrecked);
+    const next = changes.replaced(
+      changes.ended(wrecked, 'sb-1'),
+      { ...made, sandboxId: 'sb-2' },
+      { newsId: 'sevt_2', upTo: null },
+    );
+    expect(next.live?.wrecked ?? false).toBe(false);
   });
 
   it('remembers after which call a replacement was made: what came before may have run in the other', () => {

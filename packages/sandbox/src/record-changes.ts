@@ -75,10 +75,17 @@ export function ended(record: SandboxRecord, sandboxId: string): SandboxRecord {
   return live?.sandboxId === sandboxId ? withLive(record, { ...live, ended: true }) : record;
 }
 
+/** It lives, and cannot be used any more. */
+export function wrecked(record: SandboxRecord, sandboxId: string): SandboxRecord {
+  const { live } = record;
+  if (live?.sandboxId !== sandboxId || live.wrecked) return record;
+  return withLive(record, { ...live, wrecked: true });
+}
+
 /** A snapshot is about to be asked for: what is changed from here on may not be in it. */
 export function began(record: SandboxRecord, taking: Taking): SandboxRecord {
   const { live } = record;
-  if (record.taking !== null || live?.sandboxId !== taking.sandboxId) return record;
+  if (record.taking !== null || live?.sandboxId !== taking.sandboxId || live.wrecked) return record;
   return { ...withLive(record, { ...live, changed: false }), taking };
 }
 
