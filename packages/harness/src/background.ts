@@ -17,7 +17,7 @@ echo still`;
 
 export async function runsSomething(sandboxes: Sandboxes, sandboxId: string): Promise<boolean> {
   const command = ['bash', '-c', LOOK, 'bash', EFFECT_ID];
-  const { stdout } = await persist(() => sandboxes.exec({ sandboxId, command }));
+  const { stdout } = await persist(() => sandboxes.exec({ sandboxId, command, cwd: '/' }));
   const answer = new TextDecoder().decode(stdout).trim();
   if (answer === 'running' || answer === 'still') return answer === 'running';
   throw new SandboxError('internal', `Sandbox ${sandboxId} does not say what runs in it`);
