@@ -2,7 +2,7 @@
 //   N1 What comes back as a snapshot has been looked at: another image, or a sandbox that somebody else made, is not used.
 //   N2 One of the pool is used after it has the session's network. A pool that is away, slow or wrong costs a moment, no sandbox.
 import type { Boot, Phase } from '@capstan/sandbox/boot';
-import { isSandboxError } from '@capstan/sandbox/error';
+import { isSandboxError, SandboxError } from '@capstan/sandbox/error';
 import type { KeptSnapshot } from '@capstan/sandbox/lifecycle';
 import type { CreateSandbox, NetworkPolicy, Sandboxes, SandboxRef } from '@capstan/sandbox/port';
 import type { Made } from '@capstan/sandbox/record-changes';
@@ -98,6 +98,10 @@ export class SandboxBoot {
   /** Ends what a dead process may have made, or been given. */
   async unmake(): Promise<void> {
     await this.#deps.pool?.settle(null);
+    await this.#endNamed();
+  }
+
+  async #endNamed(): Promise<void> {
     const sandboxes = this.#deps.sandboxes();
     const left = await persist(() => sandboxes.findByName(this.#name));
     if (left !== null) await persist(() => sandboxes.terminate(left.sandboxId));
@@ -111,10 +115,12 @@ export class SandboxBoot {
     const sandboxes = this.#deps.sandboxes();
     for (let tries = 1; tries <= TRIES; tries++) {
       const made = await this.#create(imageId, steps).catch((error: unknown) => {
-        if (isSandboxError(error, 'image_not_found')) return null;
+        if (isSandboxError(error, 'image_not_found')) return 'gone' as const;
+        if (isSandboxError(error, 'unusable')) return 'unusable' as const;
         throw error;
       });
-      if (made === null) break;
+      if (made === 'gone') break;
+      if (made === 'unusable') continue;
       const { sandboxId } = made;
       const verify = () => isFromSnapshot(sandboxes, { sandboxId, snapshotId });
       if (!marked || (await steps.time({ name: 'verify', url: null }, verify)))
@@ -129,7 +135,11 @@ export class SandboxBoot {
     const imageId = await steps.time({ name: 'image', url: null }, () => this.#image());
     const given = await this.#claim(imageId ?? null, steps, again);
     if (given !== null) return { ...given, created: false, sandbox: 'warm' };
-    return { ...(await this.#create(imageId, steps)), sandbox: 'created' };
+    const made = await this.#create(imageId, steps).catch((error: unknown) => {
+      // Its image never had what is missing: another one would be the same.
+      throw isSandboxError(error, 'unusable') ? new SandboxError('misconfigured', error.message) : error;
+    });
+    return { ...made, sandbox: 'created' };
   }
 
   /** One of the pool, with the session's network. Null: there is none, or it cannot be had. */
@@ -179,7 +189,17 @@ export class SandboxBoot {
     }
   }
 
-  #create(imageId: string | undefined, steps: PhaseClock): Promise<SandboxRef> {
+  /** What cannot be used is not left behind: its name would be taken. */
+  async #create(imageId: string | undefined, steps: PhaseClock): Promise<SandboxRef> {
+    try {
+      return await this.#ask(imageId, steps);
+    } catch (error) {
+      if (isSandboxError(error, 'unusable')) await this.#endNamed();
+      throw error;
+    }
+  }
+
+  #ask(imageId: string | undefined, steps: PhaseClock): Promise<SandboxRef> {
     const { network, environment } = this.#deps;
     const request: CreateSandbox = {
       name: this.#name,

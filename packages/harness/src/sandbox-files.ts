@@ -154,7 +154,14 @@ async function telling<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function toApiError({ code, message }: SandboxError): ApiError {
+function toApiError(error: SandboxError): ApiError {
+  const { code, message } = error;
+  if (code === 'unusable')
+    return new ApiError(
+      'conflict',
+      'The sandbox of the session cannot be used any more, because a command took away what it needs; write a file or send a message, and it is replaced',
+      { cause: error },
+    );
   if (code === 'gone' || code === 'not_found')
     return new ApiError(
       'conflict',

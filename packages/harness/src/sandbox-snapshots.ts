@@ -5,7 +5,7 @@ import type { Sandboxes } from '@capstan/sandbox/port';
 import * as changes from '@capstan/sandbox/record-changes';
 import type { LentSnapshot } from '@capstan/session/harness';
 import type { Logger } from '@capstan/shared/logger';
-import { isLost } from './lost.ts';
+import { isLost, isWrecked } from './lost.ts';
 import { persist } from './persistence.ts';
 import type { RecordBook } from './record-book.ts';
 import { writeManifest } from './snapshot-manifest.ts';
@@ -83,7 +83,8 @@ export class SandboxSnapshots {
       logger.info('sandbox.snapshot', { sandbox_id: sandboxId, image_id: imageId, duration_ms });
     } catch (error) {
       if (!isLost(error)) throw error;
-      this.#book.change((record) => changes.ended(changes.notTaken(record, snapshotId), sandboxId));
+      const over = isWrecked(error) ? changes.wrecked : changes.ended;
+      this.#book.change((record) => over(changes.notTaken(record, snapshotId), sandboxId));
     }
   }
 
@@ -98,7 +99,7 @@ export class SandboxSnapshots {
   async #ask(sandboxId: string, snapshotId: string) {
     const sandboxes = this.#deps.sandboxes();
     const marked = await writeManifest(sandboxes, { sandboxId, snapshotId }).catch((error: unknown) => {
-      // It has ended since, perhaps: of what was asked for before that, the image may still be had.
+      // It has ended or was wrecked since, perhaps: of what was asked for before that, the image may still be had.
       if (isLost(error)) return true;
       throw error;
     });

@@ -20,13 +20,16 @@ import * as changes from '@capstan/sandbox/record-changes';
 import type { Happening, SandboxNews } from '@capstan/schema/sandbox-news';
 import type { Exposed, Holding, LentSnapshot, Rest } from '@capstan/session/harness';
 import { runsSomething } from './background.ts';
-import { isLost, unlessAway } from './lost.ts';
+import { isLost, isWrecked, unlessAway } from './lost.ts';
+import { Occupancy } from './occupancy.ts';
 import { persist } from './persistence.ts';
 import { RecordBook, type SandboxFacts } from './record-book.ts';
 import { type BootDeps, SandboxBoot } from './sandbox-boot.ts';
 import { SandboxSnapshots, type SnapshotDeps } from './sandbox-snapshots.ts';
 import { SandboxTelling } from './sandbox-telling.ts';
 import type { SandboxWorkspace } from './sandbox-workspace.ts';
+import { Whereabouts } from './whereabouts.ts';
+import { Wrecks } from './wrecks.ts';
 
 export interface SessionSandboxDeps extends BootDeps, SnapshotDeps {
   facts: SandboxFacts;
@@ -46,30 +49,32 @@ export class SessionSandbox implements Holding {
   /** Which sandbox answered last, and when. */
   #seen: { sandboxId: string; at: number } | null = null;
   #look: Look | null = null;
-  #calls = 0;
-  /** Calls, and who waits for a sandbox to make one in. */
-  #users = 0;
-  /** When the last of them had done. */
-  #usedAt = Number.NEGATIVE_INFINITY;
+  #occupancy: Occupancy;
   #keepUntil = 0;
   #wanted = false;
   #rest: Rest = { since: null, upTo: null };
   #opening: Promise<string> | null = null;
   /** Why none can be made: it is not tried again before somebody says something. */
   #failure: SandboxError | null = null;
+  #wrecks: Wrecks;
+  #whereabouts: Whereabouts;
   #telling: SandboxTelling;
 
   constructor(deps: SessionSandboxDeps) {
     this.#deps = deps;
+    this.#occupancy = new Occupancy(deps.clock);
     this.#book = new RecordBook(deps.facts);
     this.#boot = new SandboxBoot(deps);
     this.#telling = new SandboxTelling(deps, this.#book);
+    this.#wrecks = new Wrecks(deps, this.#book);
+    this.#whereabouts = new Whereabouts(deps, this.#book);
     this.#snapshots = new SandboxSnapshots(deps, this.#book);
   }
 
   /** The id of a sandbox that lives. Rejects with SandboxError when none can be had. */
   acquire(): Promise<string> {
-    if (this.#failure !== null) return Promise.reject(this.#failure);
+    const failure = this.#failure ?? this.#wrecks.failure;
+    if (failure !== null) return Promise.reject(failure);
     if (this.#opening === null) {
       const next = opening(this.#record, this.#sight());
       if (next.do === 'use') return Promise.resolve(next.sandboxId);
@@ -82,33 +87,34 @@ export class SessionSandbox implements Holding {
 
   /** Does a call's work in the sandbox. `changes`: it may leave something in it. */
   async use<T>(work: (sandboxId: string) => Promise<T>, { changes: may }: { changes: boolean }): Promise<T> {
-    this.#users += 1;
     try {
-      const sandboxId = await this.acquire();
-      this.#calls += 1;
-      this.#look = null;
-      try {
-        this.#change((record) => changes.used(record, may));
-        await this.#telling.fill(sandboxId);
-        this.#telling.entered();
-        const result = await work(sandboxId);
-        this.seen();
-        return result;
-      } finally {
-        this.#calls -= 1;
-      }
+      return await this.#occupancy.stay(async () => {
+        const sandboxId = await this.acquire();
+        return this.attend(sandboxId, async () => {
+          this.#look = null;
+          this.#change((record) => changes.used(record, may));
+          await this.#telling.fill(sandboxId);
+          this.#telling.entered();
+          const result = await work(sandboxId);
+          this.seen();
+          this.#wrecks.worked();
+          return result;
+        });
+      });
     } finally {
-      this.#users -= 1;
-      if (this.#users === 0) {
-        this.#usedAt = this.#deps.clock.now();
-        if (this.#rest.since !== null) this.#telling.notify();
-      }
+      if (this.#occupancy.users === 0 && this.#rest.since !== null) this.#telling.notify();
     }
+  }
+
+  /** Of a sandbox that a call was sent to: it is not ended before this is done, whatever becomes of it. */
+  attend<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
+    return this.#occupancy.call(() => this.#wrecks.heed(sandboxId, work));
   }
 
   /** Somebody has just said something: what failed is tried again, and whether it still lives is looked at anew. */
   retry(): void {
     this.#failure = null;
+    this.#wrecks.forgive();
     this.doubt();
   }
 
@@ -129,6 +135,7 @@ export class SessionSandbox implements Holding {
     // Refused where there are none.
     this.#deps.sandboxes();
     this.#failure = null;
+    this.#wrecks.forgive();
     // One that nobody uses is ended, unless somebody wants it.
     this.#wanted = true;
     this.#change(changes.wants);
@@ -142,15 +149,8 @@ export class SessionSandbox implements Holding {
     filled.catch((error: unknown) => this.#warn('sandbox.refresh_failed', error));
   }
 
-  async expose(port: number): Promise<Exposed | null> {
-    const sandboxId = this.last();
-    if (sandboxId === null) return null;
-    try {
-      return await persist(() => this.#sandboxes.expose({ sandboxId, port }));
-    } catch (error) {
-      if (isLost(error)) return null;
-      throw error;
-    }
+  expose(port: number): Promise<Exposed | null> {
+    return this.#whereabouts.expose(port);
   }
 
   work<T>(job: (sandboxId: string) => Promise<T>): Promise<T> {
@@ -164,7 +164,7 @@ export class SessionSandbox implements Holding {
 
   /** The sandbox the session has used, alive or not; null when it never had one. */
   last(): string | null {
-    return this.#record.live?.sandboxId ?? null;
+    return this.#whereabouts.last;
   }
 
   /** Whether a call may have been made in a sandbox before this one. */
@@ -173,16 +173,8 @@ export class SessionSandbox implements Holding {
     return madeAfter !== null && effectId <= madeAfter;
   }
 
-  async isAlive(sandboxId: string): Promise<boolean> {
-    try {
-      const status = await persist(() => this.#sandboxes.status(sandboxId));
-      if (status.state !== 'running') return false;
-      this.#change((record) => changes.seen(record, sandboxId, status.expiresAt));
-      return true;
-    } catch (error) {
-      if (isLost(error)) return false;
-      throw error;
-    }
+  isAlive(sandboxId: string): Promise<boolean> {
+    return this.#whereabouts.isAlive(sandboxId);
   }
 
   /** The sandbox answered just now. */
@@ -235,6 +227,7 @@ export class SessionSandbox implements Holding {
       if (next.do === 'discard') await this.#snapshots.letGo(next.image);
       else if (next.do === 'look') await this.#lookInto();
       else if (next.do === 'spare') await this.#spare(next.sandboxId);
+      else if (next.do === 'end') await this.#end(next.sandboxId);
       else await this.#take();
     }
   }
@@ -274,7 +267,7 @@ export class SessionSandbox implements Holding {
 
   /** The sandbox that has what is owed, while nobody works in it; null: nothing is owed. */
   get #debtor(): string | null {
-    const rests = this.#users === 0 && this.#rest.since !== null;
+    const rests = this.#occupancy.users === 0 && this.#rest.since !== null;
     return rests && this.#deps.workspace?.owes() ? this.last() : null;
   }
 
@@ -292,7 +285,7 @@ export class SessionSandbox implements Holding {
     return {
       now,
       seenAt: mine ? (this.#seen?.at ?? null) : null,
-      calls: this.#calls,
+      calls: this.#occupancy.calls,
       look: this.#look,
       keep: now < this.#keepUntil,
     };
@@ -302,7 +295,8 @@ export class SessionSandbox implements Holding {
     const { clock, restMs } = this.#deps;
     const { since } = this.#rest;
     // A person may work in it while the session rests.
-    const restsSince = this.#users > 0 || since === null ? null : Math.max(since, this.#usedAt);
+    const { users, usedAt } = this.#occupancy;
+    const restsSince = users > 0 || since === null ? null : Math.max(since, usedAt);
     return { now: clock.now(), restsSince, restMs, look: this.#look };
   }
 
@@ -315,6 +309,8 @@ export class SessionSandbox implements Holding {
       if (next.do === 'check') await this.#check(next.sandboxId);
       else if (next.do === 'look') await this.#lookInto();
       else if (next.do === 'renew') await this.#retire(next.sandboxId);
+      else if (next.do === 'wait') await this.#occupancy.vacant();
+      else if (next.do === 'end') await this.#end(next.sandboxId);
       else await this.#take();
     }
   }
@@ -356,13 +352,19 @@ export class SessionSandbox implements Holding {
     const sandboxId = this.last();
     if (sandboxId === null) return;
     try {
-      const running = await runsSomething(this.#sandboxes, sandboxId);
+      const running = await this.#wrecks.heed(sandboxId, () => runsSomething(this.#sandboxes, sandboxId));
       this.#look = { at: this.#deps.clock.now(), running };
       if (running) this.#deps.logger.info('sandbox.background', { sandbox_id: sandboxId });
     } catch (error) {
       if (!isLost(error)) throw error;
-      this.#change((record) => changes.ended(record, sandboxId));
+      if (!isWrecked(error)) this.#change((record) => changes.ended(record, sandboxId));
     }
+  }
+
+  async #end(sandboxId: string): Promise<void> {
+    await this.#deps.workspace?.flush(sandboxId);
+    await persist(() => this.#sandboxes.terminate(sandboxId));
+    this.#change((record) => changes.ended(record, sandboxId));
   }
 
   /** Ends a sandbox whose time is nearly over, once what was done in it is on a snapshot. */
@@ -370,10 +372,8 @@ export class SessionSandbox implements Holding {
     try {
       if (this.#record.live?.changed) await this.#take();
       // Somebody may have begun something meanwhile.
-      if (this.#calls > 0 || this.#record.live?.changed) return this.#keep();
-      await this.#deps.workspace?.flush(sandboxId);
-      await persist(() => this.#sandboxes.terminate(sandboxId));
-      this.#change((record) => changes.ended(record, sandboxId));
+      if (this.#occupancy.calls > 0 || this.#record.live?.changed) return this.#keep();
+      await this.#end(sandboxId);
     } catch (error) {
       this.#deps.logger.warn('sandbox.renew_failed', { sandbox_id: sandboxId, message: String(error) });
       this.#keep();

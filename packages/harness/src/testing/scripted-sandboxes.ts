@@ -14,6 +14,8 @@ interface Box {
   files: Map<string, Uint8Array>;
   expiresAt: number;
   alive: boolean;
+  /** False: it lives, and cannot be used. */
+  whole: boolean;
   runs: boolean;
 }
 
@@ -24,6 +26,8 @@ export class ScriptedSandboxes {
   images = new Map<string, Map<string, Uint8Array>>();
   /** What was asked, in order: `create`, `snapshot`, … */
   asked: string[] = [];
+  /** What is made from these cannot be used. */
+  wrecks = new Set<string | undefined>();
   requests: CreateSandbox[] = [];
   recipes: ImageRecipe[] = [];
   /** Why the next calls of a name fail; removed by the test. */
@@ -142,12 +146,16 @@ export class ScriptedSandboxes {
       throw new SandboxError('misconfigured', 'There is no egress proxy');
     const { name, imageId } = request;
     const known = this.live.find((box) => box.name === name);
+    if (known?.whole === false) throw new SandboxError('unusable', known.id);
     if (known !== undefined) return { sandboxId: known.id, name, created: false, expiresAt: known.expiresAt };
     const files = imageId === undefined ? new Map() : this.images.get(imageId);
     if (files === undefined) throw new SandboxError('image_not_found', String(imageId));
     const id = `sb-${++this.#made}`;
-    const box = { id, name, files: new Map(files), expiresAt: this.now + DAY_MS, alive: true, runs: false };
+    const expiresAt = this.now + DAY_MS;
+    const whole = !this.wrecks.has(imageId);
+    const box = { id, name, files: new Map(files), expiresAt, alive: true, whole, runs: false };
     this.boxes.push(box);
+    if (!whole) throw new SandboxError('unusable', id);
     return { sandboxId: id, name, created: true, expiresAt: box.expiresAt };
   }
 
@@ -160,6 +168,7 @@ export class ScriptedSandboxes {
   #alive(id: string): Box {
     const box = this.#box(id);
     if (!box.alive) throw new SandboxError('gone', id);
+    if (!box.whole) throw new SandboxError('unusable', id);
     return box;
   }
 }

@@ -342,6 +342,20 @@ describe('the sandbox of a session', () => {
     expect(textOf(await run('write', { file_path: 'w', content: 'x' }))).toMatch(/^Wrote 1 bytes/);
   });
 
+  it('that a command has made unusable is replaced: what is harmless is done in the next, a command is not', async () => {
+    const gone = 'rm -rf /usr/bin /bin 2>/dev/null; echo done';
+    expect(textOf(await bash(gone))).toBe('done\n');
+    const command = await bash('echo hi');
+    expect([command.isError, textOf(command)]).toEqual([
+      true,
+      expect.stringMatching(/cannot be used any more/),
+    ]);
+    expect(textOf(await bash(gone))).toBe('done\n');
+    const file = { file_path: '/workspace/w', content: 'x' };
+    expect(textOf(await run('write', file))).toMatch(/^Wrote 1 bytes/);
+    expect(textOf(await bash('cat /workspace/w'))).toBe('x');
+  });
+
   it('is ended with its session, by whichever process looks after it then', async () => {
     await bash('true');
     const sandboxId = world.remembered.sandboxId ?? '';

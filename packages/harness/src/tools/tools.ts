@@ -5,7 +5,7 @@
 import { isSandboxError, type SandboxError } from '@capstan/sandbox/error';
 import type { RunKey, Sandboxes } from '@capstan/sandbox/port';
 import type { Harness, ToolCall, ToolOutcome } from '@capstan/session/harness';
-import { isLost } from '../lost.ts';
+import { isLost, isWrecked } from '../lost.ts';
 import { persist } from '../persistence.ts';
 import type { SessionSandbox } from '../session-sandbox.ts';
 import type { Workspace } from '../workspace/workspace.ts';
@@ -82,7 +82,8 @@ class SandboxTools implements Tools {
     try {
       if (!(await this.#sandbox.isAlive(sandboxId))) return null;
       this.#watch(tool, { sandboxId, ended: false });
-      const begun = await tool.attach(this.#place(call, { sandboxId, signal }), call.input);
+      const place = this.#place(call, { sandboxId, signal });
+      const begun = await this.#sandbox.attend(sandboxId, () => tool.attach(place, call.input));
       this.#watch(tool, { sandboxId, ended: true });
       if (begun !== null) await this.#workspace?.settle(sandboxId);
       if (begun !== null || this.#sandbox.precedes(call.effectId)) return begun;
@@ -127,7 +128,7 @@ class SandboxTools implements Tools {
         }
         this.#sandbox.doubt();
         // A command may have run before its sandbox ended; the others changed nothing that still exists.
-        if (call.name === 'bash' || !again) return failed(ENDED);
+        if (call.name === 'bash' || !again) return failed(isWrecked(error) ? WRECKED : ENDED);
       }
     }
   }
@@ -186,6 +187,11 @@ const ANSWERS: ReadonlySet<SandboxError['code']> = new Set([
 const ENDED =
   "The session's sandbox ended before this call had an outcome; it may or may not have taken effect. The next call " +
   'starts a new sandbox, and says what of the old one it has.';
+
+const WRECKED =
+  "The session's sandbox cannot be used any more: programs or directories that every command needs, such as /bin/bash, " +
+  'are gone or may not be run, most likely because of an earlier command. This call has no outcome; it may or may not ' +
+  'have taken effect. The next call starts a new sandbox, and says what of the old one it has.';
 
 function describe(error: SandboxError, call: ToolCall): string {
   const path = typeof call.input.file_path === 'string' ? call.input.file_path : call.input.path;
