@@ -76,6 +76,41 @@ describe('a session whose sandbox has ended', () => {
   }, 90_000);
 });
 
+describe('a session whose sandbox a command has made unusable', () => {
+  const kept = async () => {
+    const session = await Conversation.begin(client, ground, 'Run: echo kept > /workspace/kept.txt');
+    await session.ended();
+    await photographed(session.id);
+    return session;
+  };
+
+  it('is told so by the next call, and the one after has the files of the last snapshot', async () => {
+    const session = await kept();
+    const commands = ['rm -rf /usr/bin /bin', 'echo hi', 'cat /workspace/kept.txt'];
+    const script = commands.map((command) => `[[tool bash ${JSON.stringify({ command })}]]`).join(' ');
+    const events = await told(session, script);
+    const results = events.filter((event) => event.type === 'agent.tool_result').slice(-2);
+    expect(results).toMatchObject([{ is_error: true }, { is_error: false }]);
+    const [refused, last] = results.map((result) => textOf([result], 'agent.tool_result'));
+    expect(refused).toContain('cannot be used any more');
+    expect(last).toMatch(/Note: the session's sandbox had ended.*kept/);
+    const replaced = events.filter((event) => String(event.type) === 'session.sandbox_replaced');
+    const restored = { snapshot_taken_at: expect.any(String) };
+    const lost = { files: 'since_snapshot', processes: true };
+    expect(replaced).toMatchObject([{ restored, lost }]);
+  }, 120_000);
+
+  it('keeps its last snapshot: the wreck is not photographed, and is ended once the session rests', async () => {
+    const session = await kept();
+    const before = view.snapshots(session.id);
+    await told(session, 'Run: echo more > /workspace/kept.txt; chmod 000 /bin/bash');
+    await expect.poll(() => view.of(session.id), soon).toBeNull();
+    expect(linesOf('sandbox.wrecked', session.id)).toHaveLength(1);
+    expect(view.snapshots(session.id)).toEqual(before);
+    expect(lastResult(await told(session, 'Run: cat /workspace/kept.txt'))).toMatch(/Note: .*kept/);
+  }, 120_000);
+});
+
 it('a sandbox in which a command still runs is not photographed', async () => {
   const session = await Conversation.begin(client, ground, 'Run: sleep 600 >/dev/null 2>&1 &');
   await session.ended();
