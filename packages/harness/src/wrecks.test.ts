@@ -91,6 +91,17 @@ describe('a sandbox that lives and cannot be used any more', () => {
     expect(world.read('/a')).toBe('kept');
   });
 
+  it('is ended also when it is found as it is to be photographed', async () => {
+    const sandbox = wake();
+    await change(sandbox, 'gone');
+    world.fails.set('snapshot', 'unusable');
+    await rest(sandbox);
+    world.fails.clear();
+    expect([facts.record.snapshot, facts.record.taking, world.live]).toEqual([null, null, []]);
+    await read(sandbox);
+    expect(told(sandbox)).toMatchObject([{ lost: { files: 'all' } }]);
+  });
+
   it('is not ended before the calls under way in it have their outcome; who needs another one waits', async () => {
     const sandbox = wake();
     let finish = () => {};
